@@ -1,0 +1,1 @@
+from jaxdecay.compose import *

@@ -1,0 +1,139 @@
+"""What a hyperparameter may be, declared once, in its annotation.
+
+A domain is an `Annotated` array type. From that one declaration come the error for a bad
+value, the range that random search draws from, the strategy that the tests draw from and the
+range printed in the catalogue::
+
+    Percent = Annotated[ArrayLike, Ge(0), Le(100), Search(1, 100)]
+
+The bounds are those of the `annotated-types` package (`Gt`, `Ge`, `Lt`, `Le`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Annotated, Any, get_args, get_origin
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from annotated_types import Ge, Gt, Le, Lt
+from jax.typing import ArrayLike
+
+LAST_STEP = 2**31 - 1
+"""The largest step: Optax counts updates in int32 and stays here when it gets there."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """The range that random search draws from: a usual part of the domain, not a limit of it.
+
+    Args:
+        low: smallest value drawn.
+        high: largest value drawn.
+        log: draw the logarithm uniformly instead of the value.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Rank:
+    """Number of axes of one value: 0 for a number (the default), 1 for a vector."""
+
+    rank: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Count:
+    """A number of steps: integers stay integers, so that phases are exact at any step."""
+
+
+Real = Annotated[ArrayLike, Search(-1.0, 1.0)]
+Positive = Annotated[ArrayLike, Gt(0), Search(1e-3, 1.0, log=True)]
+NonNegative = Annotated[ArrayLike, Ge(0), Search(1e-5, 1e-1, log=True)]
+Factor = Annotated[ArrayLike, Gt(0), Search(0.1, 1.0)]
+Exponent = Annotated[ArrayLike, Ge(0), Search(0.5, 3.0)]
+Steps = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
+PositiveSteps = Annotated[ArrayLike, Gt(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
+Values = Annotated[ArrayLike, Ge(0), Rank(1)]
+Boundaries = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Rank(1)]
+
+
+_COMPARISONS = {
+    Gt: ("gt", ">", np.greater),
+    Ge: ("ge", "≥", np.greater_equal),
+    Lt: ("lt", "<", np.less),
+    Le: ("le", "≤", np.less_equal),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Domain:
+    """A domain, read from an annotation by `Domain.of`.
+
+    Attributes:
+        bounds: limits, as marks of `annotated-types`.
+        count: whether it counts steps, so that integers stay integers.
+        rank: number of axes of one value.
+        search: the range that random search draws from, or None where it cannot.
+    """
+
+    bounds: tuple[Gt | Ge | Lt | Le, ...] = ()
+    count: bool = False
+    rank: int = 0
+    search: Search | None = None
+
+    @classmethod
+    def of(cls, annotation: Any) -> Domain:
+        """Reads the domain of an annotation; a type without marks allows every finite number."""
+        marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+        return cls(
+            bounds=tuple(mark for mark in marks if type(mark) in _COMPARISONS),
+            count=any(isinstance(mark, Count) for mark in marks),
+            rank=next((mark.rank for mark in marks if isinstance(mark, Rank)), 0),
+            search=next((mark for mark in marks if isinstance(mark, Search)), None),
+        )
+
+    def limits(self) -> str:
+        """The limits in words, such as "> 0 and ≤ 1"; empty where every number is allowed."""
+        words = []
+        for mark in self.bounds:
+            attribute, symbol, _ = _COMPARISONS[type(mark)]
+            limit = getattr(mark, attribute)
+            words.append(f"{symbol} {'2³¹−1' if limit == LAST_STEP else format(limit, 'g')}")
+        return " and ".join(words)
+
+    def __str__(self) -> str:
+        return f"{'numbers' if self.rank else 'a number'} {self.limits()}".strip()
+
+    def fault(self, value: Any) -> str | None:
+        """What is wrong with a concrete value, as the end of a sentence, or None."""
+        array = np.asarray(value)
+        if not jnp.issubdtype(array.dtype, jnp.number) or np.iscomplexobj(array):
+            return f"must be {self}, got {value!r}"
+        inside = np.isfinite(np.asarray(array, np.float64))
+        for mark in self.bounds:
+            attribute, _, compare = _COMPARISONS[type(mark)]
+            inside = inside & compare(array, getattr(mark, attribute))
+        if np.all(inside):
+            return None
+        wrong = array.ravel()[int(np.argmin(np.ravel(inside)))]
+        return f"must be {self}, got {wrong.item()!r}"
+
+    def draw(self, key: jax.Array, number: int, low: float, high: float) -> np.ndarray:
+        """Draws `number` values in [low, high], on the scale of the search range."""
+        if self.search is not None and self.search.log and low > 0:
+            drawn = np.exp(_uniform(key, number, math.log(low), math.log(high)))
+        else:
+            drawn = _uniform(key, number, low, high)
+        drawn = np.clip(drawn, low, high)
+        return np.rint(drawn).astype(np.int64) if self.count else drawn
+
+
+def _uniform(key: jax.Array, number: int, low: float, high: float) -> np.ndarray:
+    unit = np.asarray(jax.random.uniform(key, (number,)), np.float64)
+    return low + (high - low) * unit

@@ -1,0 +1,304 @@
+"""Populations: many schedules as one pytree, whatever their families.
+
+`grid` makes every combination, `sample` draws at random, `stack` takes schedules one by one and
+`concat` puts populations together. A `Population` is a pytree: it can be traced, differentiated
+and passed to a compiled function, and called with a step it gives the values of all schedules.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, overload
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdecay.schedule import Decay, Parameter, Schedule
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Population:
+    """S schedules; families may differ. Made by `stack`, `grid`, `sample` and `concat`.
+
+    Schedules of one family and structure are stored together, with stacked hyperparameters, so
+    that the cost of tracing and compiling grows with the number of families, not of schedules.
+
+    Attributes:
+        groups: stacked schedules, one for each family and structure (leaves have a first axis).
+        order: for each schedule, its position among the rows of all groups (static).
+
+    Example:
+        >>> import jaxdecay
+        >>> population = jaxdecay.concat(
+        ...     jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.1, 0.3], decay_rate=[0.5, 1.0]),
+        ...     jaxdecay.grid(jaxdecay.cosine, init_value=[0.1, 0.3], transition_steps=100),
+        ... )
+        >>> population
+        Population of 6 schedules
+          4 inverse_time  init_value 0.1 … 0.3, decay_rate 0.5 … 1
+          2 cosine        init_value 0.1 … 0.3, transition_steps 100
+        >>> population[4]
+        cosine(init_value=0.1, transition_steps=100)
+        >>> [round(float(value), 4) for value in population(2)]
+        [0.05, 0.0333, 0.15, 0.1, 0.0999, 0.2997]
+    """
+
+    def __init__(self, groups: Sequence[Schedule], order: Sequence[int]) -> None:
+        self.groups = tuple(groups)
+        self.order = tuple(order)
+
+    def __call__(self, step: ArrayLike) -> Array:
+        """The values of all S schedules at a step.
+
+        Args:
+            step: as for `Schedule`: a number or an array.
+
+        Returns:
+            A float array of shape [S, *step.shape].
+        """
+        values = [jax.vmap(lambda schedule: schedule(step))(group) for group in self.groups]
+        rows = jnp.concatenate(values)
+        return rows if self._in_order() else rows[np.asarray(self.order)]
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __iter__(self) -> Iterator[Schedule]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, index: int) -> Schedule: ...
+    @overload
+    def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> Population: ...
+    def __getitem__(self, index: Any) -> Schedule | Population:
+        """One schedule; or, for a slice, a list of indices or a mask, a population of some."""
+        if isinstance(index, int | np.integer):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"schedule {index} of a population of {len(self)}")
+            position = self.order[index]
+            for group in self.groups:
+                if position < _rows(group):
+                    return _row(group, position)
+                position -= _rows(group)
+        chosen = np.arange(len(self))[index]
+        if chosen.size == 0:
+            raise ValueError(f"no schedule of this population of {len(self)} is chosen")
+        return stack(self[int(each)] for each in chosen)
+
+    def __repr__(self) -> str:
+        counts = [_rows(group) for group in self.groups]
+        width, name = len(str(max(counts))), max(len(group.family) for group in self.groups)
+        rows = [
+            f"  {count:{width}} {group.family:{name}}  {_ranges(group)}"
+            for count, group in zip(counts, self.groups, strict=True)
+        ]
+        return "\n".join([f"Population of {len(self)} schedules", *rows])
+
+    def tree_flatten_with_keys(self) -> tuple[tuple[Any, ...], Any]:
+        return ((jax.tree_util.GetAttrKey("groups"), self.groups),), self.order
+
+    @classmethod
+    def tree_unflatten(cls, order: Any, children: Iterable[Any]) -> Population:
+        (groups,) = children
+        made = object.__new__(cls)
+        made.groups, made.order = groups, order
+        return made
+
+    def _in_order(self) -> bool:
+        return self.order == tuple(range(len(self)))
+
+
+def stack(schedules: Iterable[Schedule]) -> Population:
+    """The population of some schedules, in their order.
+
+    Args:
+        schedules: at least one schedule; families may differ.
+
+    Returns:
+        A `Population`.
+
+    Raises:
+        ValueError: no schedules.
+        TypeError: something that is not a schedule.
+
+    Example:
+        >>> import jaxdecay
+        >>> len(jaxdecay.stack([jaxdecay.constant(0.1), jaxdecay.linear(0.1, 0.0, 100)]))
+        2
+    """
+    kinds: dict[Any, list[tuple[int, list[Any]]]] = {}
+    for index, schedule in enumerate(schedules):
+        if not isinstance(schedule, Schedule):
+            raise TypeError(f"a population is made of schedules, got {schedule!r}")
+        leaves, structure = jax.tree.flatten(schedule)
+        shapes = tuple((np.shape(leaf), _is_integer(leaf)) for leaf in leaves)
+        kinds.setdefault((structure, shapes), []).append((index, leaves))
+    if not kinds:
+        raise ValueError("a population needs at least one schedule, got none")
+    groups, positions = [], {}
+    for (structure, _), members in kinds.items():
+        positions.update((index, len(positions) + row) for row, (index, _) in enumerate(members))
+        columns = zip(*(leaves for _, leaves in members), strict=True)
+        groups.append(structure.unflatten([_stack_leaves(column) for column in columns]))
+    return Population(groups, [positions[index] for index in range(len(positions))])
+
+
+def concat(*populations: Population) -> Population:
+    """One population of several, in their order; their families may differ.
+
+    Raises:
+        ValueError: no populations.
+
+    Example:
+        >>> import jaxdecay
+        >>> small = jaxdecay.grid(jaxdecay.constant, value=[0.01, 0.1])
+        >>> len(jaxdecay.concat(small, small))
+        4
+    """
+    return stack(itertools.chain.from_iterable(populations))
+
+
+def grid(decay: Decay[...], /, **values: Any) -> Population:
+    """Every combination of the given values of hyperparameters and options.
+
+    Args:
+        decay: a decay, for example `jaxdecay.inverse_time`.
+        **values: by name, one value or a list of values. For a hyperparameter that is a vector
+            (or a tuple of schedules), a list is one vector and a list of lists is a grid.
+
+    Returns:
+        A `Population`; the last hyperparameter varies fastest.
+
+    Raises:
+        TypeError: an unknown or missing hyperparameter.
+        ValueError: an empty list, or a value outside its domain.
+
+    Example:
+        >>> import jaxdecay
+        >>> population = jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.1, 0.3], decay_rate=0.5)
+        >>> list(population)
+        [inverse_time(init_value=0.1, decay_rate=0.5), inverse_time(init_value=0.3, decay_rate=0.5)]
+    """
+    choices = {}
+    for name, value in values.items():
+        choices[name] = _choices(decay.parameters.get(name), value)
+        if not choices[name]:
+            raise ValueError(f"grid of {decay.family}: {name} has no values")
+    return stack(
+        decay(**dict(zip(choices, combination, strict=True)))
+        for combination in itertools.product(*choices.values())
+    )
+
+
+def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Population:
+    """Schedules drawn at random: random search.
+
+    Args:
+        decay: a decay, for example `jaxdecay.inverse_time`.
+        number: how many schedules, at least 1.
+        key: a JAX random key.
+        **values: by name, a fixed value, or a tuple (low, high) to draw from. What is not given
+            stays at its default, or, where there is none, is drawn from the search range of its
+            domain, on its scale (learning rates: logarithmic).
+
+    Returns:
+        A `Population` of `number` schedules.
+
+    Raises:
+        TypeError: an unknown hyperparameter.
+        ValueError: `number` below 1, a hyperparameter that cannot be drawn, or a range that is
+            empty or outside the domain.
+
+    Example:
+        >>> import jax, jaxdecay
+        >>> key = jax.random.key(0)
+        >>> jaxdecay.sample(jaxdecay.cosine, 8, key, init_value=(0.01, 1.0), transition_steps=500)
+        Population of 8 schedules
+          8 cosine  init_value 0.0147 … 0.936, transition_steps 500
+    """
+    if number < 1:
+        raise ValueError(f"sample of {decay.family}: number must be at least 1, got {number}")
+    columns = {name: [value] * number for name, value in values.items()}
+    for position, (name, parameter) in enumerate(decay.parameters.items()):
+        value = values.get(name)
+        is_range = parameter.kind == "number" and not parameter.domain.rank
+        is_range = is_range and isinstance(value, tuple)
+        if is_range or (value is None and parameter.required):
+            low, high = _search_range(decay, parameter, value)
+            drawn = parameter.domain.draw(jax.random.fold_in(key, position), number, low, high)
+            columns[name] = drawn.tolist()
+    return stack(
+        decay(**{name: column[row] for name, column in columns.items()}) for row in range(number)
+    )
+
+
+def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
+    """The values that a grid takes for one hyperparameter; None stands for an unknown one."""
+    if isinstance(value, str | Schedule) or not isinstance(value, Iterable) or np.ndim(value) == 0:
+        return [value]
+    choices = list(value)
+    one_vector = parameter is not None and (
+        parameter.kind == "schedules" or bool(parameter.domain.rank)
+    )
+    if one_vector and not (choices and all(np.ndim(each) == 1 for each in choices)):
+        return [value] if choices else []
+    return choices
+
+
+def _search_range(
+    decay: Decay[...], parameter: Parameter, given: tuple[Any, ...] | None
+) -> tuple[float, float]:
+    where = f"sample of {decay.family}: {parameter.name}"
+    search = parameter.domain.search if parameter.kind == "number" else None
+    if given is None and search is None:
+        raise ValueError(f"{where} cannot be drawn at random; give it a value")
+    low, high = given if given is not None else (search.low, search.high)
+    for end in (low, high):
+        fault = parameter.domain.fault(end)
+        if fault is not None:
+            raise ValueError(f"{where} {fault}")
+    if low > high:
+        raise ValueError(f"{where} has an empty range, from {low} to {high}")
+    return low, high
+
+
+def _is_integer(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.integer)
+
+
+def _stack_leaves(leaves: Sequence[Any]) -> Any:
+    # NumPy keeps Python's numbers as they were written; JAX makes them float32 when it uses them.
+    traced = any(isinstance(leaf, jax.Array) for leaf in leaves)
+    return jnp.stack([jnp.asarray(leaf) for leaf in leaves]) if traced else np.stack(leaves)
+
+
+def _rows(group: Schedule) -> int:
+    return jax.tree.leaves(group)[0].shape[0]
+
+
+def _row(group: Schedule, row: int) -> Schedule:
+    def pick(leaf: Any) -> Any:
+        value = leaf[row]
+        return value.item() if isinstance(value, np.generic) else value
+
+    return jax.tree.map(pick, group)
+
+
+def _ranges(group: Schedule) -> str:
+    """The hyperparameters of a stacked schedule in words, each with the range of its values."""
+    words = []
+    for path, leaf in jax.tree_util.tree_leaves_with_path(group):
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        if isinstance(leaf, jax.core.Tracer) or leaf.ndim > 1:
+            words.append(f"{name} {leaf.shape[1:]}" if leaf.ndim > 1 else name)
+        elif group.decay.parameters.get(name) is None or np.ptp(leaf) > 0 or _rows(group) == 1:
+            low, high = np.min(leaf), np.max(leaf)
+            words.append(f"{name} {low:.3g}" + (f" … {high:.3g}" if low < high else ""))
+        elif group.decay.parameters[name].default != leaf[0]:
+            words.append(f"{name} {leaf[0]:.3g}")
+    words += [f"{name} {value}" for name, value in group.options.items() if value]
+    return ", ".join(words)

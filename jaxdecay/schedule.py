@@ -1,0 +1,590 @@
+"""The core: a decay is a function of `step`, a schedule is a decay bound to its hyperparameters.
+
+`decay` turns a function into a factory of `Schedule`s. A `Schedule` is a callable pytree whose
+hyperparameters are leaves, so JAX can trace, stack, map and differentiate it, and Optax takes it
+as a learning rate. Arithmetic (`+`, `*`) is here too, because it is made of decays.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import difflib
+import inspect
+import types
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import (
+    Annotated,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Union,
+    get_args,
+    get_origin,
+    overload,
+)
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdecay.domain import Domain, NonNegative
+
+P = ParamSpec("P")
+
+families: dict[str, Decay[...]] = {}
+"""Every decay that was made, by its family name."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a decay after `step`.
+
+    Attributes:
+        name: its name.
+        kind: "number" (a number or a vector), "schedule", "schedules" (a tuple of them) or
+            "option" (static: a `bool` or a `Literal`).
+        domain: what a number may be.
+        choices: the values that an option may have.
+        default: its default, `inspect.Parameter.empty` if it must be given.
+    """
+
+    name: str
+    kind: Literal["number", "schedule", "schedules", "option"]
+    domain: Domain
+    choices: tuple[Any, ...]
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
+
+class Decay(Generic[P]):
+    """A decay: call it with hyperparameters to get a `Schedule`. Made by `decay`.
+
+    Attributes:
+        family: the name of the decay in files and tables.
+        function: the decay itself, a function of `step` and the hyperparameters.
+        parameters: hyperparameters and options, by name, in the order of the signature.
+    """
+
+    def __init__(
+        self,
+        function: Callable[Concatenate[Any, P], Any],
+        check: Callable[..., None] | None = None,
+    ) -> None:
+        signature = inspect.signature(function, eval_str=True)
+        parameters = list(signature.parameters.values())[1:]
+        self.family: str = getattr(function, "__name__", "")
+        self.function = function
+        self.check = check
+        self.parameters: Mapping[str, Parameter] = types.MappingProxyType(
+            {each.name: _read_parameter(self.family, each) for each in parameters}
+        )
+        self.__name__ = self.family
+        self.__qualname__: str = getattr(function, "__qualname__", self.family)
+        self.__module__: str = function.__module__
+        self.__doc__ = function.__doc__
+        self.__signature__ = signature.replace(parameters=parameters, return_annotation=Schedule)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Schedule:
+        unknown = [name for name in kwargs if name not in self.parameters]
+        if unknown:
+            raise TypeError(self._unknown(unknown[0]))
+        try:
+            bound = self.__signature__.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.family}: {error}; {self._takes()}") from None
+        bound.apply_defaults()
+        values = {
+            name: self._checked(self.parameters[name], value)
+            for name, value in bound.arguments.items()
+        }
+        if self.check is not None:
+            self.check(**values)
+        options = {name: each for name, each in values.items() if self._is_option(name)}
+        hyperparameters = {name: each for name, each in values.items() if name not in options}
+        return Schedule(self, hyperparameters, options)
+
+    def __repr__(self) -> str:
+        return f"<decay {self.family}{self.__signature__.replace(return_annotation=inspect.Signature.empty)}>"
+
+    def __reduce__(self) -> str:
+        return self.__qualname__  # pickled by reference, as functions are
+
+    def _is_option(self, name: str) -> bool:
+        return self.parameters[name].kind == "option"
+
+    def _takes(self) -> str:
+        return f"it takes {', '.join(self.parameters)}"
+
+    def _unknown(self, name: str) -> str:
+        return (
+            f"{self.family} has no hyperparameter {name!r}"
+            f"{nearest(name, self.parameters)}; {self._takes()}"
+        )
+
+    def _checked(self, parameter: Parameter, value: Any) -> Any:
+        """A value as it is stored, after its check if it is concrete."""
+        where = f"{self.family}: {parameter.name}"
+        if parameter.kind == "option":
+            if isinstance(value, np.bool_):
+                value = bool(value)
+            if type(value) not in {type(each) for each in parameter.choices} or (
+                value not in parameter.choices
+            ):
+                allowed = " or ".join(repr(each) for each in parameter.choices)
+                raise ValueError(f"{where} must be {allowed}, got {value!r}")
+            return value
+        if parameter.kind == "schedules":
+            if isinstance(value, Schedule) or not isinstance(value, Iterable):
+                raise ValueError(f"{where} must be a sequence of schedules, got {value!r}")
+            return tuple(_operand(f"{where}[{i}]", each) for i, each in enumerate(value))
+        if parameter.kind == "schedule":
+            return _operand(where, value)
+        if value is None and parameter.default is None:
+            return value
+        if parameter.domain.rank and isinstance(value, list | tuple):
+            concrete = not any(isinstance(each, jax.Array) for each in value)
+            value = np.asarray(value) if concrete else jnp.stack(list(map(jnp.asarray, value)))
+        if not isinstance(value, jax.core.Tracer):
+            fault = parameter.domain.fault(value)
+            if fault is not None:
+                raise ValueError(f"{where} {fault}")
+        return value
+
+
+@overload
+def decay(function: Callable[Concatenate[Any, P], Any], /) -> Decay[P]: ...
+@overload
+def decay(
+    *, check: Callable[..., None]
+) -> Callable[[Callable[Concatenate[Any, P], Any]], Decay[P]]: ...
+def decay(function: Any = None, /, *, check: Callable[..., None] | None = None) -> Any:
+    """Turns a function of `step` and hyperparameters into a factory of schedules.
+
+    The function computes one value from one step; `Schedule` does the rest: it takes arrays of
+    steps, never passes a negative step, and converts numbers to arrays of one float type
+    (counts of steps given as integers stay integers). A parameter annotated `bool` or `Literal`
+    is a static option; one annotated `ScheduleLike` is another schedule; every other one is a
+    hyperparameter with the domain of its annotation (see `jaxdecay.domain`).
+
+    Args:
+        function: `f(step, **hyperparameters) -> value`, made of JAX operations. Its name
+            becomes the family.
+        check: called with all hyperparameters and options when a schedule is made; raises
+            ValueError if they do not fit each other.
+
+    Returns:
+        A `Decay`: call it with hyperparameters to get a `Schedule`.
+
+    Raises:
+        TypeError: the function's first parameter is not positional, or a parameter is `*args`.
+        ValueError: another module has already made a decay of this name.
+
+    Example:
+        >>> import jaxdecay
+        >>> from jaxdecay.domain import Positive
+        >>> @jaxdecay.decay
+        ... def hyperbola(step, init_value: Positive, half_life: Positive):
+        ...     return init_value * half_life / (half_life + step)
+        >>> schedule = hyperbola(0.5, half_life=100)
+        >>> schedule
+        hyperbola(init_value=0.5, half_life=100)
+        >>> float(schedule(100))
+        0.25
+    """
+    if function is None:
+        return lambda function: _register(Decay(function, check))
+    return _register(Decay(function))
+
+
+def family(name: str) -> Decay[...]:
+    """The decay of a family name; ValueError with the nearest name if there is none.
+
+    Example:
+        >>> import jaxdecay
+        >>> jaxdecay.family("constant")(0.5)
+        constant(value=0.5)
+    """
+    if name not in families:
+        raise ValueError(
+            f"unknown family {name!r}{nearest(name, families)}; known are {', '.join(families)}"
+        )
+    return families[name]
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """The end of an error message that names the nearest known name, or an empty string."""
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class Schedule:
+    """A decay bound to its hyperparameters: a learning rate as a function of `step`.
+
+    Made by calling a decay, for example `jaxdecay.inverse_time(0.1, decay_rate=0.5)`. It is
+    immutable; it is a pytree whose leaves are its hyperparameters; it is an `optax.Schedule`.
+    Hyperparameters and options are attributes. `+` and `*` take numbers and schedules.
+
+    Attributes:
+        decay: the decay (static).
+        hyperparameters: its hyperparameters by name, in the order of the signature (leaves).
+        options: its options by name (static).
+
+    Example:
+        >>> import jax, jaxdecay
+        >>> schedule = jaxdecay.inverse_time(0.1, decay_rate=0.5)
+        >>> float(schedule(2)), schedule.decay_rate
+        (0.05000000074505806, 0.5)
+        >>> jax.tree.leaves(schedule)
+        [0.1, 0.5, 1]
+        >>> schedule.replace(decay_rate=0.25)
+        inverse_time(init_value=0.1, decay_rate=0.25)
+    """
+
+    __slots__ = ("__weakref__", "decay", "hyperparameters", "options")
+
+    decay: Decay[...]
+    hyperparameters: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+    def __init__(
+        self, decay: Decay[...], hyperparameters: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> None:
+        object.__setattr__(self, "decay", decay)
+        object.__setattr__(self, "hyperparameters", types.MappingProxyType(dict(hyperparameters)))
+        object.__setattr__(self, "options", types.MappingProxyType(dict(options)))
+
+    # As a function.
+
+    def __call__(self, step: ArrayLike) -> Array:
+        """The value at a step.
+
+        Args:
+            step: number of updates finished before this one, from 0 to 2³¹−1; a number or an
+                array of any integer or float type. A negative step counts as 0.
+
+        Returns:
+            A float array of the shape of `step`: float32, or float64 where JAX's x64 mode is on.
+
+        Raises:
+            ValueError: the schedule is stacked and this is not inside `jax.vmap`.
+        """
+        step = _as_step(step)
+        if step.ndim:
+            return jax.vmap(self)(step.ravel()).reshape(step.shape)
+        numbers = {
+            name: self._as_array(self.decay.parameters[name], value)
+            for name, value in self.hyperparameters.items()
+        }
+        value = jnp.asarray(self.decay.function(step, **numbers, **self.options), float)
+        if value.ndim:
+            raise ValueError(
+                f"{self.family}: one step must give one value, got an array of shape {value.shape}"
+            )
+        return value
+
+    def _as_array(self, parameter: Parameter, value: Any) -> Any:
+        if value is None or parameter.kind == "schedules" or isinstance(value, Schedule):
+            return value
+        if np.ndim(value) != parameter.domain.rank:
+            raise ValueError(
+                f"{self.family}: {parameter.name} has shape {np.shape(value)}, "
+                f"expected {parameter.domain.rank} axes; to call stacked schedules use "
+                "jax.vmap(lambda schedule: schedule(step))(schedules), or a jaxdecay.Population"
+            )
+        return as_number(value, count=parameter.domain.count)
+
+    @property
+    def family(self) -> str:
+        """The name of its decay."""
+        return self.decay.family
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            for values in (self.hyperparameters, self.options):
+                if name in values:
+                    return values[name]
+            raise AttributeError(self.decay._unknown(name))
+        raise AttributeError(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a schedule cannot be changed; use replace({name}=...)")
+
+    def replace(self, **changes: Any) -> Schedule:
+        """The same schedule with other hyperparameters or options, checked like a new one."""
+        return self.decay(**{**self.hyperparameters, **self.options, **changes})
+
+    # As arithmetic.
+
+    def __add__(self, other: Schedule | ArrayLike) -> Schedule:
+        return add(self, other)
+
+    def __radd__(self, other: Schedule | ArrayLike) -> Schedule:
+        return add(other, self)
+
+    def __mul__(self, other: Schedule | ArrayLike) -> Schedule:
+        return multiply(self, other) if isinstance(other, Schedule) else scale(self, other)
+
+    def __rmul__(self, other: ArrayLike) -> Schedule:
+        return scale(self, other)
+
+    # As a pytree.
+
+    def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], Any]:
+        children = tuple(
+            (jax.tree_util.GetAttrKey(name), value) for name, value in self.hyperparameters.items()
+        )
+        return children, (self.decay, tuple(self.options.items()))
+
+    @classmethod
+    def tree_unflatten(cls, auxiliary: Any, children: Iterable[Any]) -> Schedule:
+        decay, options = auxiliary
+        names = (name for name, each in decay.parameters.items() if each.kind != "option")
+        return cls(decay, dict(zip(names, children, strict=True)), dict(options))
+
+    # As a value.
+
+    def _identity(self) -> tuple[Any, ...]:
+        leaves, structure = jax.tree.flatten(self)
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+            return (id(self),)
+        arrays = [np.asarray(leaf) for leaf in leaves]
+        return structure, tuple((each.dtype, each.shape, each.tobytes()) for each in arrays)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return self is other or self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Schedule, (self.decay, dict(self.hyperparameters), dict(self.options))
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{name}={_repr(value)}"
+            for name, value in {**self.hyperparameters, **self.options}.items()
+            if not _is_default(self.decay.parameters[name], value)
+        ]
+        return f"{self.family}({', '.join(shown)})"
+
+    # As data.
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schedule as plain JSON types: its family, hyperparameters and options by name.
+
+        Example:
+            >>> import jaxdecay
+            >>> jaxdecay.exponential(0.1, 0.96, 1000, staircase=True).to_dict()
+            {'family': 'exponential', 'init_value': 0.1, 'decay_rate': 0.96, 'transition_steps': 1000, 'staircase': True}
+        """
+        values = {name: plain(value) for name, value in self.hyperparameters.items()}
+        values = {name: value for name, value in values.items() if value is not None}
+        return {"family": self.family, **values, **self.options}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Schedule:
+        """The schedule of a dictionary made by `to_dict`, or written by hand.
+
+        Raises:
+            ValueError: an unknown family or hyperparameter, or a value outside its domain.
+
+        Example:
+            >>> import jaxdecay
+            >>> jaxdecay.Schedule.from_dict({"family": "inverse_time", "init_value": 0.1, "decay_rate": 0.5})
+            inverse_time(init_value=0.1, decay_rate=0.5)
+        """
+        if "family" not in data:
+            raise ValueError(f"a schedule needs a family, got {dict(data)!r}")
+        values = {name: from_plain(value) for name, value in data.items() if name != "family"}
+        try:
+            return family(data["family"])(**values)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+
+ScheduleLike = Annotated[Schedule | ArrayLike, "schedule"]
+"""A schedule, or a number that stands for a constant one."""
+
+
+def value_at(schedule: ScheduleLike, step: ArrayLike) -> Array:
+    """The value of a schedule, or of a number that stands for a constant one, at a step."""
+    return schedule(step) if isinstance(schedule, Schedule) else as_number(schedule)
+
+
+def as_number(value: Any, *, count: bool = False) -> Array:
+    """A number as JAX's default float, or, if it counts steps and is an integer, default integer."""
+    integer = count and jnp.issubdtype(jnp.result_type(value), jnp.integer)
+    return jnp.asarray(value, int if integer else float)
+
+
+def plain(value: Any) -> Any:
+    """A hyperparameter as plain JSON types: numbers, lists and dictionaries."""
+    if isinstance(value, Schedule):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [plain(each) for each in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def from_plain(value: Any) -> Any:
+    """The opposite of `plain`: dictionaries become schedules."""
+    if isinstance(value, Mapping):
+        return Schedule.from_dict(value)
+    return [from_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def _register(made: Decay[P]) -> Decay[P]:
+    before = families.get(made.family)
+    if before is not None and before.__module__ != made.__module__:
+        raise ValueError(
+            f"a decay named {made.family!r} exists already, in {before.__module__}; "
+            "give this function another name"
+        )
+    families[made.family] = made
+    return made
+
+
+def _read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise TypeError(f"{family}: a decay names its parameters, *{parameter.name} is not allowed")
+    annotation = parameter.annotation
+    if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
+        annotation = next(each for each in get_args(annotation) if each is not type(None))
+    kind, choices = "number", ()
+    if annotation is bool:
+        kind, choices = "option", (False, True)
+    elif get_origin(annotation) is Literal:
+        kind, choices = "option", get_args(annotation)
+    elif annotation in (Schedule, ScheduleLike):
+        kind = "schedule"
+    elif get_origin(annotation) is collections.abc.Sequence:
+        kind = "schedules"
+    domain = Domain.of(annotation)
+    return Parameter(parameter.name, kind, domain, choices, parameter.default)
+
+
+def _operand(where: str, value: Any) -> Any:
+    """A schedule, or a number that stands for one."""
+    if isinstance(value, Schedule | jax.core.Tracer):
+        return value
+    if callable(value) or Domain().fault(value) is not None:
+        raise ValueError(f"{where} must be a jaxdecay schedule or a number, got {value!r}")
+    return value
+
+
+def _as_step(step: ArrayLike) -> Array:
+    """A step as JAX's default integer or float type, not below 0."""
+    array = jnp.asarray(step)
+    if jnp.issubdtype(array.dtype, jnp.unsignedinteger):
+        array = jnp.minimum(array, jnp.iinfo(jnp.int32).max)
+    kind = float if jnp.issubdtype(array.dtype, jnp.floating) else int
+    return jnp.maximum(array.astype(kind), 0)
+
+
+def _repr(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_repr, value))}]"
+    concrete = isinstance(value, np.ndarray | np.generic | jax.Array)
+    if concrete and not isinstance(value, jax.core.Tracer) and value.ndim <= 1:
+        return repr(value.tolist())
+    return repr(value)
+
+
+def _is_default(parameter: Parameter, value: Any) -> bool:
+    return not parameter.required and type(value) is type(parameter.default) and (
+        value == parameter.default
+    )
+
+
+# Arithmetic.
+
+
+@decay
+def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Array:
+    """The sum of two schedules, also written `first + second`.
+
+    Formula: first(step) + second(step).
+
+    Args:
+        first: a schedule, or a number for a constant one, in units of the learning rate.
+        second: the same.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: an operand is neither a schedule nor a finite number.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.linear(0.5, 0.0, 10) + 0.25
+        >>> schedule
+        add(first=linear(init_value=0.5, end_value=0.0, transition_steps=10), second=0.25)
+        >>> float(schedule(10))
+        0.25
+    """
+    return value_at(first, step) + value_at(second, step)
+
+
+@decay
+def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Array:
+    """The product of two schedules, also written `first * second`.
+
+    Formula: first(step) · second(step).
+
+    Args:
+        first: a schedule, or a number for a constant one.
+        second: the same. The product is in units of the learning rate.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: an operand is neither a schedule nor a finite number.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.linear(1.0, 0.0, 10) * jaxdecay.constant(0.5)
+        >>> float(schedule(5))
+        0.25
+    """
+    return value_at(first, step) * value_at(second, step)
+
+
+@decay
+def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> Array:
+    """A schedule times a number, also written `schedule * factor`.
+
+    Formula: factor · schedule(step).
+
+    Args:
+        schedule: a schedule, or a number for a constant one, in units of the learning rate.
+        factor: ≥ 0, without unit.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: `schedule` is not a schedule, or `factor` is negative or not finite.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = 0.5 * jaxdecay.linear(1.0, 0.0, 10)
+        >>> schedule
+        scale(schedule=linear(init_value=1.0, end_value=0.0, transition_steps=10), factor=0.5)
+        >>> float(schedule(5))
+        0.25
+    """
+    return factor * value_at(schedule, step)
