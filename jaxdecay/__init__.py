@@ -1,1 +1,72 @@
-from jaxdecay.compose import *
+"""Learning-rate decays for JAX: traceable, stackable, differentiable Optax schedules.
+
+The decays and populations need only JAX. Training, data and reports are loaded when they are
+first used, so that `import jaxdecay` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from jaxdecay.compose import join as join
+from jaxdecay.compose import per_epoch as per_epoch
+from jaxdecay.compose import warmup as warmup
+from jaxdecay.decays import constant as constant
+from jaxdecay.decays import cosine as cosine
+from jaxdecay.decays import discrete_staircase as discrete_staircase
+from jaxdecay.decays import exponential as exponential
+from jaxdecay.decays import inverse_sqrt as inverse_sqrt
+from jaxdecay.decays import inverse_time as inverse_time
+from jaxdecay.decays import linear as linear
+from jaxdecay.decays import natural_exponential as natural_exponential
+from jaxdecay.decays import piecewise_constant as piecewise_constant
+from jaxdecay.decays import polynomial as polynomial
+from jaxdecay.decays import step_decay as step_decay
+from jaxdecay.population import Population as Population
+from jaxdecay.population import concat as concat
+from jaxdecay.population import grid as grid
+from jaxdecay.population import sample as sample
+from jaxdecay.population import stack as stack
+from jaxdecay.schedule import Schedule as Schedule
+from jaxdecay.schedule import ScheduleLike as ScheduleLike
+from jaxdecay.schedule import add as add
+from jaxdecay.schedule import decay as decay
+from jaxdecay.schedule import families as families
+from jaxdecay.schedule import family as family
+from jaxdecay.schedule import multiply as multiply
+from jaxdecay.schedule import scale as scale
+
+if TYPE_CHECKING:
+    from jaxdecay.data import Data as Data
+    from jaxdecay.data import DataError as DataError
+    from jaxdecay.data import digits as digits
+    from jaxdecay.data import mnist as mnist
+    from jaxdecay.training.sweep import SweepResult as SweepResult
+    from jaxdecay.training.sweep import sweep as sweep
+    from jaxdecay.training.task import MLP as MLP
+    from jaxdecay.training.task import Batch as Batch
+    from jaxdecay.training.task import Task as Task
+    from jaxdecay.training.task import classifier as classifier
+    from jaxdecay.training.train import Trained as Trained
+    from jaxdecay.training.train import train as train
+
+__version__ = "0.1.0"
+
+_LOADED_WHEN_USED = {
+    "jaxdecay.data": ("Data", "DataError", "digits", "mnist"),
+    "jaxdecay.training.sweep": ("SweepResult", "sweep"),
+    "jaxdecay.training.task": ("Batch", "MLP", "Task", "classifier"),
+    "jaxdecay.training.train": ("Trained", "train"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LOADED_WHEN_USED.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module 'jaxdecay' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *(name for names in _LOADED_WHEN_USED.values() for name in names)])

@@ -312,7 +312,9 @@ def cosine(
 
     def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
         # ½(1 + cos πp) = sin²(½π(1 − p)), which keeps its digits near the end.
-        rising, falling = (jnp.square(jnp.sin(jnp.pi / 2 * share)) for share in (remaining, progress))
+        rising, falling = (
+            jnp.square(jnp.sin(jnp.pi / 2 * share)) for share in (remaining, progress)
+        )
         return _power(rising, falling, exponent)
 
     return transition(init_value, end_value, left, done, weights)

@@ -141,7 +141,8 @@ def stack(schedules: Iterable[Schedule]) -> Population:
         raise ValueError("a population needs at least one schedule, got none")
     groups, positions = [], {}
     for (structure, _), members in kinds.items():
-        positions.update((index, len(positions) + row) for row, (index, _) in enumerate(members))
+        first = len(positions)
+        positions.update({index: first + row for row, (index, _) in enumerate(members)})
         columns = zip(*(leaves for _, leaves in members), strict=True)
         groups.append(structure.unflatten([_stack_leaves(column) for column in columns]))
     return Population(groups, [positions[index] for index in range(len(positions))])
@@ -289,16 +290,20 @@ def _row(group: Schedule, row: int) -> Schedule:
 
 
 def _ranges(group: Schedule) -> str:
-    """The hyperparameters of a stacked schedule in words, each with the range of its values."""
+    """What a stacked schedule does not leave at its default, each with the range of its values."""
     words = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(group):
         name = jax.tree_util.keystr(path, simple=True, separator=".")
-        if isinstance(leaf, jax.core.Tracer) or leaf.ndim > 1:
-            words.append(f"{name} {leaf.shape[1:]}" if leaf.ndim > 1 else name)
-        elif group.decay.parameters.get(name) is None or np.ptp(leaf) > 0 or _rows(group) == 1:
-            low, high = np.min(leaf), np.max(leaf)
-            words.append(f"{name} {low:.3g}" + (f" … {high:.3g}" if low < high else ""))
-        elif group.decay.parameters[name].default != leaf[0]:
-            words.append(f"{name} {leaf[0]:.3g}")
-    words += [f"{name} {value}" for name, value in group.options.items() if value]
+        if isinstance(leaf, jax.core.Tracer) or np.ndim(leaf) != 1:
+            words.append(name)
+            continue
+        low, high = np.min(leaf), np.max(leaf)
+        parameter = group.decay.parameters.get(name)
+        if low < high:
+            words.append(f"{name} {low:.3g} … {high:.3g}")
+        elif parameter is None or parameter.default != low:
+            words.append(f"{name} {low:.3g}")
+    for name, value in group.options.items():
+        if value != group.decay.parameters[name].default:
+            words.append(f"{name} {value}")
     return ", ".join(words)

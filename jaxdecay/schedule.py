@@ -503,8 +503,10 @@ def _repr(value: Any) -> str:
 
 
 def _is_default(parameter: Parameter, value: Any) -> bool:
-    return not parameter.required and type(value) is type(parameter.default) and (
-        value == parameter.default
+    return (
+        not parameter.required
+        and type(value) is type(parameter.default)
+        and (value == parameter.default)
     )
 
 

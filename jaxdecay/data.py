@@ -1,0 +1,192 @@
+"""The data that tasks are trained on: MNIST from its IDX files, and scikit-learn's digits."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import os
+import struct
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax.typing import ArrayLike
+
+
+class DataError(Exception):
+    """A data file that is missing, damaged or cannot be downloaded; one line says which."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """A data set: inputs and labels to train on, and others to test on.
+
+    It is a pytree, to be passed to compiled functions as an argument (closed over, it would be
+    compiled into the program).
+
+    Attributes:
+        train_inputs: array [n, ...]; images stay `uint8`, four times smaller than floats.
+        train_labels: integers [n], from 0.
+        test_inputs: array [m, ...].
+        test_labels: integers [m].
+        scale: what inputs are divided by when they are used: 255 for images of bytes (static).
+        name: for reports (static).
+    """
+
+    train_inputs: ArrayLike
+    train_labels: ArrayLike
+    test_inputs: ArrayLike
+    test_labels: ArrayLike
+    scale: float = dataclasses.field(default=1.0, metadata={"static": True})
+    name: str = dataclasses.field(default="data", metadata={"static": True})
+
+    def __repr__(self) -> str:
+        shapes = f"train {np.shape(self.train_inputs)}, test {np.shape(self.test_inputs)}"
+        return f"<Data {self.name}: {shapes}>"
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    name: str
+    size: int
+    sha256: str
+
+
+_FILES = (
+    _File(
+        "train-images-idx3-ubyte.gz",
+        9_912_422,
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    ),
+    _File(
+        "train-labels-idx1-ubyte.gz",
+        28_881,
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    ),
+    _File(
+        "t10k-images-idx3-ubyte.gz",
+        1_648_877,
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    ),
+    _File(
+        "t10k-labels-idx1-ubyte.gz",
+        4_542,
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    ),
+)
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+)
+"""Where MNIST is downloaded from, tried in this order."""
+
+
+def mnist(data_dir: str | os.PathLike[str] | None = None) -> Data:
+    """MNIST: 60,000 + 10,000 images of handwritten digits, 28 × 28 bytes, 10 classes.
+
+    Args:
+        data_dir: folder of the four `.gz` files. If None, the folder that the environment
+            variable `JAXDECAY_DATA` names; if that is not set, the download cache, which is
+            filled when it is empty (11 MB; needs the extra `jaxdecay[sweep]`).
+
+    Returns:
+        `Data` with `uint8` images of shape [n, 28, 28].
+
+    Raises:
+        FileNotFoundError: a file is not in the folder that was named.
+        DataError: a file is damaged, or there is no network to download it.
+
+    Example:
+        >>> import jaxdecay
+        >>> jaxdecay.mnist()  # doctest: +SKIP
+        <Data mnist: train (60000, 28, 28), test (10000, 28, 28)>
+
+    Source:
+        LeCun, Cortes and Burges; CC BY-SA 3.0.
+    """
+    folder = data_dir or os.environ.get("JAXDECAY_DATA")
+    paths = [_in_folder(Path(folder), file) if folder else _download(file) for file in _FILES]
+    arrays = [_read_idx(path) for path in paths]
+    return Data(*arrays, scale=255.0, name="mnist")
+
+
+def digits() -> Data:
+    """Handwritten digits, 8 × 8 pixels of 0 … 16, 10 classes; always at hand, without network.
+
+    Every fifth of scikit-learn's 1,797 images is kept for testing.
+
+    Returns:
+        `Data` with `uint8` images of shape [n, 8, 8].
+
+    Example:
+        >>> import jaxdecay
+        >>> jaxdecay.digits()
+        <Data digits: train (1437, 8, 8), test (360, 8, 8)>
+
+    Source:
+        Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI; CC BY 4.0.
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
+    test = np.arange(len(labels)) % 5 == 0
+    return Data(images[~test], labels[~test], images[test], labels[test], scale=16.0, name="digits")
+
+
+def _in_folder(folder: Path, file: _File) -> Path:
+    path = folder / file.name
+    if not path.is_file():
+        names = ", ".join(each.name for each in _FILES)
+        raise FileNotFoundError(f"{path} is missing; the data folder must hold {names}")
+    return _verified(path, file)
+
+
+def _verified(path: Path, file: _File) -> Path:
+    contents = path.read_bytes()
+    if len(contents) != file.size:
+        raise DataError(
+            f"{path} is {len(contents)} bytes long, expected {file.size}; copy or download it again"
+        )
+    found = hashlib.sha256(contents).hexdigest()
+    if found != file.sha256:
+        raise DataError(
+            f"{path} is damaged: its SHA-256 is {found}, expected {file.sha256}; "
+            "copy or download it again"
+        )
+    return path
+
+
+def _download(file: _File) -> Path:
+    import pooch
+    import requests
+
+    cache = pooch.os_cache("jaxdecay") / "mnist"
+    faults = []
+    for mirror in MIRRORS:
+        try:
+            path = pooch.retrieve(
+                mirror + file.name,
+                known_hash=f"sha256:{file.sha256}",
+                fname=file.name,
+                path=cache,
+                progressbar=True,
+            )
+            return Path(path)
+        except (requests.RequestException, ValueError, OSError) as error:
+            faults.append(f"{mirror}: {type(error).__name__}")
+    raise DataError(
+        f"could not download {file.name} ({'; '.join(faults)}); without network, use the digits "
+        "data, or name a folder that holds the MNIST files with --data-dir or JAXDECAY_DATA"
+    )
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """An array of bytes in the IDX format: two zeros, type, rank, sizes, then the data."""
+    contents = gzip.decompress(path.read_bytes())
+    rank = contents[3]
+    shape = struct.unpack_from(f">{rank}I", contents, 4)
+    return np.frombuffer(contents, np.uint8, offset=4 + 4 * rank).reshape(shape)

@@ -1,0 +1,1 @@
+"""Reports: the leaderboard, the files of a sweep and its pictures."""

@@ -1,0 +1,1 @@
+"""Training: tasks, the pure function `train`, and sweeps over populations."""

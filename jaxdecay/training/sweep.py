@@ -1,0 +1,228 @@
+"""Training a population: every schedule with every seed, in one compiled program."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from jaxdecay.population import Population
+from jaxdecay.schedule import Schedule
+from jaxdecay.training.task import Task
+from jaxdecay.training.train import (
+    Member,
+    Optimizer,
+    epoch_order,
+    evaluate,
+    init_member,
+    steps_per_epoch,
+    train_epoch,
+    train_step,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepResult:
+    """What a sweep found. S schedules, K seeds, E epochs.
+
+    Attributes:
+        population: the schedules.
+        seeds: the K seeds; member (s, k) is `train(population[s], jax.random.key(seeds[k]), …)`.
+        history: by name, an array [E, S, K]: `learning_rate` (at the epoch's first step),
+            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`.
+        diverged_at: [S, K], the first step whose loss was not finite, or -1.
+        final_learning_rate: [S], the schedules' values after the last step.
+        settings: epochs, batch size and so on, as written to `sweep.json`.
+        steps: updates of each member.
+        compile_seconds: time it took to compile.
+        run_seconds: time it took to train and to test, without compiling.
+    """
+
+    population: Population
+    seeds: tuple[int, ...]
+    history: Mapping[str, np.ndarray]
+    diverged_at: np.ndarray
+    final_learning_rate: np.ndarray
+    settings: Mapping[str, Any]
+    steps: int
+    compile_seconds: float
+    run_seconds: float
+
+    @property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """By name, the history's last epoch: arrays [S, K]."""
+        return {name: values[-1] for name, values in self.history.items()}
+
+    @property
+    def member_steps_per_second(self) -> float:
+        """Updates of single networks in a second, tests included, compiling not."""
+        return self.diverged_at.size * self.steps / self.run_seconds
+
+    def ranking(self) -> np.ndarray:
+        """Indices of the schedules, best first.
+
+        By mean test accuracy over seeds (by mean test loss where the task has no accuracy), then
+        by mean test loss; a schedule with a diverged member comes after all without.
+        """
+        loss = self.metrics["test_loss"].mean(axis=1)
+        accuracy = self.metrics.get("test_accuracy", np.zeros_like(loss)[:, None]).mean(axis=1)
+        diverged = (self.diverged_at >= 0).any(axis=1)
+        return np.lexsort((loss, -accuracy, diverged))
+
+    def best(self) -> Schedule:
+        """The best schedule of the ranking."""
+        return self.population[int(self.ranking()[0])]
+
+    def status(self, schedule: int, seed: int) -> str:
+        """ "finished" or "diverged at step N" for a member, by its indices."""
+        step = int(self.diverged_at[schedule, seed])
+        return "finished" if step < 0 else f"diverged at step {step}"
+
+    def save(self, folder: Any, *, overwrite: bool = False) -> None:
+        """Writes `members.csv`, `history.csv`, `curves.png` and `sweep.json` into a folder.
+
+        Args:
+            folder: made if need be.
+            overwrite: write even if the folder holds another sweep.
+
+        Raises:
+            FileExistsError: the folder holds another sweep.
+        """
+        from jaxdecay.report.files import save
+
+        save(self, folder, overwrite=overwrite)
+
+
+def sweep(
+    task: Task,
+    population: Population,
+    *,
+    optimizer: Optimizer = optax.sgd,
+    epochs: int = 1,
+    batch_size: int = 32,
+    seeds: int = 1,
+    seed: int = 0,
+    callback: Callable[[int, Mapping[str, np.ndarray]], None] | None = None,
+) -> SweepResult:
+    """Trains every schedule of a population with every seed, all at once.
+
+    All schedules of a seed start from the same weights and see the same batches in the same
+    order, so that they can be compared in pairs.
+
+    Args:
+        task: what is trained.
+        population: S schedules.
+        optimizer: makes an Optax optimizer from a learning rate.
+        epochs: passes through the training data, at least 1.
+        batch_size: examples a step.
+        seeds: K, how many seeds, at least 1.
+        seed: the first of them; the others follow.
+        callback: called after each epoch, counted from 0, with its history: arrays [S, K].
+
+    Returns:
+        A `SweepResult`.
+
+    Raises:
+        ValueError: `epochs`, `batch_size` or `seeds` out of range.
+
+    Example:
+        >>> import jaxdecay
+        >>> task = jaxdecay.classifier(jaxdecay.digits())
+        >>> population = jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.001, 0.3], decay_rate=0.01)
+        >>> result = jaxdecay.sweep(task, population, epochs=5, seeds=2)
+        >>> result.metrics["test_accuracy"].shape
+        (2, 2)
+        >>> result.best()
+        inverse_time(init_value=0.3, decay_rate=0.01)
+    """
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    steps = steps_per_epoch(task.data, epochs, batch_size)
+    numbers = tuple(range(seed, seed + seeds))
+    program = _Program(task, optimizer, batch_size, steps)
+
+    started = time.perf_counter()
+    data = jax.device_put(task.data)
+    keys = jnp.stack([jax.random.key(number) for number in numbers])
+    members = jax.jit(program.init)(population, keys)
+    run_epoch = jax.jit(program.run_epoch, donate_argnums=0)
+    run_epoch = run_epoch.lower(members, population, keys, jnp.asarray(0), data).compile()
+    compiled = time.perf_counter()
+
+    epoch_histories = []
+    for epoch in range(epochs):
+        members, history = run_epoch(members, population, keys, jnp.asarray(epoch), data)
+        epoch_histories.append({name: np.asarray(values) for name, values in history.items()})
+        if callback is not None:
+            callback(epoch, epoch_histories[-1])
+    finished = time.perf_counter()
+
+    names = epoch_histories[0]
+    return SweepResult(
+        population=population,
+        seeds=numbers,
+        history={name: np.stack([each[name] for each in epoch_histories]) for name in names},
+        diverged_at=np.asarray(members.diverged_at).T,
+        final_learning_rate=np.asarray(population(epochs * steps)),
+        settings={
+            "data": task.data.name,
+            "optimizer": getattr(optimizer, "__name__", repr(optimizer)),
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "seeds": seeds,
+            "seed": seed,
+        },
+        steps=epochs * steps,
+        compile_seconds=compiled - started,
+        run_seconds=finished - compiled,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Program:
+    """The functions of `train`, mapped over seeds and schedules: members have axes [K, S]."""
+
+    task: Task
+    optimizer: Optimizer
+    batch_size: int
+    steps_per_epoch: int
+
+    def init(self, population: Population, keys: Array) -> Member:
+        def init(rate: Array, key: Array) -> Member:
+            return init_member(self.task, self.optimizer, rate, key)
+
+        over_schedules = jax.vmap(init, in_axes=(0, None))
+        return jax.vmap(over_schedules, in_axes=(None, 0))(population(0), keys)
+
+    def run_epoch(
+        self, members: Member, population: Population, keys: Array, epoch: Array, data: Any
+    ) -> tuple[Member, dict[str, Array]]:
+        def update(member: Member, step: Array, rate: Array, batch: Any) -> tuple[Member, Array]:
+            return train_step(self.task, self.optimizer, member, step, rate, batch)
+
+        def measure(parameters: Any) -> dict[str, Array]:
+            return evaluate(self.task, parameters, data)
+
+        # All schedules of a seed share a batch: mapped over schedules it stays one array, and the
+        # first layer of all of them is one large matrix product.
+        over_schedules = jax.vmap(update, in_axes=(0, None, 0, None))
+        over_members = jax.vmap(over_schedules, in_axes=(0, None, None, 0))
+        orders = jax.vmap(lambda key: epoch_order(key, epoch, data, self.batch_size), out_axes=1)
+        members, history = train_epoch(
+            over_members,
+            jax.vmap(jax.vmap(measure)),
+            population,
+            members,
+            epoch * self.steps_per_epoch,
+            orders(keys),
+            data,
+        )
+        shape = members.diverged_at.shape
+        return members, {name: jnp.broadcast_to(v, shape).T for name, v in history.items()}

@@ -1,0 +1,121 @@
+"""What is trained: how to make parameters, what to minimise, what to measure, on which data."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+from jax import Array
+
+from jaxdecay.data import Data
+
+Parameters = Any
+"""The parameters of a network: a pytree of float arrays."""
+
+
+class Batch(NamedTuple):
+    """Some examples: inputs [n, ...] as floats, already divided by the scale; labels [n]."""
+
+    inputs: Array
+    labels: Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is trained: pure functions, and the data.
+
+    Attributes:
+        init: `init(key) -> parameters`.
+        loss: `loss(parameters, batch) -> scalar`, the mean over the batch; it is minimised.
+        metrics: `metrics(parameters, batch) -> {name: scalar}`, means over the batch, measured
+            on the test data after each epoch and reported as `test_<name>`.
+        data: what to train and to test on.
+    """
+
+    init: Callable[[Array], Parameters]
+    loss: Callable[[Parameters, Batch], Array]
+    metrics: Callable[[Parameters, Batch], Mapping[str, Array]]
+    data: Data
+
+
+class MLP(nnx.Module):
+    """Flatten → Dense with ReLU → Dense: the network of the MNIST example of Keras.
+
+    Weights are Glorot-uniform and biases 0, as in Keras.
+
+    Args:
+        inputs: numbers in one example, 784 for MNIST.
+        hidden: width of the hidden layer.
+        classes: number of classes.
+        rngs: Flax's random streams.
+    """
+
+    def __init__(self, inputs: int, hidden: int = 128, classes: int = 10, *, rngs: nnx.Rngs):
+        glorot = nnx.initializers.glorot_uniform()
+        self.hidden = nnx.Linear(inputs, hidden, kernel_init=glorot, rngs=rngs)
+        self.output = nnx.Linear(hidden, classes, kernel_init=glorot, rngs=rngs)
+
+    def __call__(self, inputs: Array) -> Array:
+        flat = inputs.reshape(inputs.shape[0], -1)
+        return self.output(nnx.relu(self.hidden(flat)))
+
+
+def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None) -> Task:
+    """The task of classifying `data` with softmax cross-entropy.
+
+    Args:
+        data: what to train and to test on.
+        model: makes a Flax NNX module from `nnx.Rngs`; the module maps inputs [n, ...] to
+            logits [n, classes]. Default: an `MLP` with 128 hidden units.
+
+    Returns:
+        A `Task` whose metrics are `accuracy` and `loss`.
+
+    Raises:
+        ValueError: the module has state other than `nnx.Param`, such as dropout or batch
+            statistics.
+
+    Example:
+        >>> import jaxdecay
+        >>> task = jaxdecay.classifier(jaxdecay.digits())
+        >>> task.data
+        <Data digits: train (1437, 8, 8), test (360, 8, 8)>
+    """
+    if model is None:
+        inputs = int(np.prod(np.shape(data.train_inputs)[1:]))
+        classes = int(np.max(data.train_labels)) + 1
+
+        def model(rngs: nnx.Rngs) -> nnx.Module:
+            return MLP(inputs, classes=classes, rngs=rngs)
+
+    graph, _, rest = nnx.split(nnx.eval_shape(lambda: model(nnx.Rngs(0))), nnx.Param, ...)
+    if jax.tree.leaves(rest):
+        kinds = sorted({type(each).__name__ for _, each in nnx.to_flat_state(rest)})
+        raise ValueError(
+            f"a task's module can have nnx.Param only, this one has {', '.join(kinds)} too; "
+            "build it without dropout and batch statistics, or write a jaxdecay.Task by hand"
+        )
+
+    def init(key: Array) -> Parameters:
+        return nnx.state(model(nnx.Rngs(key)), nnx.Param)
+
+    def logits(parameters: Parameters, inputs: Array) -> Array:
+        return nnx.merge(graph, parameters, rest)(inputs)
+
+    def loss(parameters: Parameters, batch: Batch) -> Array:
+        outputs = logits(parameters, batch.inputs)
+        return optax.softmax_cross_entropy_with_integer_labels(outputs, batch.labels).mean()
+
+    def metrics(parameters: Parameters, batch: Batch) -> Mapping[str, Array]:
+        outputs = logits(parameters, batch.inputs)
+        losses = optax.softmax_cross_entropy_with_integer_labels(outputs, batch.labels)
+        hits = jnp.argmax(outputs, axis=-1) == batch.labels
+        return {"accuracy": hits.mean(dtype=losses.dtype), "loss": losses.mean()}
+
+    return Task(init, loss, metrics, data)

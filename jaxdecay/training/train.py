@@ -1,0 +1,213 @@
+"""Training one member: one schedule, one seed. `train` reads from top to bottom.
+
+Everything here is a pure function of arrays. `jaxdecay.training.sweep` maps the same functions
+over members, so that a member of a sweep and a call of `train` do the same arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdecay.data import Data
+from jaxdecay.training.task import Batch, Parameters, Task
+
+Optimizer = Callable[[Any], optax.GradientTransformation]
+"""Makes an optimizer from a learning rate: `optax.sgd`, `lambda rate: optax.chain(...)`, …"""
+
+
+class Member(NamedTuple):
+    """A network in training.
+
+    Attributes:
+        parameters: of the network.
+        optimizer_state: of Optax.
+        diverged_at: the first step whose loss was not finite, or -1.
+    """
+
+    parameters: Parameters
+    optimizer_state: Any
+    diverged_at: Array
+
+
+class Trained(NamedTuple):
+    """What `train` returns.
+
+    Attributes:
+        parameters: of the network, after the last epoch.
+        history: by name, one number an epoch: `learning_rate` (at the epoch's first step),
+            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`.
+        diverged_at: the first step whose loss was not finite, or -1.
+    """
+
+    parameters: Parameters
+    history: dict[str, Array]
+    diverged_at: Array
+
+
+def train(
+    schedule: Callable[[ArrayLike], Array],
+    key: Array,
+    data: Data,
+    *,
+    task: Task,
+    optimizer: Optimizer = optax.sgd,
+    epochs: int = 1,
+    batch_size: int = 32,
+) -> Trained:
+    """Trains one network with one schedule: a pure function, to be jitted, mapped, differentiated.
+
+    Args:
+        schedule: learning rate as a function of step.
+        key: a JAX random key; it decides the first weights and the order of the examples.
+        data: what to train and to test on, usually `task.data`. It is an argument of its own so
+            that a compiled program does not contain it.
+        task: what is trained (static).
+        optimizer: makes an Optax optimizer from a learning rate (static).
+        epochs: passes through the training data, at least 1 (static).
+        batch_size: examples a step (static). Each epoch draws a new order; the examples that do
+            not fill its last batch are left out of it.
+
+    Returns:
+        A `Trained`.
+
+    Raises:
+        ValueError: `epochs` or `batch_size` below 1, or more than there are examples.
+
+    Example:
+        >>> import functools, jax, jaxdecay
+        >>> task = jaxdecay.classifier(jaxdecay.digits())
+        >>> run = jax.jit(functools.partial(jaxdecay.train, task=task, epochs=5))
+        >>> trained = run(jaxdecay.inverse_time(0.3, decay_rate=0.01), jax.random.key(0), task.data)
+        >>> bool(trained.history["test_accuracy"][-1] > 0.9)
+        True
+    """
+    steps = steps_per_epoch(data, epochs, batch_size)
+    member = init_member(task, optimizer, schedule(0), key)
+
+    def run_epoch(member: Member, epoch: Array) -> tuple[Member, dict[str, Array]]:
+        order = epoch_order(key, epoch, data, batch_size)
+        return train_epoch(
+            lambda *step: train_step(task, optimizer, *step),
+            lambda parameters: evaluate(task, parameters, data),
+            schedule,
+            member,
+            epoch * steps,
+            order,
+            data,
+        )
+
+    member, history = jax.lax.scan(run_epoch, member, jnp.arange(epochs))
+    return Trained(member.parameters, history, member.diverged_at)
+
+
+def init_member(task: Task, optimizer: Optimizer, learning_rate: Array, key: Array) -> Member:
+    """A member before its first step."""
+    parameters = task.init(jax.random.fold_in(key, 0))
+    return Member(parameters, optimizer(learning_rate).init(parameters), jnp.asarray(-1))
+
+
+def epoch_order(key: Array, epoch: Array, data: Data, batch_size: int) -> Array:
+    """The examples of an epoch in their order: indices [steps, batch_size]."""
+    examples = jnp.shape(data.train_inputs)[0]
+    shuffled = jax.random.permutation(jax.random.fold_in(key, 1 + epoch), examples)
+    steps = examples // batch_size
+    return shuffled[: steps * batch_size].reshape(steps, batch_size)
+
+
+def train_step(
+    task: Task,
+    optimizer: Optimizer,
+    member: Member,
+    step: Array,
+    learning_rate: Array,
+    batch: Batch,
+) -> tuple[Member, Array]:
+    """One update of one member, and the loss before it."""
+    loss, gradients = jax.value_and_grad(task.loss)(member.parameters, batch)
+    updates, optimizer_state = optimizer(learning_rate).update(
+        gradients, member.optimizer_state, member.parameters
+    )
+    diverged_now = (member.diverged_at < 0) & ~jnp.isfinite(loss)
+    return Member(
+        optax.apply_updates(member.parameters, updates),
+        optimizer_state,
+        jnp.where(diverged_now, step, member.diverged_at),
+    ), loss
+
+
+def train_epoch(
+    update: Callable[[Member, Array, Array, Batch], tuple[Member, Array]],
+    measure: Callable[[Parameters], Mapping[str, Array]],
+    learning_rate: Callable[[Array], Array],
+    member: Member,
+    first_step: Array,
+    order: Array,
+    data: Data,
+) -> tuple[Member, dict[str, Array]]:
+    """One epoch of one member, or of many: then `update` and `measure` are mapped over them."""
+
+    def run_step(carry: tuple[Member, Array, Array], examples: Array) -> tuple[Any, None]:
+        member, step, total = carry
+        batch = take(data.train_inputs, data.train_labels, examples, data.scale)
+        member, loss = update(member, step, learning_rate(step), batch)
+        return (member, step + 1, total + loss), None
+
+    nothing = jnp.zeros_like(member.diverged_at, dtype=float)
+    (member, step, total), _ = jax.lax.scan(run_step, (member, first_step, nothing), order)
+    measured = measure(member.parameters)
+    # The last update comes after the last training loss: only the test shows where it led.
+    lost = (member.diverged_at < 0) & ~jnp.isfinite(measured["loss"])
+    member = member._replace(diverged_at=jnp.where(lost, step, member.diverged_at))
+    history = {
+        "learning_rate": learning_rate(first_step),
+        "train_loss": total / len(order),
+        **{f"test_{name}": value for name, value in measured.items()},
+    }
+    return member, history
+
+
+def evaluate(
+    task: Task, parameters: Parameters, data: Data, batch_size: int = 1_000
+) -> dict[str, Array]:
+    """The task's metrics on the test data, in batches, so that memory stays bounded."""
+    examples = jnp.shape(data.test_inputs)[0]
+    whole = examples // batch_size * batch_size
+
+    def measure(indices: Array) -> dict[str, Array]:
+        batch = take(data.test_inputs, data.test_labels, indices, data.scale)
+        return {
+            name: value * len(indices) for name, value in task.metrics(parameters, batch).items()
+        }
+
+    sums = []
+    if whole:
+        totals = jax.lax.map(measure, jnp.arange(whole).reshape(-1, batch_size))
+        sums.append(jax.tree.map(lambda total: total.sum(0), totals))
+    if whole < examples:
+        sums.append(measure(jnp.arange(whole, examples)))
+    return jax.tree.map(lambda *parts: sum(parts) / examples, *sums)
+
+
+def take(inputs: ArrayLike, labels: ArrayLike, indices: Array, scale: float) -> Batch:
+    """Examples by index, as floats divided by `scale`."""
+    return Batch(jnp.asarray(inputs)[indices].astype(float) / scale, jnp.asarray(labels)[indices])
+
+
+def steps_per_epoch(data: Data, epochs: int, batch_size: int) -> int:
+    """Steps in one epoch; ValueError for numbers that give none."""
+    examples = jnp.shape(data.train_inputs)[0]
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    if not 1 <= batch_size <= examples:
+        raise ValueError(
+            f"batch size must be from 1 to {examples}, the number of training examples "
+            f"of {data.name}, got {batch_size}"
+        )
+    return examples // batch_size
