@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.decays import countdown, same_kind, transition, whole_transitions
@@ -24,7 +23,7 @@ def warmup(
     init_value: NonNegative = 0.0,
     *,
     first_step: Literal["init", "one_over_w"] = "init",
-) -> Array:
+) -> ArrayLike:
     """A straight line up to the start of a schedule, which then begins.
 
     Formula: I + (P − I)·t/W for t < W, and schedule(t − W) from W on, with P = schedule(0). With
@@ -68,12 +67,12 @@ def _check_lengths(schedules: tuple[Any, ...], lengths: ArrayLike) -> None:
             f"join: lengths must hold one length a schedule, got {len(schedules)} schedules "
             f"and lengths of shape {jnp.shape(lengths)}"
         )
-    if not isinstance(lengths, jax.core.Tracer) and np.sum(lengths, dtype=float) > LAST_STEP:
+    if not isinstance(lengths, Tracer) and np.sum(lengths, dtype=float) > LAST_STEP:
         raise ValueError(f"join: lengths must sum to at most {LAST_STEP}, got {lengths}")
 
 
 @decay(check=_check_lengths)
-def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries) -> Array:
+def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries) -> ArrayLike:
     """One schedule after another, each counting its own steps from 0.
 
     Formula: schedule i at t − (sum of the lengths before i), for the last i that has begun; after
@@ -112,7 +111,7 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries
 
 
 @decay
-def per_epoch(step: ArrayLike, schedule: ScheduleLike, steps_per_epoch: PositiveSteps) -> Array:
+def per_epoch(step: ArrayLike, schedule: ScheduleLike, steps_per_epoch: PositiveSteps) -> ArrayLike:
     """A schedule that counts epochs: its value changes only between epochs.
 
     Formula: schedule(⌊t/steps_per_epoch⌋), epochs counted from 0.

@@ -131,8 +131,8 @@ def digits() -> Data:
     """
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    images, labels = bunch.images.astype(np.uint8), bunch.target.astype(np.uint8)
+    flat, labels = load_digits(return_X_y=True)
+    images, labels = flat.reshape(-1, 8, 8).astype(np.uint8), labels.astype(np.uint8)
     test = np.arange(len(labels)) % 5 == 0
     return Data(images[~test], labels[~test], images[test], labels[test], scale=16.0, name="digits")
 

@@ -117,7 +117,7 @@ def same_kind(step: ArrayLike, transition_steps: ArrayLike) -> tuple[Array, Arra
 
 
 @decay
-def constant(step: ArrayLike, value: NonNegative) -> Array:
+def constant(step: ArrayLike, value: NonNegative) -> ArrayLike:
     """One value for ever.
 
     Formula: value.
@@ -139,7 +139,7 @@ def constant(step: ArrayLike, value: NonNegative) -> Array:
     Source:
         Optax `constant_schedule` (which returns the bare Python number).
     """
-    return as_number(value)
+    return value
 
 
 def _check_boundaries(values: ArrayLike, boundaries: ArrayLike) -> None:
@@ -152,7 +152,7 @@ def _check_boundaries(values: ArrayLike, boundaries: ArrayLike) -> None:
 
 
 @decay(check=_check_boundaries)
-def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) -> Array:
+def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) -> ArrayLike:
     """One value between each two boundaries; at a boundary the new value holds.
 
     Formula: values[number of boundaries ≤ t].
@@ -187,7 +187,7 @@ def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) 
 @decay
 def linear(
     step: ArrayLike, init_value: NonNegative, end_value: NonNegative, transition_steps: Steps
-) -> Array:
+) -> ArrayLike:
     """A straight line from `init_value` to `end_value`, which is then held.
 
     Formula: E + (I − E)·(1 − p), with p = min(t, T)/T.
@@ -226,7 +226,7 @@ def polynomial(
     transition_steps: Steps,
     *,
     cycle: bool = False,
-) -> Array:
+) -> ArrayLike:
     """A power of the share of steps that remain, from `init_value` to `end_value`.
 
     Formula: E + (I − E)·(1 − p)^power, with p = min(t, T)/T; with `cycle` p = t/T', where T' is
@@ -279,7 +279,7 @@ def cosine(
     transition_steps: Steps,
     end_value: NonNegative = 0.0,
     exponent: Exponent = 1.0,
-) -> Array:
+) -> ArrayLike:
     """Half a cosine wave from `init_value` down to `end_value`, which is then held.
 
     Formula: E + (I − E)·(½(1 + cos πp))^exponent, with p = min(t, T)/T.
@@ -332,7 +332,7 @@ def exponential(
     end_value: NonNegative | None = None,
     *,
     staircase: bool = False,
-) -> Array:
+) -> ArrayLike:
     """Multiplied by `decay_rate` in each `transition_steps` steps, smoothly or in stairs.
 
     Formula: I·r^(t/T); with `staircase` I·r^⌊t/T⌋. With r per epoch, T = steps per epoch and
@@ -364,7 +364,9 @@ def exponential(
     if end_value is None:
         return value
     floored, capped = jnp.maximum(value, end_value), jnp.minimum(value, end_value)
-    return jnp.where(decay_rate < 1, floored, jnp.where(decay_rate > 1, capped, value))
+    return jnp.where(
+        jnp.less(decay_rate, 1), floored, jnp.where(jnp.greater(decay_rate, 1), capped, value)
+    )
 
 
 @decay
@@ -375,7 +377,7 @@ def natural_exponential(
     transition_steps: PositiveSteps = 1,
     *,
     staircase: bool = False,
-) -> Array:
+) -> ArrayLike:
     """Exponential decay with a rate in the exponent.
 
     Formula: I·e^(−r·t/T); with `staircase` I·e^(−r·⌊t/T⌋).
@@ -401,7 +403,7 @@ def natural_exponential(
     Source:
         Paddle `NaturalExpDecay`; TensorFlow 1 `natural_exp_decay`.
     """
-    return init_value * jnp.exp(-decay_rate * elapsed(step, transition_steps, staircase))
+    return init_value * jnp.exp(-(decay_rate * elapsed(step, transition_steps, staircase)))
 
 
 @decay
@@ -412,7 +414,7 @@ def inverse_time(
     transition_steps: PositiveSteps = 1,
     *,
     staircase: bool = False,
-) -> Array:
+) -> ArrayLike:
     """Divided by a number that grows linearly with time.
 
     Formula: I/(1 + r·t/T); with `staircase` I/(1 + r·⌊t/T⌋).
@@ -450,7 +452,7 @@ def inverse_sqrt(
     offset: Positive = 1.0,
     *,
     staircase: bool = False,
-) -> Array:
+) -> ArrayLike:
     """Divided by the square root of time.
 
     Formula: I·k/√(o + t/T); with `staircase` I·k/√(o + ⌊t/T⌋). With `offset` 1 it is
@@ -487,7 +489,7 @@ def inverse_sqrt(
 @decay
 def step_decay(
     step: ArrayLike, init_value: Positive, decay_rate: Factor, transition_steps: PositiveSteps
-) -> Array:
+) -> ArrayLike:
     """Multiplied by `decay_rate` every `transition_steps` steps.
 
     Formula: I·r^⌊t/T⌋.
@@ -523,7 +525,7 @@ def discrete_staircase(
     decay_rate: NonNegative,
     transition_steps: PositiveSteps = 1,
     end_value: NonNegative = 0.0,
-) -> Array:
+) -> ArrayLike:
     """The same amount less every `transition_steps` steps, down to `end_value`.
 
     Formula: max(I − r·⌊t/T⌋, E): the "time based" α0 − d·t.

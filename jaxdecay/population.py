@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.schedule import Decay, Parameter, Schedule
@@ -99,10 +100,12 @@ class Population:
         return "\n".join([f"Population of {len(self)} schedules", *rows])
 
     def tree_flatten_with_keys(self) -> tuple[tuple[Any, ...], Any]:
+        """The stacked schedules; their order is static."""
         return ((jax.tree_util.GetAttrKey("groups"), self.groups),), self.order
 
     @classmethod
     def tree_unflatten(cls, order: Any, children: Iterable[Any]) -> Population:
+        """A population of whatever JAX puts in the place of the groups; never checked."""
         (groups,) = children
         made = object.__new__(cls)
         made.groups, made.order = groups, order
@@ -239,7 +242,7 @@ def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Popu
 
 def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
     """The values that a grid takes for one hyperparameter; None stands for an unknown one."""
-    if isinstance(value, str | Schedule) or not isinstance(value, Iterable) or np.ndim(value) == 0:
+    if isinstance(value, str | Schedule) or not hasattr(value, "__len__") or np.ndim(value) == 0:
         return [value]
     choices = list(value)
     one_vector = parameter is not None and (
@@ -254,10 +257,12 @@ def _search_range(
     decay: Decay[...], parameter: Parameter, given: tuple[Any, ...] | None
 ) -> tuple[float, float]:
     where = f"sample of {decay.family}: {parameter.name}"
-    search = parameter.domain.search if parameter.kind == "number" else None
-    if given is None and search is None:
-        raise ValueError(f"{where} cannot be drawn at random; give it a value")
-    low, high = given if given is not None else (search.low, search.high)
+    if given is None:
+        search = parameter.domain.search if parameter.kind == "number" else None
+        if search is None:
+            raise ValueError(f"{where} cannot be drawn at random; give it a value")
+        return search.low, search.high
+    low, high = given
     for end in (low, high):
         fault = parameter.domain.fault(end)
         if fault is not None:
@@ -294,7 +299,7 @@ def _ranges(group: Schedule) -> str:
     words = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(group):
         name = jax.tree_util.keystr(path, simple=True, separator=".")
-        if isinstance(leaf, jax.core.Tracer) or np.ndim(leaf) != 1:
+        if isinstance(leaf, Tracer) or np.ndim(leaf) != 1:
             words.append(name)
             continue
         low, high = np.min(leaf), np.max(leaf)

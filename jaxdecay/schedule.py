@@ -11,7 +11,7 @@ import collections.abc
 import difflib
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import (
     Annotated,
@@ -30,6 +30,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.domain import Domain, NonNegative
@@ -94,6 +95,7 @@ class Decay(Generic[P]):
         self.__signature__ = signature.replace(parameters=parameters, return_annotation=Schedule)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Schedule:
+        """A schedule with these hyperparameters and options, checked where they are concrete."""
         unknown = [name for name in kwargs if name not in self.parameters]
         if unknown:
             raise TypeError(self._unknown(unknown[0]))
@@ -113,7 +115,7 @@ class Decay(Generic[P]):
         return Schedule(self, hyperparameters, options)
 
     def __repr__(self) -> str:
-        return f"<decay {self.family}{self.__signature__.replace(return_annotation=inspect.Signature.empty)}>"
+        return f"<decay {self.family}({', '.join(self.parameters)})>"
 
     def __reduce__(self) -> str:
         return self.__qualname__  # pickled by reference, as functions are
@@ -153,7 +155,7 @@ class Decay(Generic[P]):
         if parameter.domain.rank and isinstance(value, list | tuple):
             concrete = not any(isinstance(each, jax.Array) for each in value)
             value = np.asarray(value) if concrete else jnp.stack(list(map(jnp.asarray, value)))
-        if not isinstance(value, jax.core.Tracer):
+        if not isinstance(value, Tracer):
             fault = parameter.domain.fault(value)
             if fault is not None:
                 raise ValueError(f"{where} {fault}")
@@ -340,6 +342,7 @@ class Schedule:
     # As a pytree.
 
     def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], Any]:
+        """Hyperparameters with their names; the rest is static."""
         children = tuple(
             (jax.tree_util.GetAttrKey(name), value) for name, value in self.hyperparameters.items()
         )
@@ -347,6 +350,7 @@ class Schedule:
 
     @classmethod
     def tree_unflatten(cls, auxiliary: Any, children: Iterable[Any]) -> Schedule:
+        """A schedule of whatever JAX puts in the place of hyperparameters; never checked."""
         decay, options = auxiliary
         names = (name for name, each in decay.parameters.items() if each.kind != "option")
         return cls(decay, dict(zip(names, children, strict=True)), dict(options))
@@ -355,7 +359,7 @@ class Schedule:
 
     def _identity(self) -> tuple[Any, ...]:
         leaves, structure = jax.tree.flatten(self)
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        if any(isinstance(leaf, Tracer) for leaf in leaves):
             return (id(self),)
         arrays = [np.asarray(leaf) for leaf in leaves]
         return structure, tuple((each.dtype, each.shape, each.tobytes()) for each in arrays)
@@ -386,8 +390,8 @@ class Schedule:
 
         Example:
             >>> import jaxdecay
-            >>> jaxdecay.exponential(0.1, 0.96, 1000, staircase=True).to_dict()
-            {'family': 'exponential', 'init_value': 0.1, 'decay_rate': 0.96, 'transition_steps': 1000, 'staircase': True}
+            >>> jaxdecay.step_decay(0.1, 0.5, 10).to_dict()
+            {'family': 'step_decay', 'init_value': 0.1, 'decay_rate': 0.5, 'transition_steps': 10}
         """
         values = {name: plain(value) for name, value in self.hyperparameters.items()}
         values = {name: value for name, value in values.items() if value is not None}
@@ -402,8 +406,8 @@ class Schedule:
 
         Example:
             >>> import jaxdecay
-            >>> jaxdecay.Schedule.from_dict({"family": "inverse_time", "init_value": 0.1, "decay_rate": 0.5})
-            inverse_time(init_value=0.1, decay_rate=0.5)
+            >>> jaxdecay.Schedule.from_dict({"family": "constant", "value": 0.1})
+            constant(value=0.1)
         """
         if "family" not in data:
             raise ValueError(f"a schedule needs a family, got {dict(data)!r}")
@@ -424,7 +428,7 @@ def value_at(schedule: ScheduleLike, step: ArrayLike) -> Array:
 
 
 def as_number(value: Any, *, count: bool = False) -> Array:
-    """A number as JAX's default float, or, if it counts steps and is an integer, default integer."""
+    """A number in JAX's default float type; an integer that counts steps in its integer type."""
     integer = count and jnp.issubdtype(jnp.result_type(value), jnp.integer)
     return jnp.asarray(value, int if integer else float)
 
@@ -477,7 +481,7 @@ def _read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
 
 def _operand(where: str, value: Any) -> Any:
     """A schedule, or a number that stands for one."""
-    if isinstance(value, Schedule | jax.core.Tracer):
+    if isinstance(value, Schedule | Tracer):
         return value
     if callable(value) or Domain().fault(value) is not None:
         raise ValueError(f"{where} must be a jaxdecay schedule or a number, got {value!r}")
@@ -497,7 +501,7 @@ def _repr(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_repr, value))}]"
     concrete = isinstance(value, np.ndarray | np.generic | jax.Array)
-    if concrete and not isinstance(value, jax.core.Tracer) and value.ndim <= 1:
+    if concrete and not isinstance(value, Tracer) and value.ndim <= 1:
         return repr(value.tolist())
     return repr(value)
 
@@ -514,7 +518,7 @@ def _is_default(parameter: Parameter, value: Any) -> bool:
 
 
 @decay
-def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Array:
+def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike:
     """The sum of two schedules, also written `first + second`.
 
     Formula: first(step) + second(step).
@@ -541,7 +545,7 @@ def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Array:
 
 
 @decay
-def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Array:
+def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike:
     """The product of two schedules, also written `first * second`.
 
     Formula: first(step) · second(step).
@@ -566,7 +570,7 @@ def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Arra
 
 
 @decay
-def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> Array:
+def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> ArrayLike:
     """A schedule times a number, also written `schedule * factor`.
 
     Formula: factor · schedule(step).

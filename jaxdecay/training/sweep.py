@@ -71,10 +71,11 @@ class SweepResult:
         By mean test accuracy over seeds (by mean test loss where the task has no accuracy), then
         by mean test loss; a schedule with a diverged member comes after all without.
         """
-        loss = self.metrics["test_loss"].mean(axis=1)
-        accuracy = self.metrics.get("test_accuracy", np.zeros_like(loss)[:, None]).mean(axis=1)
-        diverged = (self.diverged_at >= 0).any(axis=1)
-        return np.lexsort((loss, -accuracy, diverged))
+        keys = [self.metrics["test_loss"].mean(axis=1)]
+        if "test_accuracy" in self.metrics:
+            keys.append(-self.metrics["test_accuracy"].mean(axis=1))
+        keys.append((self.diverged_at >= 0).any(axis=1))
+        return np.lexsort(keys)
 
     def best(self) -> Schedule:
         """The best schedule of the ranking."""
@@ -135,12 +136,12 @@ def sweep(
     Example:
         >>> import jaxdecay
         >>> task = jaxdecay.classifier(jaxdecay.digits())
-        >>> population = jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.001, 0.3], decay_rate=0.01)
-        >>> result = jaxdecay.sweep(task, population, epochs=5, seeds=2)
+        >>> rates = jaxdecay.grid(jaxdecay.cosine, init_value=[0.001, 0.3], transition_steps=220)
+        >>> result = jaxdecay.sweep(task, rates, epochs=5, seeds=2)
         >>> result.metrics["test_accuracy"].shape
         (2, 2)
         >>> result.best()
-        inverse_time(init_value=0.3, decay_rate=0.01)
+        cosine(init_value=0.3, transition_steps=220)
     """
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")

@@ -62,6 +62,7 @@ class MLP(nnx.Module):
         self.output = nnx.Linear(hidden, classes, kernel_init=glorot, rngs=rngs)
 
     def __call__(self, inputs: Array) -> Array:
+        """Logits [n, classes] of inputs [n, ...]."""
         flat = inputs.reshape(inputs.shape[0], -1)
         return self.output(nnx.relu(self.hidden(flat)))
 
@@ -87,14 +88,8 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         >>> task.data
         <Data digits: train (1437, 8, 8), test (360, 8, 8)>
     """
-    if model is None:
-        inputs = int(np.prod(np.shape(data.train_inputs)[1:]))
-        classes = int(np.max(data.train_labels)) + 1
-
-        def model(rngs: nnx.Rngs) -> nnx.Module:
-            return MLP(inputs, classes=classes, rngs=rngs)
-
-    graph, _, rest = nnx.split(nnx.eval_shape(lambda: model(nnx.Rngs(0))), nnx.Param, ...)
+    make = model or _mlp_for(data)
+    graph, _, rest = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))), nnx.Param, ...)
     if jax.tree.leaves(rest):
         kinds = sorted({type(each).__name__ for _, each in nnx.to_flat_state(rest)})
         raise ValueError(
@@ -103,7 +98,7 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         )
 
     def init(key: Array) -> Parameters:
-        return nnx.state(model(nnx.Rngs(key)), nnx.Param)
+        return nnx.state(make(nnx.Rngs(key)), nnx.Param)
 
     def logits(parameters: Parameters, inputs: Array) -> Array:
         return nnx.merge(graph, parameters, rest)(inputs)
@@ -119,3 +114,9 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         return {"accuracy": hits.mean(dtype=losses.dtype), "loss": losses.mean()}
 
     return Task(init, loss, metrics, data)
+
+
+def _mlp_for(data: Data) -> Callable[[nnx.Rngs], nnx.Module]:
+    inputs = int(np.prod(np.shape(data.train_inputs)[1:]))
+    classes = int(np.max(data.train_labels)) + 1
+    return lambda rngs: MLP(inputs, classes=classes, rngs=rngs)

@@ -1,0 +1,116 @@
+"""Pictures: the curves of a sweep, and of one schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jaxdecay.schedule import Schedule
+from jaxdecay.training.sweep import SweepResult
+
+# Okabe and Ito's colours: told apart by colour-blind readers too.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
+LINES = ("-", "--", ":", "-.")
+NAMED_SCHEDULES = 10
+"""With more schedules than this, a colour stands for a family and only the best are named."""
+
+
+def draw_curves(result: SweepResult) -> Figure:
+    """Learning rate, training loss, test loss and test accuracy against epoch, means over seeds.
+
+    With up to ten schedules each has a colour of its own; with more, each family has one, and
+    the three best schedules are drawn on top and named.
+    """
+    names = [
+        name for name in ("train_loss", "test_loss", "test_accuracy") if name in result.history
+    ]
+    figure = Figure(figsize=(4.2 * (len(names) + 1), 5.2), layout="constrained", dpi=110)
+    axes = figure.subplots(1, len(names) + 1)
+    for axis, name in zip(axes, ["learning_rate", *names], strict=True):
+        _draw_metric(axis, result, name)
+    columns = min(len(names) + 1, 3)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
+    figure.suptitle(_title(result))
+    return figure
+
+
+def draw_schedule(schedule: Schedule, steps: int) -> Figure:
+    """One schedule against step, from 0 to `steps`."""
+    figure = Figure(figsize=(7, 4), layout="constrained", dpi=110)
+    axis = figure.subplots()
+    at = curve_steps(steps)
+    axis.plot(at, np.asarray(schedule(at)), color=COLOURS[0])
+    axis.set(xlabel="step", ylabel="learning rate", title=repr(schedule))
+    axis.title.set(fontsize=9, wrap=True)
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def curve_steps(steps: int) -> np.ndarray:
+    """Every step from 0 to `steps`, or 2,000 of them where there are more."""
+    return np.unique(np.linspace(0, steps, min(steps + 1, 2_001)).astype(np.int64))
+
+
+def describe(schedule: Schedule) -> str:
+    """A schedule in few words, for legends."""
+    text = repr(schedule).replace("init_value=", "").replace("transition_steps=", "T=")
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _title(result: SweepResult) -> str:
+    schedules, seeds = result.diverged_at.shape
+    diverged = int((result.diverged_at >= 0).sum())
+    note = f", {diverged} members diverged" if diverged else ""
+    return f"{result.settings['data']}: {schedules} schedules × {seeds} seeds{note}"
+
+
+def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
+    values = result.history[name].mean(axis=2)  # [epoch, schedule]
+    # The rate is the one at the start of its epoch, the metrics are those at its end.
+    epochs = np.arange(len(values)) + (0 if name == "learning_rate" else 1)
+    for schedule, style in _styles(result):
+        axis.plot(epochs, values[:, schedule], **style)
+    axis.set(xlabel="epoch", title=name.replace("_", " "))
+    axis.grid(alpha=0.3)
+    positive = values[np.isfinite(values) & (values > 0)]
+    if name != "test_accuracy" and positive.size and positive.max() > 20 * positive.min():
+        axis.set_yscale("log")
+    if name == "test_accuracy":
+        # Failed schedules would press the others into a line.
+        last = values[-1][np.isfinite(values[-1])]
+        low = np.quantile(last, 0.1) if last.size else 0.0
+        axis.set_ylim(bottom=max(0.0, low - 0.1))
+
+
+def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
+    """Schedules in drawing order, each with its line."""
+    schedules, ranking = list(result.population), [int(index) for index in result.ranking()]
+    if len(schedules) <= NAMED_SCHEDULES:
+        return [
+            (index, {**_line(place), "label": describe(schedules[index]), "lw": 1.8})
+            for place, index in enumerate(ranking)
+        ]
+    families = list(dict.fromkeys(schedule.family for schedule in schedules))
+    named: set[str] = set()
+    styles = []
+    for index in reversed(ranking[3:]):
+        family = schedules[index].family
+        style = {**_line(families.index(family)), "lw": 0.9, "alpha": 0.45}
+        if family not in named:
+            style["label"] = family
+            named.add(family)
+        styles.append((index, style))
+    for place, index in reversed(list(enumerate(ranking[:3], start=1))):
+        line = _line(families.index(schedules[index].family))
+        label = f"№ {place}: {describe(schedules[index])}"
+        styles.append((index, {**line, "label": label, "lw": 2.6}))
+    return styles
+
+
+def _line(number: int) -> dict[str, Any]:
+    line = LINES[number // len(COLOURS) % len(LINES)]
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": line}

@@ -1,0 +1,144 @@
+"""The files of a sweep: `members.csv`, `history.csv`, `curves.png` and `sweep.json`."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdecay.report.curves import draw_curves
+from jaxdecay.training.sweep import SweepResult
+
+NAMES = ("members.csv", "history.csv", "curves.png", "sweep.json")
+
+
+def save(result: SweepResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Writes the files of a sweep; `sweep.json` last, so that where it is, all are whole.
+
+    Args:
+        result: what to write.
+        folder: made if need be.
+        overwrite: write even if the folder holds another sweep.
+
+    Raises:
+        FileExistsError: the folder holds another sweep.
+    """
+    folder = prepare(folder, overwrite=overwrite)
+    _write(folder / "members.csv", _csv(member_rows(result)))
+    _write(folder / "history.csv", _csv(history_rows(result)))
+    picture = io.BytesIO()
+    draw_curves(result).savefig(picture, format="png")
+    _write(folder / "curves.png", picture.getvalue())
+    _write(folder / "sweep.json", json.dumps(summary(result), indent=2).encode() + b"\n")
+
+
+def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """Makes sure that a sweep can be written into a folder, before there is one to lose.
+
+    Raises:
+        FileExistsError: the folder holds another sweep and `overwrite` is False.
+        OSError: the folder cannot be made or written to.
+    """
+    folder = Path(folder)
+    there = [name for name in NAMES if (folder / name).exists()]
+    if there and not overwrite:
+        raise FileExistsError(
+            f"{folder} holds another sweep ({', '.join(there)}); "
+            "choose another folder, or overwrite it with --overwrite (overwrite=True in Python)"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    if there:
+        (folder / "sweep.json").unlink(missing_ok=True)  # from here on, no sweep is whole here
+    _write(folder / ".writable", b"")
+    (folder / ".writable").unlink()
+    return folder
+
+
+def member_rows(result: SweepResult) -> Iterator[dict[str, Any]]:
+    """One row a member: what it was, how it ended, its last metrics."""
+    metrics = result.metrics
+    order = [name for name in metrics if name.startswith("test_")] + ["train_loss"]
+    for member, (index, schedule, k, seed) in enumerate(_members(result)):
+        values = schedule.to_dict()
+        yield {
+            "member": member,
+            "schedule": index,
+            "family": values.pop("family"),
+            "hyperparameters": json.dumps(values),
+            "seed": seed,
+            "status": result.status(index, k),
+            **{name: float(metrics[name][index, k]) for name in order},
+            "final_learning_rate": float(result.final_learning_rate[index]),
+        }
+
+
+def history_rows(result: SweepResult) -> Iterator[dict[str, Any]]:
+    """One row for each member and epoch."""
+    for member, (index, _, k, _) in enumerate(_members(result)):
+        for epoch in range(len(result.history["train_loss"])):
+            values = {name: float(each[epoch, index, k]) for name, each in result.history.items()}
+            yield {"member": member, "epoch": epoch, **values}
+
+
+def summary(result: SweepResult) -> dict[str, Any]:
+    """Settings, schedules, versions, machine and speed: what `sweep.json` holds."""
+    return {
+        "settings": dict(result.settings),
+        "schedules": [schedule.to_dict() for schedule in result.population],
+        "seeds": list(result.seeds),
+        "members": int(result.diverged_at.size),
+        "diverged_members": int(np.sum(result.diverged_at >= 0)),
+        "best_schedule": result.best().to_dict(),
+        "steps": result.steps,
+        "wall_seconds": result.compile_seconds + result.run_seconds,
+        "compile_seconds": result.compile_seconds,
+        "run_seconds": result.run_seconds,
+        "member_steps_per_second": result.member_steps_per_second,
+        "versions": _versions(),
+        "machine": {
+            "platform": platform.platform(),
+            "cores": os.cpu_count(),
+            "devices": [device.device_kind for device in jax.devices()],
+        },
+    }
+
+
+def _members(result: SweepResult) -> Iterator[tuple[int, Any, int, int]]:
+    """Schedule by schedule, seed by seed: index, schedule, index of the seed, seed."""
+    for index, schedule in enumerate(result.population):
+        for k, seed in enumerate(result.seeds):
+            yield index, schedule, k, seed
+
+
+def _versions() -> Mapping[str, str]:
+    packages = ("jaxdecay", "jax", "jaxlib", "optax", "flax", "numpy")
+    found = {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version(), **found}
+
+
+def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    rows = list(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _write(path: Path, contents: bytes) -> None:
+    """All of a file or nothing of it: written beside its place and then moved there."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_bytes(contents)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,52 @@
+"""The leaderboard: the schedules of a sweep, best first, as a table for the terminal."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.table import Table
+
+from jaxdecay.training.sweep import SweepResult
+
+
+def leaderboard(result: SweepResult, most: int = 20) -> Table:
+    """A table of the best schedules: mean ± standard deviation over seeds.
+
+    Args:
+        result: the sweep.
+        most: how many schedules to show.
+
+    Returns:
+        A rich `Table`.
+    """
+    shown = result.ranking()[:most]
+    total = len(result.population)
+    title = f"{total} schedules" if total <= most else f"The best {most} of {total} schedules"
+    table = Table(title=f"{title}, {len(result.seeds)} seeds", title_justify="left")
+    table.add_column("rank", justify="right")
+    table.add_column("family", no_wrap=True)
+    table.add_column("hyperparameters")
+    names = [name for name in result.metrics if name.startswith("test_")]
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+    table.add_column("final rate", justify="right", no_wrap=True)
+    for rank, index in enumerate(shown, start=1):
+        schedule = result.population[int(index)]
+        text = repr(schedule)
+        diverged = int((result.diverged_at[index] >= 0).sum())
+        values = [spread(result.metrics[name][index]) for name in names]
+        if diverged:
+            values = [f"{diverged} of {len(result.seeds)} diverged", *[""] * (len(names) - 1)]
+        table.add_row(
+            str(rank),
+            schedule.family,
+            text[len(schedule.family) + 1 : -1],
+            *values,
+            f"{result.final_learning_rate[index]:.3g}",
+        )
+    return table
+
+
+def spread(values: np.ndarray) -> str:
+    """Mean ± standard deviation of a sample; the mean alone of a single value."""
+    mean = f"{np.mean(values):.4f}"
+    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.4f}"
