@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from jaxdecay.schedule import Schedule
 from jaxdecay.training.sweep import SweepResult
 
 # Okabe and Ito's colours: told apart by colour-blind readers too.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442", "#000000")
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
 LINES = ("-", "--", ":", "-.")
 NAMED_SCHEDULES = 10
 """With more schedules than this, a colour stands for a family and only the best are named."""
@@ -27,13 +28,12 @@ def draw_curves(result: SweepResult) -> Figure:
     names = [
         name for name in ("train_loss", "test_loss", "test_accuracy") if name in result.history
     ]
-    figure = Figure(figsize=(4.2 * (len(names) + 1), 5.2), layout="constrained", dpi=110)
-    axes = figure.subplots(1, len(names) + 1)
-    for axis, name in zip(axes, ["learning_rate", *names], strict=True):
+    figure = Figure(figsize=(11, 9), layout="constrained", dpi=110)
+    axes = figure.subplots(2, 2).ravel()
+    for axis, name in zip(axes, ["learning_rate", *names], strict=False):
         _draw_metric(axis, result, name)
-    columns = min(len(names) + 1, 3)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(_title(result))
     return figure
 
@@ -55,9 +55,13 @@ def curve_steps(steps: int) -> np.ndarray:
     return np.unique(np.linspace(0, steps, min(steps + 1, 2_001)).astype(np.int64))
 
 
-def describe(schedule: Schedule) -> str:
-    """A schedule in few words, for legends."""
-    text = repr(schedule).replace("init_value=", "").replace("transition_steps=", "T=")
+def short_repr(schedule: Schedule) -> str:
+    """The `repr` of a schedule with its numbers rounded to four digits, to be read by people."""
+    return re.sub(r"\d+\.\d+(e-?\d+)?", lambda number: f"{float(number[0]):.4g}", repr(schedule))
+
+
+def _label(schedule: Schedule) -> str:
+    text = short_repr(schedule)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
@@ -91,7 +95,7 @@ def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
     schedules, ranking = list(result.population), [int(index) for index in result.ranking()]
     if len(schedules) <= NAMED_SCHEDULES:
         return [
-            (index, {**_line(place), "label": describe(schedules[index]), "lw": 1.8})
+            (index, {**_line(place), "label": _label(schedules[index]), "lw": 1.8})
             for place, index in enumerate(ranking)
         ]
     families = list(dict.fromkeys(schedule.family for schedule in schedules))
@@ -106,7 +110,7 @@ def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
         styles.append((index, style))
     for place, index in reversed(list(enumerate(ranking[:3], start=1))):
         line = _line(families.index(schedules[index].family))
-        label = f"№ {place}: {describe(schedules[index])}"
+        label = f"№ {place}: {_label(schedules[index])}"
         styles.append((index, {**line, "label": label, "lw": 2.6}))
     return styles
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
+from jaxdecay.report.curves import short_repr
 from jaxdecay.training.sweep import SweepResult
 
 
@@ -19,27 +22,25 @@ def leaderboard(result: SweepResult, most: int = 20) -> Table:
         A rich `Table`.
     """
     shown = result.ranking()[:most]
-    total = len(result.population)
+    total, seeds = result.diverged_at.shape
     title = f"{total} schedules" if total <= most else f"The best {most} of {total} schedules"
-    table = Table(title=f"{title}, {len(result.seeds)} seeds", title_justify="left")
+    table = Table(title=f"{title}, mean ± deviation over {seeds} seeds", box=SIMPLE_HEAD)
     table.add_column("rank", justify="right")
-    table.add_column("family", no_wrap=True)
-    table.add_column("hyperparameters")
+    table.add_column("family and hyperparameters", overflow="fold")
     names = [name for name in result.metrics if name.startswith("test_")]
     for name in names:
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
-    table.add_column("final rate", justify="right", no_wrap=True)
+    table.add_column("final\nrate", justify="right", no_wrap=True)
     for rank, index in enumerate(shown, start=1):
         schedule = result.population[int(index)]
-        text = repr(schedule)
+        hyperparameters = short_repr(schedule)[len(schedule.family) + 1 : -1]
         diverged = int((result.diverged_at[index] >= 0).sum())
         values = [spread(result.metrics[name][index]) for name in names]
         if diverged:
-            values = [f"{diverged} of {len(result.seeds)} diverged", *[""] * (len(names) - 1)]
+            values = [f"{diverged} of {seeds} diverged", *[""] * (len(names) - 1)]
         table.add_row(
             str(rank),
-            schedule.family,
-            text[len(schedule.family) + 1 : -1],
+            Text.assemble((schedule.family, "bold"), " ", hyperparameters),
             *values,
             f"{result.final_learning_rate[index]:.3g}",
         )

@@ -1,0 +1,5 @@
+"""`python -m jaxdecay`."""
+
+from jaxdecay.cli import main
+
+main()

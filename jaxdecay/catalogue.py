@@ -1,0 +1,112 @@
+"""The catalogue: what every family is, in words, and a population with all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+
+from jaxdecay import compose, decays
+from jaxdecay.population import Population, concat, grid
+from jaxdecay.schedule import Decay, Parameter, families
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One family of the catalogue.
+
+    Attributes:
+        family: its name.
+        summary: what it is, in one sentence.
+        formula: its value, in the symbols of its docstring.
+        parameters: hyperparameters and options in words, with ranges and defaults.
+    """
+
+    family: str
+    summary: str
+    formula: str
+    parameters: tuple[str, ...]
+
+
+def catalogue() -> list[Entry]:
+    """Every known family, your own included, read from its function.
+
+    Example:
+        >>> from jaxdecay.catalogue import catalogue
+        >>> entry = next(entry for entry in catalogue() if entry.family == "step_decay")
+        >>> entry.formula, entry.parameters[1]
+        ('I·r^⌊t/T⌋.', 'decay_rate > 0')
+    """
+    return [_entry(decay) for decay in families.values()]
+
+
+def _entry(decay: Decay[...]) -> Entry:
+    paragraphs = (inspect.getdoc(decay) or "").split("\n\n")
+    formulas = [each for each in paragraphs if each.startswith("Formula: ")]
+    return Entry(
+        family=decay.family,
+        summary=" ".join(paragraphs[0].split()),
+        formula=" ".join(formulas[0].split())[len("Formula: ") :] if formulas else "",
+        parameters=tuple(map(_describe, decay.parameters.values())),
+    )
+
+
+def _describe(parameter: Parameter) -> str:
+    words = {
+        "option": "|".join(map(str, parameter.choices)),
+        "schedule": "schedule or number",
+        "schedules": "list of schedules",
+        "number": parameter.domain.limits(),
+    }[parameter.kind]
+    if parameter.kind == "number" and parameter.domain.rank:
+        words = f"list, each {words}"
+    default = "" if parameter.required else f" [{parameter.default}]"
+    return f"{parameter.name} {words}{default}".replace("  ", " ")
+
+
+def default_population(steps: int, steps_per_epoch: int) -> Population:
+    """A population with every shape of decay, each at three learning rates.
+
+    Args:
+        steps: updates of the whole training.
+        steps_per_epoch: updates of one epoch.
+
+    Returns:
+        A `Population`. Decays with an end reach it at `steps`; those without fall by about
+        two orders of magnitude at the most.
+    """
+    rates = [0.05, 0.15, 0.5]
+    epochs = max(1, steps // steps_per_epoch)
+    third = max(1, steps // 3)
+    thirds = [[rate, rate / 3, rate / 10] for rate in rates]
+    warm = [decays.cosine(rate, steps - steps // 10) for rate in rates]
+    drops = [decays.step_decay(rate, 0.5, max(1, epochs // 4)) for rate in rates]
+    flats = [[rate, decays.linear(rate, 0.0, steps - steps // 2)] for rate in rates]
+    halves = [steps // 2, steps - steps // 2]
+    return concat(
+        grid(decays.constant, value=rates),
+        grid(decays.linear, init_value=rates, end_value=0.0, transition_steps=steps),
+        grid(decays.polynomial, init_value=rates, end_value=0.0, power=2.0, transition_steps=steps),
+        grid(decays.cosine, init_value=rates, transition_steps=steps),
+        grid(decays.exponential, init_value=rates, decay_rate=[0.1, 0.01], transition_steps=steps),
+        grid(decays.natural_exponential, init_value=rates, decay_rate=3.0, transition_steps=steps),
+        grid(decays.inverse_time, init_value=rates, decay_rate=[3.0, 30.0], transition_steps=steps),
+        grid(decays.inverse_sqrt, init_value=rates),
+        grid(
+            decays.inverse_sqrt,
+            init_value=rates,
+            transition_steps=steps_per_epoch,
+            staircase=True,
+        ),
+        grid(decays.step_decay, init_value=rates, decay_rate=0.1, transition_steps=third),
+        grid(
+            decays.discrete_staircase,
+            init_value=rates,
+            decay_rate=0.05 / epochs,
+            transition_steps=steps_per_epoch,
+            end_value=0.001,
+        ),
+        grid(decays.piecewise_constant, values=thirds, boundaries=[third, 2 * third]),
+        grid(compose.warmup, schedule=warm, warmup_steps=steps // 10),
+        grid(compose.join, schedules=flats, lengths=halves),
+        grid(compose.per_epoch, schedule=drops, steps_per_epoch=steps_per_epoch),
+    )

@@ -1,0 +1,268 @@
+"""The command line: `jaxdecay sweep`, `jaxdecay list`, `jaxdecay show`."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import enum
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+import jaxdecay
+from jaxdecay.schedule import Schedule, from_plain, nearest
+
+app = typer.Typer(
+    help="Learning-rate decays for JAX, and sweeps that train them all at once.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+class DataName(enum.StrEnum):
+    """The data sets that a sweep can be trained on."""
+
+    DIGITS = "digits"
+    MNIST = "mnist"
+
+
+def main() -> None:
+    """Runs the command line."""
+    app()
+
+
+@app.command()
+def sweep(
+    data: Annotated[DataName, typer.Option(help="What to train on.")] = DataName.DIGITS,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the MNIST files [JAXDECAY_DATA, or download].")
+    ] = None,
+    schedules: Annotated[
+        Path | None, typer.Option(help="TOML file of [[schedule]] tables [a built-in population].")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes through the training data.")] = 15,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 32,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds for each schedule.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    optimizer: Annotated[str, typer.Option(help="Name of an Optax optimizer.")] = "sgd",
+    out: Annotated[Path | None, typer.Option(help="Folder for the files [runs/<time>].")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Write over another sweep in --out.")] = False,
+) -> None:
+    """Train many schedules × seeds at once and say which did best.
+
+    Without options it trains a built-in population on handwritten digits, in seconds and without
+    network. On MNIST, with schedules of your own:
+
+    jaxdecay sweep --data mnist --schedules decays.toml --epochs 15 --out runs/mnist
+
+    where decays.toml holds, for example (a list means every one of its values):
+
+    [[schedule]]
+    family = "inverse_time"
+    init_value = [0.03, 0.1, 0.3]
+    decay_rate = 0.001
+    """
+    from jaxdecay.catalogue import default_population
+    from jaxdecay.report.files import prepare, save
+    from jaxdecay.schedules_file import read_schedules
+    from jaxdecay.training.train import steps_per_epoch
+
+    out = out or Path("runs", f"{data.value}-{datetime.datetime.now():%Y-%m-%d-%H%M%S}")
+    with _one_line_errors():
+        factory = _optimizer(optimizer)
+        given = read_schedules(schedules) if schedules is not None else None
+        task = jaxdecay.classifier(_load(data, data_dir))
+        steps = steps_per_epoch(task.data, epochs, batch_size)
+        population = given if given is not None else default_population(epochs * steps, steps)
+        prepare(out, overwrite=overwrite)
+    result = _run_with_progress(
+        task,
+        population,
+        optimizer=factory,
+        epochs=epochs,
+        batch_size=batch_size,
+        seeds=seeds,
+        seed=seed,
+    )
+    _print_result(result)
+    with _one_line_errors():
+        save(result, out, overwrite=overwrite)
+    typer.echo(f"Written to {out}: members.csv, history.csv, sweep.json, curves.png")
+    if (result.diverged_at >= 0).all():
+        _fail("every member diverged; try smaller learning rates", code=1)
+
+
+@app.command("list")
+def list_families() -> None:
+    """List every family: formula, hyperparameters, their ranges and [defaults].
+
+    In formulas t is the step and T is transition_steps. For example:
+
+    jaxdecay list
+    """
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from jaxdecay.catalogue import catalogue
+
+    console = Console(highlight=False)
+    for entry in catalogue():
+        console.print(Text.assemble((entry.family, "bold"), "  ", entry.summary))
+        for line in (entry.formula, ", ".join(entry.parameters)):
+            console.print(Padding(Text(line), (0, 0, 0, 4)))
+
+
+@app.command()
+def show(
+    family: Annotated[str, typer.Argument(help="A family, as listed by `jaxdecay list`.")],
+    hyperparameters: Annotated[
+        list[str] | None, typer.Argument(help="name=value, each value as in JSON.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="The last step to show.")] = 1_000,
+    plot: Annotated[Path | None, typer.Option(help="Write a picture: .png, .pdf or .svg.")] = None,
+) -> None:
+    """Draw a schedule in the terminal, with some of its values.
+
+    For example:
+
+    jaxdecay show inverse_time init_value=0.1 decay_rate=0.5 --steps 1000
+
+    jaxdecay show warmup 'schedule={"family": "cosine", "init_value": 0.1,
+    "transition_steps": 900}' warmup_steps=100
+    """
+    with _one_line_errors():
+        schedule = _schedule(family, hyperparameters or [])
+        _draw_in_terminal(schedule, steps)
+        if plot is not None:
+            from jaxdecay.report.curves import draw_schedule
+
+            draw_schedule(schedule, steps).savefig(plot)
+            typer.echo(f"Written to {plot}")
+
+
+def _load(data: DataName, data_dir: Path | None) -> Any:
+    if data is DataName.MNIST:
+        return jaxdecay.mnist(data_dir)
+    if data_dir is not None:
+        raise ValueError("--data-dir is for --data mnist; digits need no files")
+    return jaxdecay.digits()
+
+
+def _optimizer(name: str) -> Any:
+    """An Optax optimizer whose only required argument is its learning rate, by name."""
+    import optax
+
+    known = {}
+    for each, value in vars(optax).items():
+        if inspect.isfunction(value):
+            parameters = inspect.signature(value).parameters.values()
+            required = [each.name for each in parameters if each.default is each.empty]
+            if required == ["learning_rate"]:
+                known[each] = value
+    if name not in known:
+        raise ValueError(
+            f"unknown optimizer {name!r}{nearest(name, known)}; "
+            f"known are {', '.join(sorted(known))}"
+        )
+    return known[name]
+
+
+def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    epochs, seeds = settings["epochs"], settings["seeds"]
+    console = Console()
+    console.print(
+        f"{len(population)} schedules × {seeds} seeds = {len(population) * seeds} members, "
+        f"{epochs} epochs of {task.data.name}, batch size {settings['batch_size']}",
+        highlight=False,
+    )
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("compiling", total=epochs)
+
+        def report(epoch: int, history: Any) -> None:
+            best = history["test_accuracy"].mean(axis=1).max()
+            progress.update(bar, completed=epoch + 1, description=f"best accuracy {best:.4f}")
+
+        return jaxdecay.sweep(task, population, callback=report, **settings)
+
+
+def _print_result(result: Any) -> None:
+    from jaxdecay.report.leaderboard import leaderboard
+
+    console = Console()
+    console.print(leaderboard(result))
+    diverged = int((result.diverged_at >= 0).sum())
+    note = f" {diverged} diverged: see status in members.csv." if diverged else ""
+    console.print(
+        f"{result.diverged_at.size} members in {result.run_seconds:.1f} s "
+        f"({result.member_steps_per_second:,.0f} member-steps/s), after "
+        f"{result.compile_seconds:.1f} s to compile.{note}",
+        highlight=False,
+    )
+
+
+def _schedule(family: str, hyperparameters: list[str]) -> Schedule:
+    values: dict[str, Any] = {}
+    for text in hyperparameters:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"{text!r} is not of the form name=value, such as init_value=0.1")
+        try:
+            values[name] = json.loads(value)
+        except json.JSONDecodeError:
+            values[name] = value
+    return from_plain({"family": family, **values})
+
+
+def _draw_in_terminal(schedule: Schedule, steps: int) -> None:
+    import numpy as np
+    import uniplot
+
+    from jaxdecay.report.curves import curve_steps
+
+    at = curve_steps(steps)
+    values = np.asarray(schedule(at))
+    typer.echo(uniplot.plot_to_string(values, at, lines=True, width=64, height=14))
+    typer.echo(repr(schedule))
+    shown = np.unique(np.linspace(0, steps, 11).astype(np.int64))
+    for step, value in zip(shown, np.asarray(schedule(shown)), strict=True):
+        typer.echo(f"{step:>12,}  {value:.9g}")
+
+
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Wrong use ends with exit code 2, failure with 1; either says so in one line."""
+    from jaxdecay.data import DataError
+
+    try:
+        yield
+    except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
+        _fail(error, code=2)
+    except (DataError, OSError) as error:
+        _fail(error, code=1)
+
+
+def _fail(error: object, code: int) -> NoReturn:
+    typer.echo(f"error: {error}", err=True)
+    raise typer.Exit(code)

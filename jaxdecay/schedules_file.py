@@ -1,0 +1,99 @@
+"""Schedules files: populations written in TOML.
+
+[[schedule]]
+family = "inverse_time"
+init_value = [0.03, 0.1, 0.3]  # a list is a grid
+decay_rate = 0.001
+
+[[schedule]]
+family = "warmup"
+warmup_steps = 100
+schedule = { family = "cosine", init_value = [0.1, 0.3], transition_steps = 900 }
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxdecay.population import Population, concat, grid
+from jaxdecay.schedule import Decay, family, from_plain
+
+
+def read_schedules(path: str | os.PathLike[str]) -> Population:
+    """The population of a schedules file, in the order of its tables.
+
+    Args:
+        path: a TOML file of `[[schedule]]` tables, each with a `family` and hyperparameters,
+            where a list means a grid (for a hyperparameter that is itself a list, a list of
+            lists), and a schedule is a table of the same kind.
+
+    Returns:
+        A `Population`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is not TOML, or a table is wrong; names the file and the line.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from jaxdecay.schedules_file import read_schedules
+        >>> text = '[[schedule]]\\nfamily = "constant"\\nvalue = [0.1, 0.2]'
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "schedules.toml")
+        ...     _ = path.write_text(text)
+        ...     population = read_schedules(path)
+        >>> list(population)
+        [constant(value=0.1), constant(value=0.2)]
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no schedules file {path}")
+    try:
+        text = path.read_bytes().decode()
+        content = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not TOML: {error}") from None
+    tables = content.pop("schedule", None)
+    if content:
+        raise ValueError(f"{path} may hold [[schedule]] tables only, found {next(iter(content))!r}")
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ValueError(f"{path} holds no [[schedule]] tables; write at least one")
+    return concat(*(_read_table(path, text, index, table) for index, table in enumerate(tables)))
+
+
+def _read_table(path: Path, text: str, index: int, table: Mapping[str, Any]) -> Population:
+    try:
+        return _expand(table)
+    except (ValueError, TypeError) as error:
+        heads = [
+            number
+            for number, line in enumerate(text.splitlines(), start=1)
+            if line.replace(" ", "").startswith("[[schedule]]")
+        ]
+        line = f", line {heads[index]}" if len(heads) > index else ""
+        raise ValueError(f"{path}{line}, schedule {index + 1}: {error}") from None
+
+
+def _expand(table: Mapping[str, Any]) -> Population:
+    """A table with lists as the grid it means."""
+    if not isinstance(table.get("family"), str):
+        raise ValueError('a schedule needs a family, such as family = "inverse_time"')
+    decay = family(table["family"])
+    values = {name: value for name, value in table.items() if name != "family"}
+    return grid(decay, **{name: _expand_value(decay, name, v) for name, v in values.items()})
+
+
+def _expand_value(decay: Decay[...], name: str, value: Any) -> Any:
+    parameter = decay.parameters.get(name)
+    if parameter is None or parameter.kind != "schedule":
+        return from_plain(value)
+    choices = value if isinstance(value, list) else [value]
+    return [
+        schedule
+        for choice in choices
+        for schedule in (_expand(choice) if isinstance(choice, Mapping) else [choice])
+    ]
