@@ -9,8 +9,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from jaxdecay.compose import add as add
 from jaxdecay.compose import join as join
+from jaxdecay.compose import multiply as multiply
 from jaxdecay.compose import per_epoch as per_epoch
+from jaxdecay.compose import scale as scale
 from jaxdecay.compose import warmup as warmup
 from jaxdecay.decays import constant as constant
 from jaxdecay.decays import cosine as cosine
@@ -30,12 +33,9 @@ from jaxdecay.population import sample as sample
 from jaxdecay.population import stack as stack
 from jaxdecay.schedule import Schedule as Schedule
 from jaxdecay.schedule import ScheduleLike as ScheduleLike
-from jaxdecay.schedule import add as add
 from jaxdecay.schedule import decay as decay
 from jaxdecay.schedule import families as families
 from jaxdecay.schedule import family as family
-from jaxdecay.schedule import multiply as multiply
-from jaxdecay.schedule import scale as scale
 
 if TYPE_CHECKING:
     from jaxdecay.data import Data as Data

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 
 from jaxdecay import compose, decays
-from jaxdecay.population import Population, concat, grid
+from jaxdecay.population import Population, concat, grid, stack
 from jaxdecay.schedule import Decay, Parameter, families
 
 
@@ -81,6 +81,7 @@ def default_population(steps: int, steps_per_epoch: int) -> Population:
     warm = [decays.cosine(rate, steps - steps // 10) for rate in rates]
     drops = [decays.step_decay(rate, 0.5, max(1, epochs // 4)) for rate in rates]
     flats = [[rate, decays.linear(rate, 0.0, steps - steps // 2)] for rate in rates]
+    stairs = [decays.discrete_staircase(rate, rate / epochs, steps_per_epoch) for rate in rates]
     halves = [steps // 2, steps - steps // 2]
     return concat(
         grid(decays.constant, value=rates),
@@ -98,13 +99,7 @@ def default_population(steps: int, steps_per_epoch: int) -> Population:
             staircase=True,
         ),
         grid(decays.step_decay, init_value=rates, decay_rate=0.1, transition_steps=third),
-        grid(
-            decays.discrete_staircase,
-            init_value=rates,
-            decay_rate=0.05 / epochs,
-            transition_steps=steps_per_epoch,
-            end_value=0.001,
-        ),
+        stack(stairs),
         grid(decays.piecewise_constant, values=thirds, boundaries=[third, 2 * third]),
         grid(compose.warmup, schedule=warm, warmup_steps=steps // 10),
         grid(compose.join, schedules=flats, lengths=halves),

@@ -137,3 +137,82 @@ def per_epoch(step: ArrayLike, schedule: ScheduleLike, steps_per_epoch: Positive
         PyTorch `torch.optim.lr_scheduler`, Keras `LearningRateScheduler`.
     """
     return value_at(schedule, whole_transitions(step, steps_per_epoch))
+
+
+@decay
+def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike:
+    """The sum of two schedules, also written `first + second`.
+
+    Formula: first(step) + second(step).
+
+    Args:
+        first: a schedule, or a number for a constant one, in units of the learning rate.
+        second: the same.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: an operand is neither a schedule nor a finite number.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.linear(0.5, 0.0, 10) + 0.25
+        >>> schedule
+        add(first=linear(init_value=0.5, end_value=0.0, transition_steps=10), second=0.25)
+        >>> float(schedule(10))
+        0.25
+    """
+    return value_at(first, step) + value_at(second, step)
+
+
+@decay
+def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike:
+    """The product of two schedules, also written `first * second`.
+
+    Formula: first(step) · second(step).
+
+    Args:
+        first: a schedule, or a number for a constant one.
+        second: the same. The product is in units of the learning rate.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: an operand is neither a schedule nor a finite number.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.linear(1.0, 0.0, 10) * jaxdecay.constant(0.5)
+        >>> float(schedule(5))
+        0.25
+    """
+    return value_at(first, step) * value_at(second, step)
+
+
+@decay
+def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> ArrayLike:
+    """A schedule times a number, also written `schedule * factor`.
+
+    Formula: factor · schedule(step).
+
+    Args:
+        schedule: a schedule, or a number for a constant one, in units of the learning rate.
+        factor: ≥ 0, without unit.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: `schedule` is not a schedule, or `factor` is negative or not finite.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = 0.5 * jaxdecay.linear(1.0, 0.0, 10)
+        >>> schedule
+        scale(schedule=linear(init_value=1.0, end_value=0.0, transition_steps=10), factor=0.5)
+        >>> float(schedule(5))
+        0.25
+    """
+    return factor * value_at(schedule, step)

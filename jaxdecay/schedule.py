@@ -2,7 +2,7 @@
 
 `decay` turns a function into a factory of `Schedule`s. A `Schedule` is a callable pytree whose
 hyperparameters are leaves, so JAX can trace, stack, map and differentiate it, and Optax takes it
-as a learning rate. Arithmetic (`+`, `*`) is here too, because it is made of decays.
+as a learning rate.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.domain import Domain, NonNegative
+from jaxdecay.domain import Domain
 
 P = ParamSpec("P")
 
@@ -325,19 +325,21 @@ class Schedule:
         """The same schedule with other hyperparameters or options, checked like a new one."""
         return self.decay(**{**self.hyperparameters, **self.options, **changes})
 
-    # As arithmetic.
+    # As arithmetic, made of decays in `compose`, which are found by name: that file needs this one.
 
     def __add__(self, other: Schedule | ArrayLike) -> Schedule:
-        return add(self, other)
+        return family("add")(self, other)
 
     def __radd__(self, other: Schedule | ArrayLike) -> Schedule:
-        return add(other, self)
+        return family("add")(other, self)
 
     def __mul__(self, other: Schedule | ArrayLike) -> Schedule:
-        return multiply(self, other) if isinstance(other, Schedule) else scale(self, other)
+        if isinstance(other, Schedule):
+            return family("multiply")(self, other)
+        return family("scale")(self, other)
 
     def __rmul__(self, other: ArrayLike) -> Schedule:
-        return scale(self, other)
+        return family("scale")(self, other)
 
     # As a pytree.
 
@@ -512,85 +514,3 @@ def _is_default(parameter: Parameter, value: Any) -> bool:
         and type(value) is type(parameter.default)
         and (value == parameter.default)
     )
-
-
-# Arithmetic.
-
-
-@decay
-def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike:
-    """The sum of two schedules, also written `first + second`.
-
-    Formula: first(step) + second(step).
-
-    Args:
-        first: a schedule, or a number for a constant one, in units of the learning rate.
-        second: the same.
-
-    Returns:
-        A `Schedule`.
-
-    Raises:
-        ValueError: an operand is neither a schedule nor a finite number.
-
-    Example:
-        >>> import jaxdecay
-        >>> schedule = jaxdecay.linear(0.5, 0.0, 10) + 0.25
-        >>> schedule
-        add(first=linear(init_value=0.5, end_value=0.0, transition_steps=10), second=0.25)
-        >>> float(schedule(10))
-        0.25
-    """
-    return value_at(first, step) + value_at(second, step)
-
-
-@decay
-def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike:
-    """The product of two schedules, also written `first * second`.
-
-    Formula: first(step) · second(step).
-
-    Args:
-        first: a schedule, or a number for a constant one.
-        second: the same. The product is in units of the learning rate.
-
-    Returns:
-        A `Schedule`.
-
-    Raises:
-        ValueError: an operand is neither a schedule nor a finite number.
-
-    Example:
-        >>> import jaxdecay
-        >>> schedule = jaxdecay.linear(1.0, 0.0, 10) * jaxdecay.constant(0.5)
-        >>> float(schedule(5))
-        0.25
-    """
-    return value_at(first, step) * value_at(second, step)
-
-
-@decay
-def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> ArrayLike:
-    """A schedule times a number, also written `schedule * factor`.
-
-    Formula: factor · schedule(step).
-
-    Args:
-        schedule: a schedule, or a number for a constant one, in units of the learning rate.
-        factor: ≥ 0, without unit.
-
-    Returns:
-        A `Schedule`.
-
-    Raises:
-        ValueError: `schedule` is not a schedule, or `factor` is negative or not finite.
-
-    Example:
-        >>> import jaxdecay
-        >>> schedule = 0.5 * jaxdecay.linear(1.0, 0.0, 10)
-        >>> schedule
-        scale(schedule=linear(init_value=1.0, end_value=0.0, transition_steps=10), factor=0.5)
-        >>> float(schedule(5))
-        0.25
-    """
-    return factor * value_at(schedule, step)
