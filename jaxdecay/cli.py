@@ -210,15 +210,13 @@ def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
 def _print_result(result: Any) -> None:
     from jaxdecay.report.leaderboard import leaderboard
 
-    console = Console()
-    console.print(leaderboard(result))
+    Console().print(leaderboard(result))
     diverged = int((result.diverged_at >= 0).sum())
     note = f" {diverged} diverged: see status in members.csv." if diverged else ""
-    console.print(
+    typer.echo(
         f"{result.diverged_at.size} members in {result.run_seconds:.1f} s "
         f"({result.member_steps_per_second:,.0f} member-steps/s), after "
-        f"{result.compile_seconds:.1f} s to compile.{note}",
-        highlight=False,
+        f"{result.compile_seconds:.1f} s to compile.{note}"
     )
 
 

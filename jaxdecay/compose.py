@@ -59,7 +59,7 @@ def warmup(
     return jnp.where(step < warmup_steps, ramp, value_at(schedule, step - warmup_steps))
 
 
-def _check_lengths(schedules: tuple[Any, ...], lengths: ArrayLike) -> None:
+def _check_lengths(schedules: tuple[Any, ...], lengths: Any) -> None:
     if not schedules:
         raise ValueError("join: schedules must hold at least one schedule, got none")
     if jnp.shape(lengths)[-1:] != (len(schedules),):

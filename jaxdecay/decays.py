@@ -6,7 +6,8 @@ In the formulas t is `step`, the number of updates finished before this one, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -106,11 +107,11 @@ def _power(weight: Array, complement: Array, exponent: ArrayLike) -> tuple[Array
     return weight**exponent, -jnp.expm1(exponent * log)
 
 
-def same_kind(step: ArrayLike, transition_steps: ArrayLike) -> tuple[Array, Array]:
+def same_kind(step: ArrayLike, steps: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, Array]:
     """Both as integers if both are, else both as floats."""
-    arrays = as_number(step, count=True), as_number(transition_steps, count=True)
+    arrays = as_number(step, count=True), as_number(steps, count=True)
     integer = all(jnp.issubdtype(array.dtype, jnp.integer) for array in arrays)
-    return arrays if integer else (as_number(step), as_number(transition_steps))
+    return arrays if integer else (as_number(step), as_number(steps))
 
 
 # Constant values.
@@ -142,7 +143,7 @@ def constant(step: ArrayLike, value: NonNegative) -> ArrayLike:
     return value
 
 
-def _check_boundaries(values: ArrayLike, boundaries: ArrayLike) -> None:
+def _check_boundaries(values: Any, boundaries: Any) -> None:
     many, few = jnp.shape(values), jnp.shape(boundaries)
     if many[-1:] and few[-1:] and many[-1] != few[-1] + 1:
         raise ValueError(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 import jax
@@ -59,8 +60,8 @@ Factor = Annotated[ArrayLike, Gt(0), Search(0.1, 1.0)]
 Exponent = Annotated[ArrayLike, Ge(0), Search(0.5, 3.0)]
 Steps = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
 PositiveSteps = Annotated[ArrayLike, Gt(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
-Values = Annotated[ArrayLike, Ge(0), Rank(1)]
-Boundaries = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Rank(1)]
+Values = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Rank(1)]
+Boundaries = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Le(LAST_STEP), Count(), Rank(1)]
 
 
 _COMPARISONS = {

@@ -1,0 +1,321 @@
+"""The command line, run as people run it: in processes of its own."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+import jaxdecay
+from jaxdecay.schedules_file import read_schedules
+
+TWO = """
+[[schedule]]
+family = "constant"
+value = 0.1
+
+[[schedule]]
+family = "inverse_time"
+init_value = [0.1, 0.3]
+decay_rate = 0.01
+"""
+
+
+def jaxdecay_command(*arguments: object, cwd: Path, **environment: str):
+    """Runs `python -m jaxdecay` in a folder; its output is 100 columns wide."""
+    return subprocess.run(
+        [sys.executable, "-m", "jaxdecay", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def error_of(run, code: int) -> str:
+    """The one line that a failed command wrote; checks its exit code."""
+    assert run.returncode == code, run.stderr
+    assert "Traceback" not in run.stderr + run.stdout
+    (line,) = [line for line in run.stderr.splitlines() if line.startswith(("error:", "Error:"))]
+    return line
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory) -> tuple[Path, str]:
+    """A folder with a sweep of three schedules and one that diverges, and what was printed."""
+    folder = tmp_path_factory.mktemp("swept")
+    (folder / "few.toml").write_text(TWO + '[[schedule]]\nfamily = "constant"\nvalue = 1e20\n')
+    run = jaxdecay_command(
+        *("sweep", "--schedules", "few.toml", "--epochs", 2, "--seeds", 2, "--seed", 7),
+        *("--batch-size", 64, "--out", "out"),
+        cwd=folder,
+    )
+    assert run.returncode == 0, run.stderr
+    return folder / "out", run.stdout
+
+
+def test_members_are_written(swept):
+    folder, _ = swept
+    members = rows(folder / "members.csv")
+    assert list(members[0]) == [
+        *("member", "schedule", "family", "hyperparameters", "seed", "status"),
+        *("test_accuracy", "test_loss", "train_loss", "final_learning_rate"),
+    ]
+    assert [int(row["member"]) for row in members] == list(range(8))
+    assert [int(row["schedule"]) for row in members] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [int(row["seed"]) for row in members] == [7, 8] * 4
+    assert json.loads(members[2]["hyperparameters"])["init_value"] == 0.1
+    assert [row["status"][:8] for row in members] == ["finished"] * 6 + ["diverged"] * 2
+    steps = 2 * (1437 // 64)
+    expected = 0.3 / (1 + 0.01 * steps)
+    assert float(members[4]["final_learning_rate"]) == pytest.approx(expected, rel=1e-6)
+
+
+def test_history_agrees_with_members(swept):
+    folder, _ = swept
+    members, history = rows(folder / "members.csv"), rows(folder / "history.csv")
+    assert len(history) == 8 * 2
+    for row in history:
+        if row["epoch"] == "1":
+            member = members[int(row["member"])]
+            for name in ("test_accuracy", "test_loss", "train_loss"):
+                assert row[name] == member[name]
+    assert float(history[4]["learning_rate"]) == pytest.approx(0.1)
+
+
+def test_settings_are_written_and_schedules_can_be_made_again(swept):
+    folder, _ = swept
+    summary = json.loads((folder / "sweep.json").read_text())
+    expected = {"data": "digits", "optimizer": "sgd", "epochs": 2, "batch_size": 64}
+    assert summary["settings"] == {**expected, "seeds": 2, "seed": 7}
+    assert summary["member_steps_per_second"] > 0
+    assert summary["wall_seconds"] > 0
+    assert summary["diverged_members"] == 2
+    assert {"jax", "optax", "flax", "jaxdecay", "python"} <= set(summary["versions"])
+    schedules = [jaxdecay.Schedule.from_dict(each) for each in summary["schedules"]]
+    assert schedules[2] == jaxdecay.inverse_time(0.3, 0.01)
+
+
+def test_the_picture_is_not_blank(swept):
+    folder, _ = swept
+    pixels = matplotlib.image.imread(folder / "curves.png")
+    assert min(pixels.shape[:2]) > 500
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 50
+
+
+def test_the_leaderboard_is_printed(swept):
+    folder, output = swept
+    members = rows(folder / "members.csv")
+    accuracy = [float(row["test_accuracy"]) for row in members if row["schedule"] == "2"]
+    spread = f"{np.mean(accuracy):.4f} ± {np.std(accuracy, ddof=1):.4f}"
+    assert spread in output
+    assert output.index("inverse_time") < output.index("2 of 2 diverged")
+    assert "out: members.csv, history.csv, sweep.json, curves.png" in output
+    assert "2 diverged: see status in members.csv" in output
+
+
+def test_another_sweep_is_not_written_over(swept, tmp_path):
+    folder, _ = swept
+    before = (folder / "members.csv").read_bytes()
+    error = error_of(jaxdecay_command("sweep", "--out", folder, cwd=tmp_path), code=2)
+    assert "holds another sweep" in error
+    assert "--overwrite" in error
+    assert (folder / "members.csv").read_bytes() == before
+
+
+def test_overwrite(tmp_path):
+    (tmp_path / "out").mkdir()
+    for name in ("members.csv", "sweep.json"):
+        (tmp_path / "out" / name).write_text("old")
+    (tmp_path / "two.toml").write_text(TWO)
+    run = jaxdecay_command(
+        *("sweep", "--schedules", "two.toml", "--epochs", 1, "--out", "out", "--overwrite"),
+        cwd=tmp_path,
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(rows(tmp_path / "out" / "members.csv")) == 9
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
+    (tmp_path / "high.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 1e20\n')
+    run = jaxdecay_command(
+        *("sweep", "--schedules", "high.toml", "--epochs", 1, "--seeds", 1, "--out", "out"),
+        cwd=tmp_path,
+    )
+    assert "every member diverged; try smaller learning rates" in error_of(run, code=1)
+    (row,) = rows(tmp_path / "out" / "members.csv")
+    assert row["status"].startswith("diverged at step ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "--epochs"),
+        (("--seeds", "0"), "--seeds"),
+        (("--batch-size", "2000"), "batch size must be from 1 to 1437"),
+        (("--optimizer", "sdg"), "unknown optimizer 'sdg' (did you mean 'sgd'?)"),
+        (("--schedules", "none.toml"), "there is no schedules file none.toml"),
+        (("--data", "mnist", "--data-dir", "nowhere"), "train-images-idx3-ubyte.gz is missing"),
+        (("--data-dir", "nowhere"), "--data-dir is for --data mnist"),
+        (("--data", "cifar"), "cifar"),
+        (("--epoch", "3"), "--epoch"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_use_of_sweep(tmp_path, arguments, message):
+    assert message in error_of(jaxdecay_command("sweep", *arguments, cwd=tmp_path), code=2)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_unwritable_folder_is_a_failure_before_training(tmp_path):
+    (tmp_path / "file").write_text("")
+    run = jaxdecay_command("sweep", "--out", "file/out", cwd=tmp_path)
+    assert "file/out" in error_of(run, code=1)
+    assert "member-steps/s" not in run.stdout
+
+
+def test_damaged_data_is_a_failure(tmp_path):
+    for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
+        (tmp_path / name).write_bytes(b"short")
+    run = jaxdecay_command("sweep", "--data", "mnist", "--data-dir", ".", cwd=tmp_path)
+    assert "is 5 bytes long, expected 9912422" in error_of(run, code=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[schedule]\n", "schedules.toml is not TOML.*line 1"),
+        ("\n\nfamily = \n", "schedules.toml is not TOML.*line 3"),
+        ("", r"holds no \[\[schedule\]\] tables"),
+        ("schedule = 3", r"holds no \[\[schedule\]\] tables"),
+        ("lr = 3", "tables only, found 'lr'"),
+        ("[[schedule]]\nvalue = 1", "line 1, schedule 1: a schedule needs a family"),
+        ("[[schedule]]\nfamily = 3", "line 1, schedule 1: a schedule needs a family"),
+        (TWO + '[[schedule]]\nfamily = "cosin"', "line 10, schedule 3: .*did you mean 'cosine'"),
+        (
+            '[[schedule]]\nfamily = "constant"\nvalu = 1',
+            "line 1, schedule 1: constant has no hyperparameter 'valu'.*did you mean 'value'",
+        ),
+        ('[[schedule]]\nfamily = "constant"', "missing a required argument: 'value'"),
+        ('[[schedule]]\nfamily = "constant"\nvalue = -1', "constant: value must be a number ≥ 0"),
+        ('[[schedule]]\nfamily = "constant"\nvalue = []', "grid of constant: value has no values"),
+        ('[[schedule]]\nfamily = "constant"\nvalue = "a"', "constant: value must be a number"),
+    ],
+)
+def test_wrong_schedules_files(tmp_path, text, message):
+    path = tmp_path / "schedules.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message) as raised:
+        read_schedules(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_schedules_file_of_every_kind(tmp_path):
+    path = tmp_path / "schedules.toml"
+    path.write_text(
+        """
+        [[schedule]]
+        family = "warmup"
+        warmup_steps = [5, 10]
+        schedule = { family = "cosine", init_value = [0.1, 0.3], transition_steps = 90 }
+        [[schedule]]
+        family = "piecewise_constant"
+        values = [[0.3, 0.1], [0.2, 0.1]]
+        boundaries = [50]
+        [[schedule]]
+        family = "join"
+        schedules = [0.1, { family = "linear", init_value = 0.1, end_value = 0, transition_steps = 9 }]
+        lengths = [10, 9]
+        [[schedule]]
+        family = "exponential"
+        init_value = 0.1
+        decay_rate = 0.5
+        staircase = [false, true]
+        """
+    )
+    cosines = [jaxdecay.cosine(rate, 90) for rate in (0.1, 0.3)]
+    assert list(read_schedules(path)) == [
+        *(jaxdecay.warmup(cosine, steps) for steps in (5, 10) for cosine in cosines),
+        jaxdecay.piecewise_constant([0.3, 0.1], [50]),
+        jaxdecay.piecewise_constant([0.2, 0.1], [50]),
+        jaxdecay.join([0.1, jaxdecay.linear(0.1, 0, 9)], [10, 9]),
+        jaxdecay.exponential(0.1, 0.5),
+        jaxdecay.exponential(0.1, 0.5, staircase=True),
+    ]
+
+
+def test_list_names_every_family_with_its_formula(tmp_path):
+    run = jaxdecay_command("list", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    text = " ".join(run.stdout.split())
+    assert all(name in run.stdout for name in jaxdecay.families)
+    assert "inverse_time Divided by a number that grows linearly with time. I/(1 + r·t/T)" in text
+    assert "init_value > 0, decay_rate ≥ 0, transition_steps > 0 and ≤ 2³¹−1 [1]" in text
+
+
+def test_show_draws_and_prints_values(tmp_path):
+    run = jaxdecay_command(
+        *("show", "inverse_time", "init_value=0.1", "decay_rate=0.5", "--steps", 1000),
+        *("--plot", "curve.png"),
+        cwd=tmp_path,
+    )
+    assert run.returncode == 0, run.stderr
+    values = {}
+    for line in run.stdout.splitlines():
+        words = line.replace(",", "").split()
+        if len(words) == 2 and words[0].isdigit() and not line.startswith(("│", " 0  ")):
+            values[int(words[0])] = float(words[1])
+    for step in range(0, 1001, 100):
+        assert values[step] == pytest.approx(0.1 / (1 + 0.5 * step), rel=1e-6)
+    assert "│" in run.stdout
+    assert matplotlib.image.imread(tmp_path / "curve.png").std() > 0
+
+
+def test_show_takes_options_and_nested_schedules(tmp_path):
+    inner = json.dumps({"family": "linear", "init_value": 1, "end_value": 0, "transition_steps": 9})
+    run = jaxdecay_command(
+        *("show", "warmup", f"schedule={inner}", "warmup_steps=1", "first_step=one_over_w"),
+        *("--steps", "10"),
+        cwd=tmp_path,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "first_step='one_over_w'" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("inverse_tim",), "unknown family 'inverse_tim' (did you mean 'inverse_time'?)"),
+        (("constant",), "missing a required argument: 'value'"),
+        (("constant", "0.1"), "'0.1' is not of the form name=value"),
+        (("constant", "value=-1"), "constant: value must be a number ≥ 0, got -1"),
+        (("constant", "value=abc"), "constant: value must be a number ≥ 0, got 'abc'"),
+        (("constant", "value=0.1", "--steps", "0"), "--steps"),
+        (("constant", "value=0.1", "--plot", "curve.xyz"), "xyz"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_use_of_show(tmp_path, arguments, message):
+    assert message in error_of(jaxdecay_command("show", *arguments, cwd=tmp_path), code=2)
+
+
+@pytest.mark.parametrize("command", ["sweep", "list", "show"])
+def test_help_has_an_example(tmp_path, command):
+    run = jaxdecay_command(command, "--help", cwd=tmp_path)
+    assert run.returncode == 0
+    assert f"jaxdecay {command}" in run.stdout.split("Options:")[0].replace("Usage: jaxdecay", "")

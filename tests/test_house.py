@@ -1,0 +1,105 @@
+"""The house: what imports what, and what `import jaxdecay` does not load."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxdecay
+
+PACKAGE = Path(jaxdecay.__file__).parent
+
+LAYERS = [
+    {"domain"},
+    {"schedule"},
+    {"decays"},
+    {"compose"},
+    {"population"},
+    {"data", "catalogue", "schedules_file"},
+    {"training.task"},
+    {"training.train"},
+    {"training.sweep"},
+    {"report.curves"},
+    {"report.files", "report.leaderboard"},
+    {"cli", "__init__"},
+    {"__main__"},
+]
+"""From the bottom to the top: a module may import modules of lower layers only."""
+
+HEAVY = ["flax", "optax", "orbax", "matplotlib", "typer", "rich", "sklearn", "pooch", "uniplot"]
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of the package that a file imports when it is loaded, not inside functions."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jaxdecay."):
+            found.add(node.module.removeprefix("jaxdecay."))
+        elif isinstance(node, ast.ImportFrom) and node.module == "jaxdecay":
+            found.update(name.name for name in node.names if (PACKAGE / f"{name.name}.py").exists())
+    return found
+
+
+def layer_of(name: str) -> int:
+    return next(level for level, names in enumerate(LAYERS) if name in names)
+
+
+MODULES = [path for path in PACKAGE.rglob("*.py") if module_name(path).count("__init__") == 0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=module_name)
+def test_dependencies_point_downwards(path):
+    level = layer_of(module_name(path))
+    upward = [name for name in imports(path) if layer_of(name) >= level]
+    assert not upward, f"{module_name(path)} imports {upward}, which are not below it"
+
+
+def test_the_reader_of_imports_sees_them():
+    assert imports(PACKAGE / "compose.py") == {"decays", "domain", "schedule"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    program = f"{statement}; import sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def test_import_is_light():
+    assert not loaded_by("import jaxdecay; jaxdecay.cosine(0.1, 10)(3)") & set(HEAVY)
+
+
+def test_the_test_of_imports_can_fail():
+    assert {"flax", "optax"} <= loaded_by("import jaxdecay; jaxdecay.train")
+
+
+def test_every_public_name_is_there_and_documented():
+    names = [name for name in dir(jaxdecay) if not name.startswith("_")]
+    assert {"sweep", "train", "mnist", "digits", "cosine", "Schedule", "Population"} <= set(names)
+    for name in names:
+        value = getattr(jaxdecay, name)
+        if callable(value) and getattr(value, "__module__", "").startswith("jaxdecay"):
+            assert value.__doc__, name
+
+
+@pytest.mark.parametrize("decay", jaxdecay.families.values(), ids=str)
+def test_every_family_says_all_of_it(decay):
+    if decay.__module__.startswith("jaxdecay."):
+        for part in ("Formula: ", "Args:", "Returns:", "Raises:", "Example:", ">>> "):
+            assert part in decay.__doc__, f"{decay.family}: {part}"
+        for name in decay.parameters:
+            assert f"\n        {name}: " in decay.__doc__, f"{decay.family}: {name}"
+
+
+def test_unknown_names_are_attribute_errors():
+    with pytest.raises(AttributeError, match="no attribute 'cosin'"):
+        jaxdecay.cosin  # noqa: B018

@@ -1,0 +1,126 @@
+"""Sweeps: members equal `train`, populations mix, divergence stays with its member."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import jaxdecay
+from jaxdecay.catalogue import default_population
+
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
+
+
+@pytest.fixture(scope="module")
+def task() -> jaxdecay.Task:
+    return jaxdecay.classifier(jaxdecay.digits())
+
+
+@pytest.fixture(scope="module")
+def mixed() -> jaxdecay.Population:
+    return jaxdecay.concat(
+        jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.1, 0.3], decay_rate=0.01),
+        jaxdecay.grid(jaxdecay.warmup, schedule=jaxdecay.cosine(0.3, 60), warmup_steps=20),
+        jaxdecay.grid(jaxdecay.inverse_time, init_value=0.2, decay_rate=0.1),
+        jaxdecay.grid(jaxdecay.piecewise_constant, values=[0.3, 0.1], boundaries=[50]),
+    )
+
+
+@pytest.mark.parametrize("optimizer", [optax.sgd, optax.adam], ids=["sgd", "adam"])
+def test_a_member_of_a_mixed_population_equals_the_schedule_trained_alone(task, mixed, optimizer):
+    population = mixed if optimizer is optax.sgd else jaxdecay.stack([s * 0.03 for s in mixed])
+    result = jaxdecay.sweep(task, population, optimizer=optimizer, epochs=2, seeds=2, seed=5)
+    assert result.seeds == (5, 6)
+    run = jax.jit(functools.partial(jaxdecay.train, task=task, epochs=2, optimizer=optimizer))
+    for index, schedule in enumerate(population):
+        for k, seed in enumerate(result.seeds):
+            alone = run(schedule, jax.random.key(seed), task.data)
+            for name, values in alone.history.items():
+                member = result.history[name][:, index, k]
+                np.testing.assert_allclose(member, values, rtol=2e-4, err_msg=name)
+
+
+def test_all_schedules_of_a_seed_see_the_same_batches(task):
+    twice = jaxdecay.stack([jaxdecay.constant(0.1), jaxdecay.constant(0.1)])
+    result = jaxdecay.sweep(task, twice, epochs=1, seeds=2)
+    losses = result.metrics["train_loss"]
+    np.testing.assert_array_equal(losses[0], losses[1])
+    assert losses[0, 0] != losses[0, 1]
+
+
+def test_shapes_and_learning_rates(task, mixed):
+    result = jaxdecay.sweep(task, mixed, epochs=2, seeds=3, batch_size=100)
+    steps = 1437 // 100
+    assert result.steps == 2 * steps
+    assert set(result.history) == {"learning_rate", "train_loss", "test_loss", "test_accuracy"}
+    assert all(values.shape == (2, 5, 3) for values in result.history.values())
+    for epoch in range(2):
+        expected = np.array([float(schedule(epoch * steps)) for schedule in mixed])
+        rates = result.history["learning_rate"][epoch]
+        np.testing.assert_allclose(rates, np.repeat(expected[:, None], 3, 1), rtol=1e-6)
+    final = [float(schedule(2 * steps)) for schedule in mixed]
+    np.testing.assert_allclose(result.final_learning_rate, final, rtol=1e-6)
+    assert result.member_steps_per_second > 0
+
+
+def test_a_diverged_member_touches_no_other(task):
+    healthy = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2, 0.3])
+    sick = jaxdecay.grid(jaxdecay.constant, value=[0.1, 1e20, 0.3])
+    first, second = (jaxdecay.sweep(task, each, epochs=2, seeds=2) for each in (healthy, sick))
+    for name, values in first.history.items():
+        np.testing.assert_array_equal(values[:, [0, 2]], second.history[name][:, [0, 2]])
+    assert (second.diverged_at[[0, 2]] == -1).all()
+    assert (second.diverged_at[1] >= 1).all()
+    step = second.diverged_at[1, 0]
+    assert second.status(1, 0) == f"diverged at step {step}"
+    assert second.status(0, 0) == "finished"
+    assert second.ranking()[-1] == 1
+
+
+def test_ranking_is_by_accuracy_then_loss(task):
+    result = jaxdecay.sweep(
+        task, jaxdecay.grid(jaxdecay.constant, value=[1e-5, 0.3, 1e20, 0.01]), epochs=3
+    )
+    assert list(result.ranking()) == [1, 3, 0, 2]
+    assert result.best() == jaxdecay.constant(0.3)
+
+
+def test_the_callback_sees_each_epoch(task):
+    seen = []
+    result = jaxdecay.sweep(
+        task,
+        jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2]),
+        epochs=3,
+        callback=lambda epoch, history: seen.append((epoch, history["test_accuracy"])),
+    )
+    assert [epoch for epoch, _ in seen] == [0, 1, 2]
+    np.testing.assert_array_equal([each for _, each in seen], result.history["test_accuracy"])
+
+
+def test_every_family_is_in_the_built_in_population():
+    population = default_population(steps=660, steps_per_epoch=44)
+    families = {schedule.family for schedule in population}
+    ours = {name for name, each in jaxdecay.families.items() if each.__module__.startswith("jaxdecay")}
+    assert ours - families == {"add", "multiply", "scale"}
+    rates = np.asarray(population(np.arange(661)))
+    assert np.isfinite(rates).all()
+    assert (rates >= 0).all()
+
+
+@pytest.mark.parametrize(("steps", "steps_per_epoch"), [(1, 1), (2, 1), (10, 10), (28_125, 1_875)])
+def test_the_built_in_population_suits_any_length(steps, steps_per_epoch):
+    population = default_population(steps, steps_per_epoch)
+    rates = np.asarray(population(np.linspace(0, 2 * steps, 50).astype(int)))
+    assert np.isfinite(rates).all()
+    assert (rates >= 0).all()
+
+
+def test_wrong_settings_are_refused(task, mixed):
+    with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):
+        jaxdecay.sweep(task, mixed, seeds=0)
+    with pytest.raises(ValueError, match="batch size must be from 1 to 1437"):
+        jaxdecay.sweep(task, mixed, batch_size=1_438)
