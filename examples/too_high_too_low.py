@@ -1,9 +1,10 @@
 """A learning rate that is too high, one that is too low, and decays that get it right: a picture.
 
-Gradient descent on one surface with two valleys: a shallow one near the start and the deep one
-behind it. A rate that is too high jumps around the deep valley for ever and never settles; one
-that is too low ends in the shallow valley, the local minimum; decays begin high enough to leave
-the shallow valley and end low enough to settle in the deep one, the global minimum.
+Gradient descent with momentum on one surface with two valleys: a shallow one near the start and
+the deep one behind it. A rate that is too high circles around the deep valley for ever and never
+settles; one that is too low ends in the shallow valley, the local minimum; decays begin high
+enough to leave the shallow valley and end low enough to settle in the deep one, the global
+minimum.
 
     python examples/too_high_too_low.py --out too_high_too_low.png
 """
@@ -25,12 +26,12 @@ DEEP, SHALLOW = jnp.array([-1.0, -0.3]), jnp.array([1.2, 0.5])
 
 # name of each panel, and its schedule
 SCHEDULES = {
-    "too high: constant(2.2)": jaxdecay.constant(2.2),
-    "too low: constant(0.05)": jaxdecay.constant(0.05),
-    "exponential decay from 2.2": jaxdecay.exponential(2.2, 0.01, STEPS),
-    "inverse-time decay from 2.2": jaxdecay.inverse_time(2.2, 60.0, STEPS),
-    "cosine decay from 2.2": jaxdecay.cosine(2.2, STEPS),
-    "step decay from 2.2": jaxdecay.step_decay(2.2, 0.3, STEPS // 4),
+    "too high: constant(0.8)": jaxdecay.constant(0.8),
+    "too low: constant(0.002)": jaxdecay.constant(0.002),
+    "exponential decay from 0.8": jaxdecay.exponential(0.8, 0.01, STEPS),
+    "inverse-time decay from 0.8": jaxdecay.inverse_time(0.8, 30.0, STEPS),
+    "cosine decay from 0.8": jaxdecay.cosine(0.8, STEPS),
+    "step decay from 0.8": jaxdecay.step_decay(0.8, 0.3, STEPS // 4),
 }
 
 
@@ -46,7 +47,7 @@ def height(point: jax.Array) -> jax.Array:
 
 def descend(schedule: jaxdecay.Schedule) -> jax.Array:
     """The path of gradient descent: points [STEPS + 1, 2]."""
-    optimizer = optax.sgd(learning_rate=schedule)
+    optimizer = optax.sgd(learning_rate=schedule, momentum=0.9)
 
     def step(state, _):
         point, optimizer_state = state
