@@ -10,6 +10,7 @@ minimum.
 """
 
 import argparse
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -49,7 +50,7 @@ def descend(schedule: jaxdecay.Schedule) -> jax.Array:
     """The path of gradient descent: points [STEPS + 1, 2]."""
     optimizer = optax.sgd(learning_rate=schedule, momentum=0.9)
 
-    def step(state, _):
+    def step(state: Any, _: None) -> tuple[Any, jax.Array]:
         point, optimizer_state = state
         updates, optimizer_state = optimizer.update(jax.grad(height)(point), optimizer_state)
         return (optax.apply_updates(point, updates), optimizer_state), point
@@ -60,7 +61,7 @@ def descend(schedule: jaxdecay.Schedule) -> jax.Array:
 
 def minimum(near: jax.Array) -> jax.Array:
     """The minimum of the valley that a point is in."""
-    return jax.lax.fori_loop(0, 2_000, lambda _, p: p - 0.1 * jax.grad(height)(p), near)
+    return jax.lax.fori_loop(0, 2_000, lambda _, point: point - 0.1 * jax.grad(height)(point), near)
 
 
 def draw(paths: dict[str, np.ndarray]) -> Figure:
@@ -80,7 +81,7 @@ def draw(paths: dict[str, np.ndarray]) -> Figure:
     rates, heights, empty = panels[2]
     for name, path in paths.items():
         rates.plot(SCHEDULES[name](np.arange(STEPS)), label=name)
-        heights.plot(jax.vmap(height)(path))
+        heights.plot(jax.vmap(height)(jnp.asarray(path)))
     rates.set(title="learning rate", xlabel="step", yscale="log")
     heights.set(title="height", xlabel="step")
     empty.axis("off")

@@ -222,7 +222,7 @@ def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Popu
         >>> key = jax.random.key(0)
         >>> jaxdecay.sample(jaxdecay.cosine, 8, key, init_value=(0.01, 1.0), transition_steps=500)
         Population of 8 schedules
-          8 cosine  init_value 0.0147 … 0.936, transition_steps 500
+          8 cosine  init_value 0.0174 … 0.484, transition_steps 500
     """
     if number < 1:
         raise ValueError(f"sample of {decay.family}: number must be at least 1, got {number}")

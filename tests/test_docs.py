@@ -1,0 +1,110 @@
+"""Every example in docstrings, README and CONTRIBUTING runs, and prints what it says."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxdecay
+from jaxdecay.schedule import Decay
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(
+    each.name
+    for each in pkgutil.walk_packages(jaxdecay.__path__, "jaxdecay.")
+    if each.name != "jaxdecay.__main__"
+)
+
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The fenced blocks of one language in a Markdown file."""
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run_examples(text: str, name: str) -> int:
+    """Runs the `>>>` examples of a text; fails if one prints something else. How many there are."""
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+    report: list[str] = []
+    doctest.DocTestRunner().run(test, out=report.append)
+    assert not report, "".join(report)
+    return len(test.examples)
+
+
+def documented(name: str) -> dict[str, str]:
+    """Docstrings of a module, of its functions, classes, methods and decays."""
+    module = importlib.import_module(name)
+    found = {each.name: each.docstring for each in doctest.DocTestFinder().find(module, globs={})}
+    decays = {each for each in vars(module).values() if isinstance(each, Decay)}
+    found |= {each.family: each.__doc__ or "" for each in decays if each.__module__ == name}
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    for where, text in documented(name).items():
+        run_examples(text, where)
+
+
+def test_docstrings_of_methods_and_decays_are_found():
+    assert "jaxdecay.schedule.Schedule.to_dict" in documented("jaxdecay.schedule")
+    assert "cosine" in documented("jaxdecay.decays")
+
+
+def test_examples_in_the_readme(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "\n".join(blocks(ROOT / "README.md", "pycon"))
+    assert run_examples(text, "README.md") > 20
+    assert (tmp_path / "runs" / "readme" / "members.csv").exists()
+
+
+def test_the_runner_of_examples_can_fail():
+    with pytest.raises(AssertionError, match="Got:"):
+        run_examples(">>> 1 + 1\n3\n", "wrong")
+
+
+def test_the_decay_in_contributing_works(monkeypatch):
+    (block,) = blocks(ROOT / "CONTRIBUTING.md", "python")
+    namespace = {"__name__": "contributing"}
+    monkeypatch.setitem(sys.modules, "contributing", type(sys)("contributing"))
+    monkeypatch.setattr("jaxdecay.schedule.families", dict(jaxdecay.families))
+    exec(block, namespace)
+    assert float(namespace["inverse_square"](1.0, 0.5)(2)) == 0.25
+
+
+def commands() -> list[str]:
+    """Commands of jaxdecay in the README that stand on a line of their own."""
+    lines = "".join(blocks(ROOT / "README.md", "sh")).splitlines()
+    return [line for line in lines if line.startswith("jaxdecay ")]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_in_the_readme(command, tmp_path):
+    if "mnist" in command and "JAXDECAY_DATA" not in os.environ:
+        pytest.skip("needs the MNIST files: set JAXDECAY_DATA to their folder")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    words = [sys.executable, "-m", *shlex.split(command)]
+    run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    if "--out" in words:
+        assert (tmp_path / words[words.index("--out") + 1] / "sweep.json").exists()
+
+
+def test_links_in_the_readme_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_toml_in_the_readme_is_in_its_file():
+    (block,) = blocks(ROOT / "README.md", "toml")
+    assert block in (ROOT / "examples" / "decays.toml").read_text()
