@@ -6,8 +6,9 @@ import dataclasses
 import inspect
 
 from jaxdecay import compose, decays
+from jaxdecay.parameter import Parameter
 from jaxdecay.population import Population, concat, grid, stack
-from jaxdecay.schedule import Decay, Parameter, families
+from jaxdecay.schedule import Decay, families
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,8 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.schedule import Decay, Parameter, Schedule
+from jaxdecay.parameter import Parameter
+from jaxdecay.schedule import Decay, Schedule
 
 
 @jax.tree_util.register_pytree_with_keys_class

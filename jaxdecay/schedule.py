@@ -7,22 +7,16 @@ as a learning rate.
 
 from __future__ import annotations
 
-import collections.abc
 import difflib
 import inspect
 import types
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import (
     Annotated,
     Any,
     Concatenate,
     Generic,
-    Literal,
     ParamSpec,
-    Union,
-    get_args,
-    get_origin,
     overload,
 )
 
@@ -34,36 +28,12 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.domain import Domain
+from jaxdecay.parameter import IsSchedule, Parameter, read_parameter
 
 P = ParamSpec("P")
 
 families: dict[str, Decay[...]] = {}
 """Every decay that was made, by its family name."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter of a decay after `step`.
-
-    Attributes:
-        name: its name.
-        kind: "number" (a number or a vector), "schedule", "schedules" (a tuple of them) or
-            "option" (static: a `bool` or a `Literal`).
-        domain: what a number may be.
-        choices: the values that an option may have.
-        default: its default, `inspect.Parameter.empty` if it must be given.
-    """
-
-    name: str
-    kind: Literal["number", "schedule", "schedules", "option"]
-    domain: Domain
-    choices: tuple[Any, ...]
-    default: Any
-
-    @property
-    def required(self) -> bool:
-        """Whether it has no default."""
-        return self.default is inspect.Parameter.empty
 
 
 class Decay(Generic[P]):
@@ -86,7 +56,7 @@ class Decay(Generic[P]):
         self.function = function
         self.check = check
         self.parameters: Mapping[str, Parameter] = types.MappingProxyType(
-            {each.name: _read_parameter(self.family, each) for each in parameters}
+            {each.name: read_parameter(self.family, each) for each in parameters}
         )
         self.__name__ = self.family
         self.__qualname__: str = getattr(function, "__qualname__", self.family)
@@ -133,33 +103,14 @@ class Decay(Generic[P]):
         )
 
     def _checked(self, parameter: Parameter, value: Any) -> Any:
-        """A value as it is stored, after its check if it is concrete."""
         where = f"{self.family}: {parameter.name}"
-        if parameter.kind == "option":
-            if isinstance(value, np.bool_):
-                value = bool(value)
-            if type(value) not in {type(each) for each in parameter.choices} or (
-                value not in parameter.choices
-            ):
-                allowed = " or ".join(repr(each) for each in parameter.choices)
-                raise ValueError(f"{where} must be {allowed}, got {value!r}")
-            return value
+        if parameter.kind == "schedule":
+            return _checked_operand(where, value)
         if parameter.kind == "schedules":
             if isinstance(value, Schedule) or not isinstance(value, Iterable):
                 raise ValueError(f"{where} must be a sequence of schedules, got {value!r}")
-            return tuple(_operand(f"{where}[{i}]", each) for i, each in enumerate(value))
-        if parameter.kind == "schedule":
-            return _operand(where, value)
-        if value is None and parameter.default is None:
-            return value
-        if parameter.domain.rank and isinstance(value, list | tuple):
-            concrete = not any(isinstance(each, jax.Array) for each in value)
-            value = np.asarray(value) if concrete else jnp.stack(list(map(jnp.asarray, value)))
-        if not isinstance(value, Tracer):
-            fault = parameter.domain.fault(value)
-            if fault is not None:
-                raise ValueError(f"{where} {fault}")
-        return value
+            return tuple(_checked_operand(f"{where}[{i}]", each) for i, each in enumerate(value))
+        return parameter.checked(where, value)
 
 
 @overload
@@ -420,7 +371,7 @@ class Schedule:
             raise ValueError(str(error)) from None
 
 
-ScheduleLike = Annotated[Schedule | ArrayLike, "schedule"]
+ScheduleLike = Annotated[Schedule | ArrayLike, IsSchedule()]
 """A schedule, or a number that stands for a constant one."""
 
 
@@ -462,26 +413,7 @@ def _register(made: Decay[P]) -> Decay[P]:
     return made
 
 
-def _read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
-    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise TypeError(f"{family}: a decay names its parameters, *{parameter.name} is not allowed")
-    annotation = parameter.annotation
-    if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
-        annotation = next(each for each in get_args(annotation) if each is not type(None))
-    kind, choices = "number", ()
-    if annotation is bool:
-        kind, choices = "option", (False, True)
-    elif get_origin(annotation) is Literal:
-        kind, choices = "option", get_args(annotation)
-    elif annotation in (Schedule, ScheduleLike):
-        kind = "schedule"
-    elif get_origin(annotation) is collections.abc.Sequence:
-        kind = "schedules"
-    domain = Domain.of(annotation)
-    return Parameter(parameter.name, kind, domain, choices, parameter.default)
-
-
-def _operand(where: str, value: Any) -> Any:
+def _checked_operand(where: str, value: Any) -> Any:
     """A schedule, or a number that stands for one."""
     if isinstance(value, Schedule | Tracer):
         return value

@@ -15,6 +15,7 @@ PACKAGE = Path(jaxdecay.__file__).parent
 
 LAYERS = [
     {"domain"},
+    {"parameter"},
     {"schedule"},
     {"decays"},
     {"compose"},

@@ -1,0 +1,89 @@
+"""Parameters of a decay, as its signature declares them: what kind, and which values."""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import inspect
+import types
+from typing import Any, Literal, Union, get_args, get_origin
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxdecay.domain import Domain
+
+
+@dataclasses.dataclass(frozen=True)
+class IsSchedule:
+    """Marks the annotation of a parameter that is itself a schedule."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameter:
+    """One parameter of a decay after `step`.
+
+    Attributes:
+        name: its name.
+        kind: "number" (a number or a vector), "schedule", "schedules" (a tuple of them) or
+            "option" (static: a `bool` or a `Literal`).
+        domain: what a number may be.
+        choices: the values that an option may have.
+        default: its default, `inspect.Parameter.empty` if it must be given.
+    """
+
+    name: str
+    kind: Literal["number", "schedule", "schedules", "option"]
+    domain: Domain
+    choices: tuple[Any, ...]
+    default: Any
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is inspect.Parameter.empty
+
+    def checked(self, where: str, value: Any) -> Any:
+        """A number or an option as it is stored; ValueError, which says where, for a wrong one."""
+        return self._option(where, value) if self.kind == "option" else self._number(where, value)
+
+    def _option(self, where: str, value: Any) -> Any:
+        value = bool(value) if isinstance(value, np.bool_) else value
+        same = [each for each in self.choices if type(each) is type(value) and each == value]
+        if not same:
+            allowed = " or ".join(repr(each) for each in self.choices)
+            raise ValueError(f"{where} must be {allowed}, got {value!r}")
+        return value
+
+    def _number(self, where: str, value: Any) -> Any:
+        if value is None and self.default is None:
+            return value
+        if self.domain.rank and isinstance(value, list | tuple):
+            traced = any(isinstance(each, jax.Array) for each in value)
+            value = jnp.stack(list(map(jnp.asarray, value))) if traced else np.asarray(value)
+        if not isinstance(value, Tracer):
+            fault = self.domain.fault(value)
+            if fault is not None:
+                raise ValueError(f"{where} {fault}")
+        return value
+
+
+def read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
+    """The parameter that a signature declares; TypeError for one without a name of its own."""
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise TypeError(f"{family}: a decay names its parameters, *{parameter.name} is not allowed")
+    annotation = parameter.annotation
+    if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
+        annotation = next(each for each in get_args(annotation) if each is not type(None))
+    kind, choices = "number", ()
+    if annotation is bool:
+        kind, choices = "option", (False, True)
+    elif get_origin(annotation) is Literal:
+        kind, choices = "option", get_args(annotation)
+    elif any(isinstance(mark, IsSchedule) for mark in getattr(annotation, "__metadata__", ())):
+        kind = "schedule"
+    elif get_origin(annotation) is collections.abc.Sequence:
+        kind = "schedules"
+    return Parameter(parameter.name, kind, Domain.of(annotation), choices, parameter.default)

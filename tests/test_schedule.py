@@ -1,0 +1,523 @@
+"""The core: what schedules refuse, and what they can do besides giving a value."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import operator
+import pickle
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import hypothesis
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from annotated_types import Ge, Le
+from cases import LAST_STEP, case
+from hypothesis import strategies
+from jax.typing import ArrayLike
+
+import jaxdecay
+from jaxdecay import Schedule, ScheduleLike
+from jaxdecay.domain import (
+    Boundaries,
+    Domain,
+    Factor,
+    Positive,
+    PositiveSteps,
+    Real,
+    Search,
+    Steps,
+    Values,
+)
+
+INVERSE = jaxdecay.inverse_time(0.1, decay_rate=0.5)
+
+
+@pytest.fixture
+def hyperbola() -> Iterator[Any]:
+    @jaxdecay.decay
+    def hyperbola(
+        step: ArrayLike,
+        init_value: Positive,
+        half_life: PositiveSteps = 100,
+        *,
+        shape: Literal["plain", "squared"] = "plain",
+    ) -> Any:
+        value = init_value * half_life / (half_life + step)
+        return value**2 if shape == "squared" else value
+
+    yield hyperbola
+    del jaxdecay.families["hyperbola"]
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("family", "hyperparameters", "words"),
+    [
+        ("inverse_time", {"init_value": -0.1, "decay_rate": 0.5}, ["init_value", "-0.1", "> 0"]),
+        ("inverse_time", {"init_value": 0.1, "decay_rate": -1}, ["decay_rate", "-1", "≥ 0"]),
+        (
+            "linear",
+            {"init_value": 0.1, "end_value": 0.0, "transition_steps": 2**31},
+            ["transition_steps", "2147483648", "≥ 0 and ≤ 2³¹−1"],
+        ),
+        (
+            "piecewise_constant",
+            {"values": [0.1, -0.2], "boundaries": [1]},
+            ["values", "-0.2", "numbers ≥ 0"],
+        ),
+        ("exponential", {"init_value": 0.1, "decay_rate": 0.0}, ["decay_rate", "0.0", "> 0"]),
+        ("step_decay", {"init_value": 1.0, "decay_rate": 0.5, "transition_steps": 0}, ["> 0"]),
+        ("warmup", {"schedule": 0.1, "warmup_steps": -1}, ["warmup_steps", "-1", "≥ 0"]),
+        ("scale", {"schedule": 0.1, "factor": -2.0}, ["factor", "-2.0", "≥ 0"]),
+    ],
+)
+def test_a_value_outside_its_range(
+    family: str, hyperparameters: dict[str, Any], words: list[str]
+) -> None:
+    with pytest.raises(ValueError, match=f"^{family}: ") as caught:
+        jaxdecay.family(family)(**hyperparameters)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, "0.1", None, True, 1j, {}])
+def test_what_is_not_a_finite_number(bad: Any) -> None:
+    with pytest.raises(ValueError, match=r"inverse_time: init_value must be a number > 0, got"):
+        jaxdecay.inverse_time(bad, decay_rate=0.5)
+
+
+@pytest.mark.parametrize("bad", [np.bool_(True), np.nan, np.float32(np.inf), jnp.array(jnp.nan)])
+def test_what_is_not_a_finite_number_in_an_array(bad: Any) -> None:
+    with pytest.raises(ValueError, match="constant: value must be"):
+        jaxdecay.constant(bad)
+
+
+@pytest.mark.parametrize("bad", [math.nan, "fast", None, True, abs, object()])
+def test_what_is_not_a_schedule(bad: Any) -> None:
+    with pytest.raises(ValueError, match="warmup: schedule must be a jaxdecay schedule or a numb"):
+        jaxdecay.warmup(bad, 10)
+    with pytest.raises(ValueError, match=r"join: schedules\[1\] must be a jaxdecay schedule"):
+        jaxdecay.join([0.1, bad], [1, 2])
+
+
+@pytest.mark.parametrize("option", ["yes", 1, None, "on", [True], np.array([True])])
+def test_what_is_not_an_option(option: Any) -> None:
+    with pytest.raises(ValueError, match="staircase must be False or True, got"):
+        jaxdecay.exponential(0.1, 0.5, 10, staircase=option)
+
+
+def test_an_unknown_option_names_the_known() -> None:
+    with pytest.raises(ValueError, match="warmup: first_step must be 'init' or 'one_over_w', got"):
+        jaxdecay.warmup(0.1, 10, first_step="zero")
+
+
+def test_numpy_bools_are_options() -> None:
+    schedule = jaxdecay.exponential(0.1, 0.5, 10, staircase=np.bool_(True))
+    assert schedule.staircase is True
+
+
+def test_unknown_hyperparameters_name_the_nearest() -> None:
+    for make in (
+        lambda: jaxdecay.linear(0.1, 0.0, transition_step=10),
+        lambda: jaxdecay.linear(0.1, 0.0, 10).replace(transition_step=5),
+    ):
+        with pytest.raises(TypeError, match="linear has no hyperparameter 'transition_step'") as e:
+            make()
+        assert "did you mean 'transition_steps'?" in str(e.value)
+        assert "it takes init_value, end_value, transition_steps" in str(e.value)
+    with pytest.raises(AttributeError, match="did you mean 'decay_rate'"):
+        _ = INVERSE.decay_rat
+
+
+def test_missing_and_surplus_hyperparameters() -> None:
+    with pytest.raises(TypeError, match="linear: missing a required argument: 'transition_steps'"):
+        jaxdecay.linear(0.1, 0.0)
+    with pytest.raises(TypeError, match="constant: too many positional arguments; it takes value"):
+        jaxdecay.constant(0.1, 0.2)
+
+
+def test_unknown_families_name_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"unknown family 'cosin' .did you mean 'cosine'"):
+        jaxdecay.family("cosin")
+    with pytest.raises(ValueError, match="unknown family 'cosin'"):
+        Schedule.from_dict({"family": "cosin"})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"init_value": 0.1},
+        {"family": None},
+        {"family": ["linear"]},
+        {"family": "linear"},
+        {"family": "constant", "value": 0.1, "valu": 0.2},
+        {"family": "constant", "value": "0.1"},
+        {"family": "constant", "value": None},
+        {"family": "warmup", "schedule": {"family": "nothing"}, "warmup_steps": 1},
+        {"family": "exponential", "init_value": 0.1, "decay_rate": 0.5, "staircase": 1},
+    ],
+)
+def test_files_that_are_wrong(data: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"family|constant|linear|exponential"):
+        Schedule.from_dict(data)
+
+
+def test_vectors_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match="got 2 values and 2 boundaries"):
+        jaxdecay.piecewise_constant([0.1, 0.2], [1, 2])
+    with pytest.raises(ValueError, match="got 1 schedules and lengths of shape"):
+        jaxdecay.join([0.1], [1, 2])
+    with pytest.raises(ValueError, match="at least one schedule, got none"):
+        jaxdecay.join([], [])
+    with pytest.raises(ValueError, match="sum to at most 2147483647"):
+        jaxdecay.join([0.1, 0.2], [LAST_STEP, 1])
+    with pytest.raises(ValueError, match="schedules must be a sequence of schedules"):
+        jaxdecay.join(INVERSE, [1])
+
+
+@pytest.mark.parametrize(
+    "stacked",
+    [
+        jaxdecay.linear(np.array([0.1, 0.2]), 0.0, 10),
+        jaxdecay.warmup(jaxdecay.constant(np.array([0.1, 0.2])), 10),
+        jaxdecay.warmup(np.array([0.1, 0.2]), 10),
+        jaxdecay.piecewise_constant(np.ones((3, 2)), np.ones((3, 1))),
+        jaxdecay.join([0.1, 0.2], np.ones((2, 2))),
+    ],
+    ids=lambda schedule: schedule.family,
+)
+def test_a_stacked_schedule_is_not_called_by_accident(stacked: Schedule) -> None:
+    for call in (stacked, jax.jit(stacked), lambda step: jax.vmap(stacked)(jnp.arange(2))):
+        with pytest.raises(ValueError, match=r"jax\.vmap\(lambda schedule: schedule\(step\)\)"):
+            call(3)
+
+
+def test_a_stacked_schedule_is_mapped() -> None:
+    stacked = jaxdecay.linear(np.array([0.5, 0.25]), np.zeros(2), np.array([10, 10]))
+    got = jax.vmap(lambda schedule: schedule(5))(stacked)
+    assert got.tolist() == [0.25, 0.125]
+
+
+def test_a_decay_gives_one_value() -> None:
+    @jaxdecay.decay
+    def pair(step: ArrayLike, init_value: Positive) -> Any:
+        return jnp.stack([init_value, init_value])
+
+    try:
+        with pytest.raises(ValueError, match=r"pair: one step must give one value.*shape \(2,\)"):
+            pair(0.1)(0)
+    finally:
+        del jaxdecay.families["pair"]
+
+
+# As a value.
+
+
+def test_it_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError, match=r"use replace\(init_value=\.\.\.\)"):
+        INVERSE.init_value = 1.0
+    with pytest.raises(TypeError):
+        INVERSE.hyperparameters["init_value"] = 1.0
+    with pytest.raises(TypeError):
+        INVERSE.options["staircase"] = True
+    with pytest.raises(AttributeError):
+        INVERSE.decay = None
+
+
+def test_hyperparameters_and_options_are_attributes() -> None:
+    schedule = jaxdecay.exponential(0.1, 0.5, 10, staircase=True)
+    assert (schedule.init_value, schedule.transition_steps) == (0.1, 10)
+    assert schedule.end_value is None
+    assert schedule.staircase is True
+    assert schedule.family == "exponential"
+    assert jaxdecay.warmup(schedule, 5).schedule is schedule
+
+
+def test_replace_checks_and_leaves_the_old_one() -> None:
+    changed = INVERSE.replace(decay_rate=0.25, staircase=True)
+    assert (changed.decay_rate, changed.staircase) == (0.25, True)
+    assert (INVERSE.decay_rate, INVERSE.staircase) == (0.5, False)
+    with pytest.raises(ValueError, match="inverse_time: decay_rate must be a number ≥ 0, got -1"):
+        INVERSE.replace(decay_rate=-1)
+
+
+def test_equal_schedules_are_equal_keys() -> None:
+    same = jaxdecay.inverse_time(0.1, decay_rate=0.5)
+    others = [
+        INVERSE.replace(decay_rate=0.25),
+        INVERSE.replace(staircase=True),
+        jaxdecay.natural_exponential(0.1, decay_rate=0.5),
+        jaxdecay.warmup(INVERSE, 1),
+    ]
+    assert same == INVERSE
+    assert hash(same) == hash(INVERSE)
+    assert len({INVERSE, same, *others}) == 5
+    assert INVERSE not in others
+    assert INVERSE != "inverse_time"
+
+
+def test_repr_shows_what_was_chosen() -> None:
+    assert repr(INVERSE) == "inverse_time(init_value=0.1, decay_rate=0.5)"
+    nested = jaxdecay.warmup(jaxdecay.join([INVERSE, 0.5], [3, 4]), 5, first_step="one_over_w")
+    assert repr(nested) == (
+        "warmup(schedule=join(schedules=[inverse_time(init_value=0.1, decay_rate=0.5), 0.5], "
+        "lengths=[3, 4]), warmup_steps=5, first_step='one_over_w')"
+    )
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, jnp.float32, np.array])
+def test_numbers_of_any_type_are_hyperparameters(kind: Any) -> None:
+    schedule = jaxdecay.linear(kind(0.5), kind(0.25), kind(4.0))
+    assert float(schedule(2)) == 0.375
+    again = Schedule.from_dict(json.loads(json.dumps(schedule.to_dict())))
+    assert float(again(2)) == 0.375
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+
+
+def test_key_paths_are_names() -> None:
+    schedule = jaxdecay.warmup(jaxdecay.join([INVERSE], [3]), 5)
+    paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(schedule)]
+    assert [jax.tree_util.keystr(path) for path in paths] == [
+        ".schedule.schedules[0].init_value",
+        ".schedule.schedules[0].decay_rate",
+        ".schedule.schedules[0].transition_steps",
+        ".schedule.lengths",
+        ".warmup_steps",
+        ".init_value",
+    ]
+
+
+def test_unflattening_never_checks() -> None:
+    assert jax.tree.map(lambda leaf: -1.0, INVERSE).init_value == -1.0
+    assert jax.tree.map(lambda leaf: None, INVERSE).init_value is None
+
+
+def test_traced_values_are_not_checked() -> None:
+    got = jax.jit(lambda rate: jaxdecay.linear(rate, 0.0, 10)(0))(-0.5)
+    assert float(got) == -0.5
+
+
+def test_arithmetic() -> None:
+    line = jaxdecay.linear(1.0, 0.0, 10)
+    numbers = (2, 2.0, np.float32(2), np.float64(2), np.array(2.0), jnp.array(2.0))
+    for two in numbers:
+        assert float((line * two)(5)) == float((two * line)(5)) == 1.0, repr(two)
+        assert float((line + two)(5)) == float((two + line)(5)) == 2.5, repr(two)
+        assert isinstance(two * line, Schedule)
+    assert float((line * line)(5)) == 0.25
+    assert float((line + line * line)(5)) == 0.75
+    assert float(jaxdecay.add(1.0, 2.0)(5)) == 3.0
+    assert float(jaxdecay.multiply(4.0, line)(5)) == 2.0
+
+
+@pytest.mark.parametrize("combine", [operator.add, operator.mul])
+@pytest.mark.parametrize("other", ["2", None, math.nan, len])
+def test_arithmetic_with_what_is_no_number(combine: Any, other: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        combine(INVERSE, other)
+
+
+def test_a_traced_factor() -> None:
+    assert float(jax.jit(lambda factor: (INVERSE * factor)(0))(2.0)) == pytest.approx(0.2)
+    assert float(jax.grad(lambda factor: (factor * INVERSE)(0))(2.0)) == pytest.approx(0.1)
+
+
+# Decays that users make.
+
+
+@pytest.mark.usefixtures("relaxed_promotion")  # a user's own code, which mixes types
+def test_a_decay_of_a_user_is_like_ours(hyperbola: Any) -> None:
+    schedule = hyperbola(0.5, half_life=100)
+    assert float(schedule(100)) == float(jax.jit(schedule)(100)) == 0.25
+    assert repr(schedule) == "hyperbola(init_value=0.5)"
+    assert jaxdecay.family("hyperbola") is hyperbola
+    assert Schedule.from_dict(json.loads(json.dumps(schedule.to_dict()))) == schedule
+    assert copy.deepcopy(schedule) == schedule
+    population = jaxdecay.grid(hyperbola, init_value=[0.5, 1.0], shape=["plain", "squared"])
+    assert population(100).tolist() == [0.25, 0.0625, 0.5, 0.25]
+    assert jax.grad(lambda rate: hyperbola(rate)(100))(0.5) == 0.5
+    with pytest.raises(ValueError, match="hyperbola: shape must be 'plain' or 'squared', got 1"):
+        hyperbola(0.5, shape=1)
+    assert float(jaxdecay.warmup(schedule, 10)(110)) == 0.25
+
+
+def test_a_decay_without_hyperparameters() -> None:
+    @jaxdecay.decay
+    def harmonic(step: ArrayLike) -> Any:
+        return 1 / (1 + jnp.asarray(step, float))
+
+    try:
+        assert harmonic()([0, 1, 3]).tolist() == [1.0, 0.5, 0.25]
+        assert jax.jit(harmonic())(1) == 0.5
+    finally:
+        del jaxdecay.families["harmonic"]
+
+
+def test_two_modules_cannot_share_a_family(hyperbola: Any) -> None:
+    def linear(step: ArrayLike) -> Any:
+        return step
+
+    with pytest.raises(ValueError, match=r"'linear' exists already, in jaxdecay\.decays"):
+        jaxdecay.decay(linear)
+    assert jaxdecay.family("linear") is jaxdecay.linear
+    again = jaxdecay.decay(hyperbola.function)  # a cell that is run again
+    assert jaxdecay.family("hyperbola") is again
+
+
+def test_parameters_are_read_from_annotations() -> None:
+    parameters = jaxdecay.warmup.parameters
+    assert [parameters[name].kind for name in parameters] == [
+        *("schedule", "number", "number", "option")
+    ]
+    assert jaxdecay.join.parameters["schedules"].kind == "schedules"
+    assert parameters["first_step"].choices == ("init", "one_over_w")
+    assert jaxdecay.exponential.parameters["end_value"].domain.limits() == "≥ 0"
+    assert not parameters["init_value"].required
+    assert parameters["warmup_steps"].required
+
+
+@pytest.mark.parametrize("star", ["*rates", "**rates"])
+def test_a_decay_names_its_parameters(star: str) -> None:
+    made: dict[str, Any] = {}
+    exec(f"def stars(step, {star}): return step", made)
+    with pytest.raises(TypeError, match=r"stars: a decay names its parameters, \*rates"):
+        jaxdecay.decay(made["stars"])
+
+
+def test_a_schedule_in_an_annotation() -> None:
+    @jaxdecay.decay
+    def half(step: ArrayLike, schedule: ScheduleLike, other: Schedule | None = None) -> Any:
+        return schedule(step) / 2
+
+    try:
+        assert float(half(jaxdecay.constant(0.5))(0)) == 0.25
+        assert half.parameters["schedule"].kind == "schedule"
+    finally:
+        del jaxdecay.families["half"]
+
+
+# Domains.
+
+
+def test_domains_are_read_from_annotations() -> None:
+    assert Domain.of(Positive).limits() == "> 0"
+    assert Domain.of(Steps).limits() == "≥ 0 and ≤ 2³¹−1"
+    assert (Domain.of(Steps).count, Domain.of(Positive).count) == (True, False)
+    assert (Domain.of(Values).rank, Domain.of(Factor).rank) == (1, 0)
+    assert str(Domain.of(Boundaries)) == "numbers ≥ 0 and ≤ 2³¹−1"
+    assert str(Domain.of(float)) == str(Domain.of(Real)) == "a number"
+    percent = Annotated[ArrayLike, Ge(0), Le(100), Search(1, 100)]
+    assert Domain.of(percent).limits() == "≥ 0 and ≤ 100"
+    assert Domain.of(percent).search == Search(1, 100)
+
+
+def test_faults_name_the_first_wrong_number() -> None:
+    domain = Domain.of(Values)
+    assert domain.fault([0.1, -2.0, -3.0]) == "must be numbers ≥ 0, got -2.0"
+    assert domain.fault(np.array([0.1, np.nan])) == "must be numbers ≥ 0, got nan"
+    assert domain.fault([0.0, 0.1]) is None
+    assert Domain.of(Positive).fault(0) == "must be a number > 0, got 0"
+    assert Domain.of(Steps).fault(LAST_STEP) is None
+    assert Domain.of(Steps).fault(LAST_STEP + 1) is not None
+
+
+@pytest.mark.parametrize(("low", "high"), [(1e-3, 1.0), (0.5, 0.5)])
+def test_draws_are_in_range_on_their_scale(low: float, high: float) -> None:
+    drawn = Domain.of(Positive).draw(jax.random.key(3), 2000, low, high)
+    assert low <= drawn.min() <= drawn.max() <= high
+    middle = math.sqrt(low * high)
+    assert np.median(drawn) == pytest.approx(middle, rel=0.3)
+    again = Domain.of(Positive).draw(jax.random.key(3), 2000, low, high)
+    assert np.array_equal(drawn, again)
+
+
+def test_draws_of_counts_are_integers() -> None:
+    drawn = Domain.of(Steps).draw(jax.random.key(3), 500, 10, 13)
+    assert drawn.dtype == np.int64
+    assert set(drawn.tolist()) == {10, 11, 12, 13}
+    uniform = Domain.of(Real).draw(jax.random.key(3), 2000, -1.0, 1.0)
+    assert np.mean(uniform) == pytest.approx(0, abs=0.05)
+
+
+# Properties: hyperparameters drawn from the declared domains.
+
+
+def numbers(domain: Domain) -> strategies.SearchStrategy[Any]:
+    """Numbers of a domain of moderate size; a bound that excludes 0 excludes what is nearly 0."""
+    low, high = -1000.0, 1000.0
+    for bound in domain.bounds:
+        low = max(low, getattr(bound, "ge", -np.inf), getattr(bound, "gt", -np.inf) + 1e-3)
+        high = min(high, getattr(bound, "le", np.inf), getattr(bound, "lt", np.inf) - 1e-3)
+    if domain.count:
+        return strategies.one_of(
+            strategies.integers(math.ceil(low), 100),
+            strategies.integers(math.ceil(low), LAST_STEP // 4),
+        )
+    return strategies.floats(low, high, allow_subnormal=False).map(lambda x: float(np.float32(x)))
+
+
+SMOOTH = [
+    name
+    for name, each in jaxdecay.families.items()
+    if each.__module__ == "jaxdecay.decays"
+    and all(one.kind == "option" or not one.domain.rank for one in each.parameters.values())
+]
+
+
+@strategies.composite
+def drawn_cases(draw: Any) -> Any:
+    """A case of one of the families of numbers, with hyperparameters from their domains."""
+    family = draw(strategies.sampled_from(SMOOTH))
+    arguments = {
+        name: draw(
+            strategies.sampled_from(parameter.choices)
+            if parameter.kind == "option"
+            else numbers(parameter.domain)
+        )
+        for name, parameter in jaxdecay.families[family].parameters.items()
+    }
+    return case(family, **arguments)
+
+
+@jax.jit
+def called(schedule: Schedule, steps: Any) -> Any:
+    return schedule(steps)
+
+
+STEPS = np.array([0, 1, 2, 3, 10, 99, 100, 101, 10**4, 10**6, 10**8, LAST_STEP], np.int32)
+
+
+@hypothesis.given(drawn_cases())
+def test_drawn_schedules_are_finite_and_not_negative(drawn: Any) -> None:
+    exact = np.array([drawn.reference(int(step)) for step in STEPS])
+    fits = exact < 1e38  # a rate above 1 grows past what a float holds
+    for got in (np.asarray(called(drawn.schedule, STEPS)), np.asarray(drawn.schedule(STEPS))):
+        assert not np.any(np.isnan(got))
+        assert np.all(got >= 0)
+        assert np.all(np.isfinite(got[fits]))
+
+
+@hypothesis.given(drawn_cases())
+def test_drawn_schedules_agree_eager_and_compiled(drawn: Any) -> None:
+    eager, compiled = drawn.schedule(STEPS), called(drawn.schedule, STEPS)
+    # Powers and exponentials: each unit in the last place of an exponent of up to 88 counts.
+    np.testing.assert_allclose(eager, compiled, rtol=2e-5, atol=1e-30)
+
+
+@hypothesis.given(drawn_cases())
+def test_drawn_schedules_survive_every_journey(drawn: Any) -> None:
+    schedule = drawn.schedule
+    assert Schedule.from_dict(json.loads(json.dumps(schedule.to_dict()))) == schedule
+    assert eval(repr(schedule), dict(vars(jaxdecay))) == schedule
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+    assert copy.deepcopy(schedule) == schedule
+    leaves, structure = jax.tree.flatten(schedule)
+    assert structure.unflatten(leaves) == schedule
