@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -99,7 +100,8 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries
         Optax `join_schedules` with boundaries at the running sums of `lengths`.
     """
     step, lengths = same_kind(step, lengths)
-    starts = jnp.cumsum(lengths) - lengths
+    # One by one: with jnp.cumsum the compiled and vmapped gradient was wrong (JAX 0.10.2, CPU).
+    starts = [jnp.zeros_like(lengths[0]), *itertools.accumulate(lengths[:-1])]
     value = value_at(schedules[0], jnp.minimum(step, lengths[0]))
     for schedule, start, length in list(zip(schedules, starts, lengths, strict=True))[1:]:
         # Each schedule sees only steps of its own phase, so that those it does not answer for

@@ -104,7 +104,9 @@ def _power(weight: Array, complement: Array, exponent: ArrayLike) -> tuple[Array
         jnp.log(jnp.where(small, weight, 0.5)),
         jnp.log1p(-jnp.where(small, 0.5, complement)),
     )
-    return weight**exponent, -jnp.expm1(exponent * log)
+    power, rest = weight**exponent, -jnp.expm1(exponent * log)
+    # Each as computed where it is small, in value and gradient, and as 1 minus the other where not.
+    return jnp.where(power < 0.5, power, 1 - rest), jnp.where(power < 0.5, 1 - power, rest)
 
 
 def same_kind(step: ArrayLike, steps: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, Array]:
@@ -361,10 +363,15 @@ def exponential(
     Source:
         Keras `ExponentialDecay`; Optax `exponential_decay`; PyTorch `ExponentialLR` (T = 1).
     """
-    value = init_value * decay_rate ** elapsed(step, transition_steps, staircase)
+    transitions = elapsed(step, transition_steps, staircase)
     if end_value is None:
-        return value
-    floored, capped = jnp.maximum(value, end_value), jnp.minimum(value, end_value)
+        return init_value * decay_rate**transitions
+    # Far above the ceiling the power would be infinite, and its gradient not a number.
+    growth = transitions * jnp.log(decay_rate)
+    above = jnp.greater(decay_rate, 1) & (growth > jnp.log(end_value / init_value) + 1)
+    value = init_value * decay_rate ** jnp.where(above, 0, transitions)
+    floored = jnp.maximum(value, end_value)
+    capped = jnp.where(above, end_value, jnp.minimum(value, end_value))
     return jnp.where(
         jnp.less(decay_rate, 1), floored, jnp.where(jnp.greater(decay_rate, 1), capped, value)
     )
@@ -551,11 +558,13 @@ def discrete_staircase(
     """
     drops = whole_transitions(step, transition_steps)
     # r·n is rounded in an eager program and not in a compiled one (a fused multiply-add), which
-    # shows where I and r·n cancel. Cut in halves of 12 bits the products are exact everywhere.
+    # shows where I and r·n cancel. In parts of 12 bits each product is exact, and so is the
+    # difference; the barrier keeps the compiler from adding up constant parts first.
     high = jax.lax.reduce_precision(decay_rate, exponent_bits=8, mantissa_bits=11)
-    high = jax.lax.stop_gradient(high)
-    many = as_number(drops // 4096 * 4096)
-    few = as_number(drops) - many
-    value = init_value - high * many - high * few
-    value = value - (decay_rate - high) * many - (decay_rate - high) * few
+    high = jax.lax.stop_gradient(jax.lax.optimization_barrier(high))
+    value = init_value
+    for size in (2**24, 2**12, 1):
+        part, drops = as_number(drops // size * size), drops % size
+        value = value - high * part
+        value = value - (decay_rate - high) * part
     return jnp.maximum(value, end_value)

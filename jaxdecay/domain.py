@@ -116,10 +116,11 @@ class Domain:
         array = np.asarray(value)
         if not jnp.issubdtype(array.dtype, jnp.number) or np.iscomplexobj(array):
             return f"must be {self}, got {value!r}"
-        inside = np.isfinite(np.asarray(array, np.float64))
+        numbers = np.asarray(array, np.float64)  # the limits do not fit into float16
+        inside = np.isfinite(numbers)
         for mark in self.bounds:
             attribute, _, compare = _COMPARISONS[type(mark)]
-            inside = inside & compare(array, getattr(mark, attribute))
+            inside = inside & compare(numbers, getattr(mark, attribute))
         if np.all(inside):
             return None
         wrong = array.ravel()[int(np.argmin(np.ravel(inside)))]

@@ -58,16 +58,20 @@ class Parameter:
         return value
 
     def _number(self, where: str, value: Any) -> Any:
-        if value is None and self.default is None:
-            return value
-        if self.domain.rank and isinstance(value, list | tuple):
+        if isinstance(value, list | tuple):
+            if not self.domain.rank:
+                raise ValueError(
+                    f"{where} must be {self.domain}, got {value!r}; "
+                    "for a schedule of each value use jaxdecay.grid"
+                )
             traced = any(isinstance(each, jax.Array) for each in value)
             value = jnp.stack(list(map(jnp.asarray, value))) if traced else np.asarray(value)
         if not isinstance(value, Tracer):
             fault = self.domain.fault(value)
             if fault is not None:
                 raise ValueError(f"{where} {fault}")
-        return value
+        # An integer here is a float that was written without a point.
+        return float(value) if type(value) is int and not self.domain.count else value
 
 
 def read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:

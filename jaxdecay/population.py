@@ -8,6 +8,7 @@ and passed to a compiled function, and called with a step it gives the values of
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
@@ -139,6 +140,8 @@ def stack(schedules: Iterable[Schedule]) -> Population:
         if not isinstance(schedule, Schedule):
             raise TypeError(f"a population is made of schedules, got {schedule!r}")
         leaves, structure = jax.tree.flatten(schedule)
+        if not leaves:
+            raise ValueError(f"{schedule!r} has no hyperparameters to stack; give it one")
         shapes = tuple((np.shape(leaf), _is_integer(leaf)) for leaf in leaves)
         kinds.setdefault((structure, shapes), []).append((index, leaves))
     if not kinds:
@@ -268,8 +271,10 @@ def _search_range(
         fault = parameter.domain.fault(end)
         if fault is not None:
             raise ValueError(f"{where} {fault}")
+    if parameter.domain.count:
+        low, high = math.ceil(low), math.floor(high)
     if low > high:
-        raise ValueError(f"{where} has an empty range, from {low} to {high}")
+        raise ValueError(f"{where} has an empty range, {given}")
     return low, high
 
 

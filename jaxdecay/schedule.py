@@ -27,7 +27,7 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.domain import Domain
+from jaxdecay.domain import LAST_STEP, Domain
 from jaxdecay.parameter import IsSchedule, Parameter, read_parameter
 
 P = ParamSpec("P")
@@ -104,6 +104,8 @@ class Decay(Generic[P]):
 
     def _checked(self, parameter: Parameter, value: Any) -> Any:
         where = f"{self.family}: {parameter.name}"
+        if value is None and parameter.default is None:
+            return value
         if parameter.kind == "schedule":
             return _checked_operand(where, value)
         if parameter.kind == "schedules":
@@ -143,9 +145,9 @@ def decay(function: Any = None, /, *, check: Callable[..., None] | None = None) 
 
     Example:
         >>> import jaxdecay
-        >>> from jaxdecay.domain import Positive
+        >>> from jaxdecay.domain import Positive, PositiveSteps
         >>> @jaxdecay.decay
-        ... def hyperbola(step, init_value: Positive, half_life: Positive):
+        ... def hyperbola(step, init_value: Positive, half_life: PositiveSteps):
         ...     return init_value * half_life / (half_life + step)
         >>> schedule = hyperbola(0.5, half_life=100)
         >>> schedule
@@ -166,7 +168,7 @@ def family(name: str) -> Decay[...]:
         >>> jaxdecay.family("constant")(0.5)
         constant(value=0.5)
     """
-    if name not in families:
+    if not isinstance(name, str) or name not in families:
         raise ValueError(
             f"unknown family {name!r}{nearest(name, families)}; known are {', '.join(families)}"
         )
@@ -223,7 +225,8 @@ class Schedule:
 
         Args:
             step: number of updates finished before this one, from 0 to 2³¹−1; a number or an
-                array of any integer or float type. A negative step counts as 0.
+                array of any integer or float type. A negative step counts as 0, a larger
+                integer as the largest.
 
         Returns:
             A float array of the shape of `step`: float32, or float64 where JAX's x64 mode is on.
@@ -419,16 +422,19 @@ def _checked_operand(where: str, value: Any) -> Any:
         return value
     if callable(value) or Domain().fault(value) is not None:
         raise ValueError(f"{where} must be a jaxdecay schedule or a number, got {value!r}")
-    return value
+    return float(value) if type(value) is int else value
 
 
 def _as_step(step: ArrayLike) -> Array:
     """A step as JAX's default integer or float type, not below 0."""
-    array = jnp.asarray(step)
-    if jnp.issubdtype(array.dtype, jnp.unsignedinteger):
-        array = jnp.minimum(array, jnp.iinfo(jnp.int32).max)
-    kind = float if jnp.issubdtype(array.dtype, jnp.floating) else int
-    return jnp.maximum(array.astype(kind), 0)
+    array = step if isinstance(step, jax.Array) else np.asarray(step)
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        return jnp.maximum(jnp.asarray(array, float), 0)
+    if jnp.issubdtype(array.dtype, jnp.integer):
+        # Cut off in its own type: JAX would wrap what does not fit into its integers.
+        largest = min(LAST_STEP, jnp.iinfo(array.dtype).max)
+        array = array.clip(max=array.dtype.type(largest))
+    return jnp.maximum(jnp.asarray(array).astype(int), 0)
 
 
 def _repr(value: Any) -> str:

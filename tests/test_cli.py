@@ -239,7 +239,7 @@ def test_a_schedules_file_of_every_kind(tmp_path):
         boundaries = [50]
         [[schedule]]
         family = "join"
-        schedules = [0.1, { family = "linear", init_value = 1, end_value = 0, transition_steps = 9 }]
+        schedules = [1, { family = "linear", init_value = 1, end_value = 0, transition_steps = 9 }]
         lengths = [10, 9]
         [[schedule]]
         family = "exponential"
@@ -253,7 +253,7 @@ def test_a_schedules_file_of_every_kind(tmp_path):
         *(jaxdecay.warmup(cosine, steps) for steps in (5, 10) for cosine in cosines),
         jaxdecay.piecewise_constant([0.3, 0.1], [50]),
         jaxdecay.piecewise_constant([0.2, 0.1], [50]),
-        jaxdecay.join([0.1, jaxdecay.linear(1, 0, 9)], [10, 9]),
+        jaxdecay.join([1, jaxdecay.linear(1, 0, 9)], [10, 9]),
         jaxdecay.exponential(0.1, 0.5),
         jaxdecay.exponential(0.1, 0.5, staircase=True),
     ]

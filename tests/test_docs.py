@@ -27,6 +27,14 @@ MODULES = sorted(
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 
+@pytest.fixture(autouse=True)
+def no_new_families(monkeypatch):
+    """Decays that examples define are forgotten after them."""
+    known = dict(jaxdecay.families)
+    monkeypatch.setattr("jaxdecay.schedule.families", known)
+    monkeypatch.setattr("jaxdecay.families", known)
+
+
 def blocks(path: Path, language: str) -> list[str]:
     """The fenced blocks of one language in a Markdown file."""
     return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.MULTILINE | re.DOTALL)
@@ -34,7 +42,7 @@ def blocks(path: Path, language: str) -> list[str]:
 
 def run_examples(text: str, name: str) -> int:
     """Runs the `>>>` examples of a text; fails if one prints something else. How many there are."""
-    test = doctest.DocTestParser().get_doctest(text, {}, name, None, 0)
+    test = doctest.DocTestParser().get_doctest(text, {"__name__": "__main__"}, name, None, 0)
     report: list[str] = []
     doctest.DocTestRunner().run(test, out=report.append)
     assert not report, "".join(report)
@@ -77,7 +85,6 @@ def test_the_decay_in_contributing_works(monkeypatch):
     (block,) = blocks(ROOT / "CONTRIBUTING.md", "python")
     namespace = {"__name__": "contributing"}
     monkeypatch.setitem(sys.modules, "contributing", type(sys)("contributing"))
-    monkeypatch.setattr("jaxdecay.schedule.families", dict(jaxdecay.families))
     exec(block, namespace)
     assert float(namespace["inverse_square"](1.0, 0.5)(2)) == 0.25
 

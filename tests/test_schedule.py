@@ -33,6 +33,7 @@ from jaxdecay.domain import (
     Steps,
     Values,
 )
+from jaxdecay.schedule import Decay
 
 INVERSE = jaxdecay.inverse_time(0.1, decay_rate=0.5)
 
@@ -521,3 +522,30 @@ def test_drawn_schedules_survive_every_journey(drawn: Any) -> None:
     assert copy.deepcopy(schedule) == schedule
     leaves, structure = jax.tree.flatten(schedule)
     assert structure.unflatten(leaves) == schedule
+
+
+@pytest.mark.parametrize(
+    "step", [2**31 + 5, np.int64(2**32 + 3), np.uint64(2**63), np.uint32(2**32 - 1)]
+)
+def test_steps_past_the_largest_count_as_the_largest(step: Any) -> None:
+    schedule = jaxdecay.inverse_time(1.0, 1.0)
+    np.testing.assert_allclose(schedule(step), 2.0**-31, rtol=1e-6)
+
+
+def test_a_list_for_a_number_is_refused_with_the_way_to_a_grid() -> None:
+    with pytest.raises(ValueError, match=r"linear: init_value must be .*use jaxdecay\.grid"):
+        jaxdecay.linear([0.1, 0.2], 0.0, 10)
+
+
+def test_a_decay_without_hyperparameters_cannot_be_stacked() -> None:
+    harmonic = Decay(lambda step: 1.0 / (1 + step))
+    with pytest.raises(ValueError, match="no hyperparameters to stack"):
+        jaxdecay.stack([harmonic()])
+
+
+def test_a_sampled_count_stays_within_its_range() -> None:
+    key = jax.random.key(0)
+    drawn = jaxdecay.sample(jaxdecay.cosine, 50, key, init_value=0.1, transition_steps=(1.2, 3.9))
+    assert {schedule.transition_steps for schedule in drawn} == {2, 3}
+    with pytest.raises(ValueError, match=r"empty range, \(1.2, 1.4\)"):
+        jaxdecay.sample(jaxdecay.cosine, 5, key, init_value=0.1, transition_steps=(1.2, 1.4))
