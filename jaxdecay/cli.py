@@ -76,8 +76,8 @@ def sweep(
 
     out = out or Path("runs", f"{data.value}-{datetime.datetime.now():%Y-%m-%d-%H%M%S}")
     with _one_line_errors():
-        factory = _optimizer(optimizer)
         given = read_schedules(schedules) if schedules is not None else None
+        factory = _optimizer(optimizer)
         task = jaxdecay.classifier(_load(data, data_dir))
         steps = steps_per_epoch(task.data, epochs, batch_size)
         population = given if given is not None else default_population(epochs * steps, steps)
@@ -91,9 +91,9 @@ def sweep(
         seeds=seeds,
         seed=seed,
     )
-    _print_result(result)
     with _one_line_errors():
         save(result, out, overwrite=overwrite)
+    _print_result(result)
     typer.echo(f"Written to {out}: members.csv, history.csv, sweep.json, curves.png")
     if (result.diverged_at >= 0).all():
         _fail("every member diverged; try smaller learning rates", code=1)
@@ -237,9 +237,7 @@ def _draw_in_terminal(schedule: Schedule, steps: int) -> None:
     import numpy as np
     import uniplot
 
-    from jaxdecay.report.curves import curve_steps
-
-    at = curve_steps(steps)
+    at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
     values = np.asarray(schedule(at))
     typer.echo(uniplot.plot_to_string(values, at, lines=True, width=64, height=14))
     typer.echo(repr(schedule))

@@ -114,6 +114,10 @@ class Server:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/"
 
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
 
 @pytest.fixture
 def download(monkeypatch, tmp_path):
@@ -129,7 +133,7 @@ def download(monkeypatch, tmp_path):
 
     yield serve, servers
     for server in servers:
-        server.server.shutdown()
+        server.stop()
 
 
 def test_download_tries_the_next_mirror_and_keeps_the_files(download, tmp_path):
@@ -150,7 +154,6 @@ def test_download_tries_the_next_mirror_and_keeps_the_files(download, tmp_path):
 def test_without_network_the_error_says_what_works(download, tmp_path):
     serve, servers = download
     serve(tmp_path)
-    servers[0].server.shutdown()
-    servers[0].server.server_close()
+    servers[0].stop()
     with pytest.raises(jaxdecay.DataError, match=r"digits.*--data-dir or JAXDECAY_DATA"):
         jaxdecay.mnist()

@@ -42,17 +42,12 @@ def draw_schedule(schedule: Schedule, steps: int) -> Figure:
     """One schedule against step, from 0 to `steps`."""
     figure = Figure(figsize=(7, 4), layout="constrained", dpi=110)
     axis = figure.subplots()
-    at = curve_steps(steps)
+    at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
     axis.plot(at, np.asarray(schedule(at)), color=COLOURS[0])
     axis.set(xlabel="step", ylabel="learning rate", title=repr(schedule))
     axis.title.set(fontsize=9, wrap=True)
     axis.grid(alpha=0.3)
     return figure
-
-
-def curve_steps(steps: int) -> np.ndarray:
-    """Every step from 0 to `steps`, or 2,000 of them where there are more."""
-    return np.unique(np.linspace(0, steps, min(steps + 1, 2_001)).astype(np.int64))
 
 
 def short_repr(schedule: Schedule) -> str:
