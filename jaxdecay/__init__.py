@@ -64,7 +64,12 @@ _LOADED_WHEN_USED = {
 def __getattr__(name: str) -> Any:
     for module, names in _LOADED_WHEN_USED.items():
         if name in names:
-            return getattr(importlib.import_module(module), name)
+            try:
+                return getattr(importlib.import_module(module), name)
+            except ModuleNotFoundError as error:
+                raise ImportError(
+                    f"jaxdecay.{name} needs {error.name}: pip install 'jaxdecay[sweep]'"
+                ) from error
     raise AttributeError(f"module 'jaxdecay' has no attribute {name!r}")
 
 

@@ -1,5 +1,14 @@
-"""`python -m jaxdecay`."""
+"""`python -m jaxdecay`, and the command `jaxdecay`."""
 
-from jaxdecay.cli import main
 
-main()
+def main() -> None:
+    """Runs the command line, or says which packages it needs."""
+    try:
+        from jaxdecay.cli import app
+    except ModuleNotFoundError as error:
+        raise SystemExit(f"error: {error}; run pip install 'jaxdecay[sweep]'") from None
+    app()
+
+
+if __name__ == "__main__":
+    main()

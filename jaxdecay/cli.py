@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import enum
 import inspect
+import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, get_args, get_origin
 
 import typer
 from rich.console import Console
@@ -33,11 +33,6 @@ class DataName(enum.StrEnum):
     MNIST = "mnist"
 
 
-def main() -> None:
-    """Runs the command line."""
-    app()
-
-
 @app.command()
 def sweep(
     data: Annotated[DataName, typer.Option(help="What to train on.")] = DataName.DIGITS,
@@ -50,9 +45,11 @@ def sweep(
     epochs: Annotated[int, typer.Option(min=1, help="Passes through the training data.")] = 15,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples a step.")] = 32,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds for each schedule.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The first seed.")] = 0,
     optimizer: Annotated[str, typer.Option(help="Name of an Optax optimizer.")] = "sgd",
-    out: Annotated[Path | None, typer.Option(help="Folder for the files [runs/<time>].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Write over another sweep in --out.")] = False,
 ) -> None:
     """Train many schedules × seeds at once and say which did best.
@@ -74,14 +71,13 @@ def sweep(
     from jaxdecay.schedules_file import read_schedules
     from jaxdecay.training.train import steps_per_epoch
 
-    out = out or Path("runs", f"{data.value}-{datetime.datetime.now():%Y-%m-%d-%H%M%S}")
     with _one_line_errors():
         given = read_schedules(schedules) if schedules is not None else None
         factory = _optimizer(optimizer)
         task = jaxdecay.classifier(_load(data, data_dir))
         steps = steps_per_epoch(task.data, epochs, batch_size)
         population = given if given is not None else default_population(epochs * steps, steps)
-        prepare(out, overwrite=overwrite)
+        out = prepare(out, overwrite=overwrite) if out else _new_folder(data)
     result = _run_with_progress(
         task,
         population,
@@ -143,8 +139,20 @@ def show(
         if plot is not None:
             from jaxdecay.report.curves import draw_schedule
 
+            if plot.suffix not in (".png", ".pdf", ".svg"):
+                raise ValueError(f"--plot needs a name that ends in .png, .pdf or .svg, got {plot}")
             draw_schedule(schedule, steps).savefig(plot)
             typer.echo(f"Written to {plot}")
+
+
+def _new_folder(data: DataName) -> Path:
+    """A folder of runs/ that no other sweep has, not even one that is started right now."""
+    for number in itertools.count(1):
+        folder = Path("runs", f"{data.value}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise AssertionError("unreachable")
 
 
 def _load(data: DataName, data_dir: Path | None) -> Any:
@@ -156,16 +164,18 @@ def _load(data: DataName, data_dir: Path | None) -> Any:
 
 
 def _optimizer(name: str) -> Any:
-    """An Optax optimizer whose only required argument is its learning rate, by name."""
+    """An optimizer of Optax by name, if it takes a schedule and needs nothing else."""
     import optax
 
     known = {}
     for each, value in vars(optax).items():
-        if inspect.isfunction(value):
-            parameters = inspect.signature(value).parameters.values()
-            required = [each.name for each in parameters if each.default is each.empty]
+        if inspect.isfunction(value) and not each.startswith("scale_by_"):
+            parameters = inspect.signature(value).parameters
+            required = [name for name, one in parameters.items() if one.default is one.empty]
             if required == ["learning_rate"]:
-                known[each] = value
+                annotation = parameters["learning_rate"].annotation  # Optax: ScalarOrSchedule
+                if any(get_origin(kind) is Callable for kind in get_args(annotation)):
+                    known[each] = value
     if name not in known:
         raise ValueError(
             f"unknown optimizer {name!r}{nearest(name, known)}; "

@@ -19,7 +19,7 @@ class DataError(Exception):
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Data:
     """A data set: inputs and labels to train on, and others to test on.
 
@@ -45,6 +45,27 @@ class Data:
     def __repr__(self) -> str:
         shapes = f"train {np.shape(self.train_inputs)}, test {np.shape(self.test_inputs)}"
         return f"<Data {self.name}: {shapes}>"
+
+
+def check_data(data: Data) -> None:
+    """ValueError if inputs and labels do not fit each other, or there are none."""
+    shapes = {}
+    for part in ("train", "test"):
+        arrays = getattr(data, f"{part}_inputs"), getattr(data, f"{part}_labels")
+        if not all(hasattr(array, "shape") for array in arrays):
+            raise ValueError(f"{data.name}: {part}_inputs and {part}_labels must be arrays")
+        inputs, labels = map(np.shape, arrays)
+        if not inputs or not labels or inputs[0] != labels[0] or not inputs[0]:
+            raise ValueError(
+                f"{data.name}: {part}_inputs and {part}_labels must have one row for each of the "
+                f"same examples, at least one, got shapes {inputs} and {labels}"
+            )
+        shapes[part] = inputs[1:], labels[1:]
+    if shapes["train"] != shapes["test"]:
+        raise ValueError(
+            f"{data.name}: examples to train and to test on must have the same shapes, "
+            f"got {shapes['train']} and {shapes['test']} for inputs and labels"
+        )
 
 
 @dataclasses.dataclass(frozen=True)

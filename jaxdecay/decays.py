@@ -86,7 +86,7 @@ def transition(
     would lose its digits where it is small, and the compiler may turn it into a value past the
     end (Optax's does: a jitted linear schedule to 0 ends below 0).
     """
-    inside = (left > 0) & (done > 0)
+    inside = ~((left <= 0) | (done <= 0))  # a step that is not a number is neither
     left_share, done_share = as_number(left), as_number(done)
     total = jnp.where(inside, left_share + done_share, 1)
     of_init, of_end = weights(

@@ -19,7 +19,7 @@ from typing import Annotated, Any, get_args, get_origin
 import jax
 import jax.numpy as jnp
 import numpy as np
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt
 from jax.typing import ArrayLike
 
 LAST_STEP = 2**31 - 1
@@ -91,7 +91,9 @@ class Domain:
     @classmethod
     def of(cls, annotation: Any) -> Domain:
         """Reads the domain of an annotation; a type without marks allows every finite number."""
-        marks = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+        marks = []
+        for mark in get_args(annotation)[1:] if get_origin(annotation) is Annotated else ():
+            marks += list(mark) if isinstance(mark, GroupedMetadata) else [mark]
         return cls(
             bounds=tuple(mark for mark in marks if type(mark) in _COMPARISONS),
             count=any(isinstance(mark, Count) for mark in marks),
@@ -117,6 +119,9 @@ class Domain:
         if not jnp.issubdtype(array.dtype, jnp.number) or np.iscomplexobj(array):
             return f"must be {self}, got {value!r}"
         numbers = np.asarray(array, np.float64)  # the limits do not fit into float16
+        if not self.count:
+            with np.errstate(over="ignore"):
+                numbers = numbers.astype(jnp.result_type(float))  # as it will be used
         inside = np.isfinite(numbers)
         for mark in self.bounds:
             attribute, _, compare = _COMPARISONS[type(mark)]

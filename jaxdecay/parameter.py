@@ -59,25 +59,37 @@ class Parameter:
 
     def _number(self, where: str, value: Any) -> Any:
         if isinstance(value, list | tuple):
-            if not self.domain.rank:
-                raise ValueError(
-                    f"{where} must be {self.domain}, got {value!r}; "
-                    "for a schedule of each value use jaxdecay.grid"
-                )
+            nested = any(np.ndim(each) for each in value)
+            if nested or not self.domain.rank:
+                hint = "" if nested else "; jaxdecay.grid makes a schedule of each value"
+                raise ValueError(f"{where} must be {self.domain}, got {value!r}{hint}")
             traced = any(isinstance(each, jax.Array) for each in value)
             value = jnp.stack(list(map(jnp.asarray, value))) if traced else np.asarray(value)
-        if not isinstance(value, Tracer):
-            fault = self.domain.fault(value)
-            if fault is not None:
-                raise ValueError(f"{where} {fault}")
-        # An integer here is a float that was written without a point.
-        return float(value) if type(value) is int and not self.domain.count else value
+        if isinstance(value, Tracer):
+            return value
+        fault = self.domain.fault(value)
+        if fault is not None or np.ndim(value) < self.domain.rank:
+            raise ValueError(f"{where} {fault or f'must be {self.domain}, got {value!r}'}")
+        return as_python(value, count=self.domain.count)
+
+
+def as_python(value: Any, *, count: bool) -> Any:
+    """A single concrete number as Python's, so that it prints and compares as it was written.
+
+    An integer that does not count steps is a float that was written without a point.
+    """
+    if np.ndim(value):
+        return value
+    number = value if isinstance(value, int | float) else np.asarray(value).item()
+    return number if count else float(number)
 
 
 def read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
     """The parameter that a signature declares; TypeError for one without a name of its own."""
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
         raise TypeError(f"{family}: a decay names its parameters, *{parameter.name} is not allowed")
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise TypeError(f"{family}: {parameter.name} must be allowed by name; take the / away")
     annotation = parameter.annotation
     if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
         annotation = next(each for each in get_args(annotation) if each is not type(None))
@@ -86,8 +98,18 @@ def read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
         kind, choices = "option", (False, True)
     elif get_origin(annotation) is Literal:
         kind, choices = "option", get_args(annotation)
-    elif any(isinstance(mark, IsSchedule) for mark in getattr(annotation, "__metadata__", ())):
+    elif _is_schedule(annotation):
         kind = "schedule"
     elif get_origin(annotation) is collections.abc.Sequence:
+        (annotation,) = get_args(annotation)
+        if not _is_schedule(annotation):
+            raise TypeError(
+                f"{family}: {parameter.name} must be annotated with a domain of jaxdecay.domain, "
+                "such as Values, or Sequence[ScheduleLike]"
+            )
         kind = "schedules"
     return Parameter(parameter.name, kind, Domain.of(annotation), choices, parameter.default)
+
+
+def _is_schedule(annotation: Any) -> bool:
+    return any(isinstance(mark, IsSchedule) for mark in getattr(annotation, "__metadata__", ()))

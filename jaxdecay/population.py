@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, overload
 
@@ -79,7 +80,8 @@ class Population:
     def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> Population: ...
     def __getitem__(self, index: Any) -> Schedule | Population:
         """One schedule; or, for a slice, a list of indices or a mask, a population of some."""
-        if isinstance(index, int | np.integer):
+        if np.ndim(index) == 0 and not isinstance(index, slice):
+            index = operator.index(index)
             if not -len(self) <= index < len(self):
                 raise IndexError(f"schedule {index} of a population of {len(self)}")
             position = self.order[index]
@@ -93,10 +95,11 @@ class Population:
         return stack(self[int(each)] for each in chosen)
 
     def __repr__(self) -> str:
-        counts = [_rows(group) for group in self.groups]
-        width, name = len(str(max(counts))), max(len(group.family) for group in self.groups)
+        name = max(len(group.family) for group in self.groups)
+        counts = [np.shape(leaf)[:1] for leaf in map(_first_leaf, self.groups)]
+        width = max(len(str(*count)) for count in counts)
         rows = [
-            f"  {count:{width}} {group.family:{name}}  {_ranges(group)}"
+            f"  {str(*count):>{width}} {group.family:{name}}  {_ranges(group)}"
             for count, group in zip(counts, self.groups, strict=True)
         ]
         return "\n".join([f"Population of {len(self)} schedules", *rows])
@@ -288,8 +291,12 @@ def _stack_leaves(leaves: Sequence[Any]) -> Any:
     return jnp.stack([jnp.asarray(leaf) for leaf in leaves]) if traced else np.stack(leaves)
 
 
+def _first_leaf(group: Schedule) -> Any:
+    return next(iter(jax.tree.leaves(group)), None)
+
+
 def _rows(group: Schedule) -> int:
-    return jax.tree.leaves(group)[0].shape[0]
+    return _first_leaf(group).shape[0]
 
 
 def _row(group: Schedule, row: int) -> Schedule:
@@ -305,7 +312,8 @@ def _ranges(group: Schedule) -> str:
     words = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(group):
         name = jax.tree_util.keystr(path, simple=True, separator=".")
-        if isinstance(leaf, Tracer) or np.ndim(leaf) != 1:
+        concrete = isinstance(leaf, np.ndarray | Array) and not isinstance(leaf, Tracer)
+        if not concrete or leaf.ndim != 1 or not jnp.issubdtype(leaf.dtype, jnp.number):
             words.append(name)
             continue
         low, high = np.min(leaf), np.max(leaf)

@@ -23,12 +23,13 @@ from typing import (
 import jax
 import jax.numpy as jnp
 import numpy as np
+from annotated_types import Ge
 from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.domain import LAST_STEP, Domain
-from jaxdecay.parameter import IsSchedule, Parameter, read_parameter
+from jaxdecay.parameter import IsSchedule, Parameter, as_python, read_parameter
 
 P = ParamSpec("P")
 
@@ -51,8 +52,17 @@ class Decay(Generic[P]):
         check: Callable[..., None] | None = None,
     ) -> None:
         signature = inspect.signature(function, eval_str=True)
-        parameters = list(signature.parameters.values())[1:]
         self.family: str = getattr(function, "__name__", "")
+        names, parameters = list(signature.parameters), list(signature.parameters.values())[1:]
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        if not names or signature.parameters[names[0]].kind not in positional:
+            raise TypeError(f"{self.family}: the first parameter of a decay is its step")
+        taken = [each.name for each in parameters if hasattr(Schedule, each.name)]
+        if taken:
+            raise TypeError(
+                f"{self.family}: a hyperparameter cannot be named {taken[0]!r}, which means "
+                "something else for a schedule"
+            )
         self.function = function
         self.check = check
         self.parameters: Mapping[str, Parameter] = types.MappingProxyType(
@@ -107,11 +117,14 @@ class Decay(Generic[P]):
         if value is None and parameter.default is None:
             return value
         if parameter.kind == "schedule":
-            return _checked_operand(where, value)
+            return _checked_operand(where, parameter.domain, value)
         if parameter.kind == "schedules":
             if isinstance(value, Schedule) or not isinstance(value, Iterable):
                 raise ValueError(f"{where} must be a sequence of schedules, got {value!r}")
-            return tuple(_checked_operand(f"{where}[{i}]", each) for i, each in enumerate(value))
+            return tuple(
+                _checked_operand(f"{where}[{index}]", parameter.domain, each)
+                for index, each in enumerate(value)
+            )
         return parameter.checked(where, value)
 
 
@@ -275,9 +288,14 @@ class Schedule:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a schedule cannot be changed; use replace({name}=...)")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("a schedule cannot be changed")
+
     def replace(self, **changes: Any) -> Schedule:
         """The same schedule with other hyperparameters or options, checked like a new one."""
         return self.decay(**{**self.hyperparameters, **self.options, **changes})
+
+    __array_ufunc__ = None  # NumPy leaves `array * schedule` to the schedule
 
     # As arithmetic, made of decays in `compose`, which are found by name: that file needs this one.
 
@@ -374,7 +392,7 @@ class Schedule:
             raise ValueError(str(error)) from None
 
 
-ScheduleLike = Annotated[Schedule | ArrayLike, IsSchedule()]
+ScheduleLike = Annotated[Schedule | ArrayLike, IsSchedule(), Ge(0)]
 """A schedule, or a number that stands for a constant one."""
 
 
@@ -416,20 +434,22 @@ def _register(made: Decay[P]) -> Decay[P]:
     return made
 
 
-def _checked_operand(where: str, value: Any) -> Any:
+def _checked_operand(where: str, domain: Domain, value: Any) -> Any:
     """A schedule, or a number that stands for one."""
     if isinstance(value, Schedule | Tracer):
         return value
-    if callable(value) or Domain().fault(value) is not None:
-        raise ValueError(f"{where} must be a jaxdecay schedule or a number, got {value!r}")
-    return float(value) if type(value) is int else value
+    if not callable(value) and not isinstance(value, list | tuple | str):
+        fault = domain.fault(value)
+        if fault is None:
+            return as_python(value, count=False)
+    raise ValueError(f"{where} must be a jaxdecay schedule or {domain}, got {value!r}")
 
 
 def _as_step(step: ArrayLike) -> Array:
     """A step as JAX's default integer or float type, not below 0."""
     array = step if isinstance(step, jax.Array) else np.asarray(step)
     if jnp.issubdtype(array.dtype, jnp.floating):
-        return jnp.maximum(jnp.asarray(array, float), 0)
+        return jnp.clip(jnp.asarray(array, float), 0, LAST_STEP)
     if jnp.issubdtype(array.dtype, jnp.integer):
         # Cut off in its own type: JAX would wrap what does not fit into its integers.
         largest = min(LAST_STEP, jnp.iinfo(array.dtype).max)

@@ -53,14 +53,15 @@ def read_schedules(path: str | os.PathLike[str]) -> Population:
     if not path.is_file():
         raise FileNotFoundError(f"there is no schedules file {path}")
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
         content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not TOML: {error}") from None
     tables = content.pop("schedule", None)
     if content:
         raise ValueError(f"{path} may hold [[schedule]] tables only, found {next(iter(content))!r}")
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+    whole = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
+    if not tables or not whole:
         raise ValueError(f"{path} holds no [[schedule]] tables; write at least one")
     return concat(*(_read_table(path, text, index, table) for index, table in enumerate(tables)))
 
@@ -68,7 +69,7 @@ def read_schedules(path: str | os.PathLike[str]) -> Population:
 def _read_table(path: Path, text: str, index: int, table: Mapping[str, Any]) -> Population:
     try:
         return _expand(table)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         heads = [
             number
             for number, line in enumerate(text.splitlines(), start=1)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import matplotlib.image
@@ -44,7 +48,7 @@ def jaxdecay_command(*arguments: object, cwd: Path, **environment: str):
 def error_of(run, code: int) -> str:
     """The one line that a failed command wrote; checks its exit code."""
     assert run.returncode == code, run.stderr
-    assert "Traceback" not in run.stderr + run.stdout
+    assert not re.search("Traceback|Warning", run.stderr + run.stdout)
     (line,) = [line for line in run.stderr.splitlines() if line.startswith(("error:", "Error:"))]
     return line
 
@@ -168,6 +172,8 @@ def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
         (("--epochs", "0"), "--epochs"),
         (("--seeds", "0"), "--seeds"),
         (("--batch-size", "2000"), "batch size must be from 1 to 1437"),
+        (("--optimizer", "rprop"), "unknown optimizer 'rprop'"),
+        (("--seed", "99999999999999999999"), "--seed"),
         (("--optimizer", "sdg"), "unknown optimizer 'sdg' (did you mean 'sgd'?)"),
         (("--schedules", "none.toml"), "there is no schedules file none.toml"),
         (("--data", "mnist", "--data-dir", "nowhere"), "train-images-idx3-ubyte.gz is missing"),
@@ -187,6 +193,43 @@ def test_an_unwritable_folder_is_a_failure_before_training(tmp_path):
     run = jaxdecay_command("sweep", "--out", "file/out", cwd=tmp_path)
     assert "file/out" in error_of(run, code=1)
     assert "member-steps/s" not in run.stdout
+    run = jaxdecay_command("sweep", "--out", "file", cwd=tmp_path)
+    assert "file is a file" in error_of(run, code=1)
+
+
+def test_overwriting_keeps_the_old_sweep_until_there_is_a_new_one(swept, tmp_path):
+    folder = shutil.copytree(swept[0], tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "jaxdecay",
+            "sweep",
+            "--overwrite",
+            "--epochs=1000000",
+            "--out",
+            folder,
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert "members" in process.stdout.readline()  # the line before training
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_without_out_each_sweep_has_a_folder_of_its_own(tmp_path):
+    (tmp_path / "two.toml").write_text(TWO)
+    (tmp_path / "runs" / "digits-1").mkdir(parents=True)
+    run = jaxdecay_command(
+        "sweep", "--schedules", "two.toml", "--epochs", 1, "--seeds", 1, cwd=tmp_path
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(rows(tmp_path / "runs" / "digits-2" / "members.csv")) == 3
 
 
 def test_damaged_data_is_a_failure(tmp_path):
@@ -201,6 +244,15 @@ def test_damaged_data_is_a_failure(tmp_path):
     [
         ("[[schedule]\n", "schedules.toml is not TOML.*line 1"),
         ("\n\nfamily = \n", "schedules.toml is not TOML.*line 3"),
+        ("schedule = []", r"schedules.toml holds no \[\[schedule\]\] tables"),
+        (
+            '[[schedule]]\nfamily = "warmup"\nwarmup_steps = 5\nschedule = [[1, 2]]',
+            "line 1, schedule 1: warmup: schedule must be a jaxdecay schedule",
+        ),
+        (
+            '[[schedule]]\nfamily = "warmup"\nwarmup_steps = 5\nschedule = -0.1',
+            "line 1, schedule 1: warmup: schedule must be a jaxdecay schedule or a number ≥ 0",
+        ),
         ("", r"holds no \[\[schedule\]\] tables"),
         ("schedule = 3", r"holds no \[\[schedule\]\] tables"),
         ("lr = 3", "tables only, found 'lr'"),
@@ -306,7 +358,8 @@ def test_show_takes_options_and_nested_schedules(tmp_path):
         (("constant", "value=-1"), "constant: value must be a number ≥ 0, got -1"),
         (("constant", "value=abc"), "constant: value must be a number ≥ 0, got 'abc'"),
         (("constant", "value=0.1", "--steps", "0"), "--steps"),
-        (("constant", "value=0.1", "--plot", "curve.xyz"), "xyz"),
+        (("constant", "value=0.1", "--plot", "curve.xyz"), "ends in .png, .pdf or .svg"),
+        (("constant", "value=1e39"), "constant: value must be a number ≥ 0, got 1e+39"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

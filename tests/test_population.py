@@ -324,3 +324,23 @@ def test_repr() -> None:
         "  2 warmup        schedule.init_value 0.5, schedule.end_value 0, "
         "schedule.transition_steps 10, warmup_steps 5 … 6",
     ]
+
+
+def test_one_is_picked_by_any_integer() -> None:
+    population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2, 0.3])
+    for index in (1, np.int64(1), np.array(1), jnp.argmax(population(0)[:2])):
+        assert population[index] == jaxdecay.constant(0.2)
+
+
+def test_populations_of_anything_print() -> None:
+    population = jaxdecay.grid(
+        jaxdecay.linear, init_value=[0.1, 0.2], end_value=0.0, transition_steps=9
+    )
+    for leaf in (
+        lambda leaf: None,
+        lambda leaf: "x",
+        lambda leaf: jax.ShapeDtypeStruct((2,), float),
+    ):
+        assert "linear" in repr(jax.tree.map(leaf, population))
+    slopes = jax.grad(lambda population: population(3).sum(), allow_int=True)(population)
+    assert "linear" in repr(slopes)

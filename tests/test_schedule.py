@@ -7,7 +7,7 @@ import json
 import math
 import operator
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import hypothesis
@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from annotated_types import Ge, Le
+from annotated_types import Ge, Interval, Le
 from cases import LAST_STEP, case
 from hypothesis import strategies
 from jax.typing import ArrayLike
@@ -533,7 +533,7 @@ def test_steps_past_the_largest_count_as_the_largest(step: Any) -> None:
 
 
 def test_a_list_for_a_number_is_refused_with_the_way_to_a_grid() -> None:
-    with pytest.raises(ValueError, match=r"linear: init_value must be .*use jaxdecay\.grid"):
+    with pytest.raises(ValueError, match=r"linear: init_value must be .*jaxdecay\.grid makes"):
         jaxdecay.linear([0.1, 0.2], 0.0, 10)
 
 
@@ -549,3 +549,104 @@ def test_a_sampled_count_stays_within_its_range() -> None:
     assert {schedule.transition_steps for schedule in drawn} == {2, 3}
     with pytest.raises(ValueError, match=r"empty range, \(1.2, 1.4\)"):
         jaxdecay.sample(jaxdecay.cosine, 5, key, init_value=0.1, transition_steps=(1.2, 1.4))
+
+
+@pytest.mark.parametrize("step", [np.inf, 1e30, np.float32(3e38)])
+def test_endless_steps_are_finite(step: Any) -> None:
+    schedules = (
+        jaxdecay.exponential(0.1, 0.5, staircase=True),
+        jaxdecay.discrete_staircase(0.1, 0.01),
+        jaxdecay.inverse_time(0.1, 0.0),
+        jaxdecay.natural_exponential(0.1, 0.0),
+    )
+    assert [float(schedule(step)) for schedule in schedules] == [
+        0,
+        0,
+        np.float32(0.1),
+        np.float32(0.1),
+    ]
+
+
+def test_a_step_that_is_not_a_number_gives_none() -> None:
+    assert np.isnan(jaxdecay.linear(1.0, 0.0, 10)(np.nan))
+
+
+@pytest.mark.parametrize("value", [1e39, np.float64(1e300)])
+def test_numbers_past_float32_are_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="constant: value must be a number ≥ 0"):
+        jaxdecay.constant(value)
+    with pytest.raises(ValueError, match="inverse_time: init_value must be a number > 0"):
+        jaxdecay.inverse_time(1e-50, 0.1)  # 0 in float32
+
+
+def test_a_negative_number_for_a_schedule_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"schedule must be a jaxdecay schedule or a number ≥ 0"):
+        jaxdecay.warmup(-0.1, 5)
+    with pytest.raises(ValueError, match=r"schedules\[1\] must be"):
+        jaxdecay.join([0.1, -0.1], [5, 5])
+    with pytest.raises(ValueError, match="must be a jaxdecay schedule"):
+        jaxdecay.warmup([0.1, 0.2], 5)
+
+
+def test_scalars_of_numpy_and_jax_are_kept_as_numbers() -> None:
+    schedule = jaxdecay.inverse_time(jnp.float32(0.1), np.float16(0.5), np.int64(3))
+    assert jax.tree.leaves(schedule) == [float(np.float32(0.1)), 0.5, 3]
+    assert eval(repr(schedule), {"inverse_time": jaxdecay.inverse_time}) == schedule
+    assert Schedule.from_dict(schedule.to_dict()) == schedule
+
+
+@pytest.mark.parametrize(
+    ("values", "boundaries"),
+    [([0.1, 0.2], 3), ([[0.1], [0.2]], [3]), ([[1], [2, 3]], [3]), (0.1, [])],
+)
+def test_vectors_are_vectors(values: Any, boundaries: Any) -> None:
+    with pytest.raises(
+        ValueError, match=r"piecewise_constant: (values|boundaries) must be numbers ≥ 0"
+    ):
+        jaxdecay.piecewise_constant(values, boundaries)
+
+
+def test_functions_that_are_no_decays_are_refused() -> None:
+    def named(step: Any, family: float) -> Any:
+        return family
+
+    def without_step(*, value: float) -> Any:
+        return value
+
+    def without_names(step: Any, *values: float) -> Any:
+        return values[0]
+
+    def by_position(step: Any, value: float, /) -> Any:
+        return value
+
+    def of_numbers(step: Any, values: Sequence[float]) -> Any:
+        return values[0]
+
+    for function, message in [
+        (named, "cannot be named 'family'"),
+        (without_step, "the first parameter of a decay is its step"),
+        (without_names, "a decay names its parameters"),
+        (by_position, "must be allowed by name"),
+        (of_numbers, "must be annotated with a domain"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            jaxdecay.decay(function)
+
+
+def test_marks_in_groups_are_read() -> None:
+    domain = Domain.of(Annotated[float, Interval(gt=0, le=1)])
+    assert domain.limits() == "> 0 and ≤ 1"
+    assert domain.fault(1.5) == "must be a number > 0 and ≤ 1, got 1.5"
+
+
+def test_a_schedule_cannot_be_emptied() -> None:
+    schedule = jaxdecay.constant(0.1)
+    with pytest.raises(AttributeError, match="cannot be changed"):
+        del schedule.decay
+    assert repr(schedule) == "constant(value=0.1)"
+
+
+def test_numbers_of_numpy_scale_schedules() -> None:
+    schedule = jaxdecay.constant(0.1)
+    assert np.float64(0.5) * schedule == schedule * 0.5
+    assert isinstance(np.array([0.5, 0.6]) * schedule, Schedule)

@@ -45,11 +45,12 @@ def test_a_member_of_a_mixed_population_equals_the_schedule_trained_alone(task, 
 
 
 def test_all_schedules_of_a_seed_see_the_same_batches(task):
-    twice = jaxdecay.stack([jaxdecay.constant(0.1), jaxdecay.constant(0.1)])
-    result = jaxdecay.sweep(task, twice, epochs=1, seeds=2)
-    losses = result.metrics["train_loss"]
-    np.testing.assert_array_equal(losses[0], losses[1])
-    assert losses[0, 0] != losses[0, 1]
+    rates = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
+    result = jaxdecay.sweep(task, rates, epochs=2, seeds=2, batch_size=1_000)
+    first, second = result.history["train_loss"]  # an epoch is one step: its loss before it
+    np.testing.assert_array_equal(first[0], first[1])
+    assert first[0, 0] != first[0, 1]
+    assert (second[0] != second[1]).all()
 
 
 def test_shapes_and_learning_rates(task, mixed):
@@ -121,6 +122,12 @@ def test_the_built_in_population_suits_any_length(steps, steps_per_epoch):
 
 
 def test_wrong_settings_are_refused(task, mixed):
+    with pytest.raises(TypeError, match=r"takes a jaxdecay\.Population.*got list"):
+        jaxdecay.sweep(task, [jaxdecay.constant(0.1)])
+    with pytest.raises(TypeError, match=r"such as optax\.sgd or lambda"):
+        jaxdecay.sweep(task, mixed, optimizer=optax.sgd(0.1))
+    with pytest.raises(ValueError, match=r"within 0 … 2³²−1, got 2 from 4294967295 on"):
+        jaxdecay.sweep(task, mixed, seeds=2, seed=2**32 - 1)
     with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):
         jaxdecay.sweep(task, mixed, seeds=0)
     with pytest.raises(ValueError, match="batch size must be from 1 to 1437"):

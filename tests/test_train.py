@@ -31,7 +31,7 @@ def linear_task(examples: int = 20) -> jaxdecay.Task:
     return jaxdecay.Task(
         init=lambda key: jax.random.normal(key, (2,)),
         loss=loss,
-        metrics=lambda parameters, batch: {"loss": loss(parameters, batch)},
+        metrics=lambda parameters, batch: {"size": jnp.sum(jnp.abs(parameters))},
         data=Data(inputs, labels, inputs[:7], labels[:7], scale=2.0),
     )
 
@@ -232,3 +232,55 @@ def test_wrong_settings_are_refused(settings, message):
     task = linear_task()
     with pytest.raises(ValueError, match=message):
         jaxdecay.train(jaxdecay.constant(0.1), jax.random.key(0), task.data, task=task, **settings)
+
+
+def test_a_task_needs_no_metrics():
+    task = linear_task()
+    task = jaxdecay.Task(task.init, task.loss, lambda parameters, batch: {}, task.data)
+    result = jaxdecay.sweep(task, jaxdecay.stack([jaxdecay.constant(0.1)]), batch_size=5, epochs=2)
+    assert set(result.history) == {"learning_rate", "train_loss", "test_loss"}
+    assert result.metrics["test_loss"][0, 0] < result.history["test_loss"][0, 0, 0]
+
+
+def test_a_task_can_be_a_static_argument():
+    task = linear_task()
+    train = jax.jit(jaxdecay.train, static_argnames=("task", "batch_size"))
+    trained = train(jaxdecay.constant(0.1), jax.random.key(0), task.data, task=task, batch_size=5)
+    chex.assert_tree_all_finite(trained.parameters)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"train_labels": np.zeros(30, int)},
+            r"train_inputs and train_labels .* \(40, 3\) and \(30,\)",
+        ),
+        ({"test_inputs": np.zeros((0, 3)), "test_labels": np.zeros(0, int)}, "at least one"),
+        ({"test_inputs": np.zeros((9, 4))}, "must have the same shapes"),
+        ({"train_labels": np.full(40, -1)}, "labels must be integers from 0"),
+        ({"train_labels": np.zeros(40)}, "labels must be integers from 0"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused(changes, message):
+    parts = {
+        "train_inputs": np.zeros((40, 3)),
+        "train_labels": np.zeros(40, int),
+        "test_inputs": np.zeros((9, 3)),
+        "test_labels": np.zeros(9, int),
+    }
+    with pytest.raises(ValueError, match=message):
+        jaxdecay.classifier(Data(**{**parts, **changes}))
+
+
+def test_a_class_seen_in_the_test_only_has_an_output():
+    labels = np.array([0, 1] * 5)
+    data = Data(np.ones((10, 3)), labels, np.ones((3, 3)), np.array([0, 1, 4]))
+    task = jaxdecay.classifier(data)
+    assert np.isfinite(evaluate(task, task.init(jax.random.key(0)), data)["loss"])
+
+
+def test_data_are_arrays():
+    data = Data([[0.0, 1.0], [1.0, 0.0]] * 8, [0, 1] * 8, [[0.0, 1.0]], [0])
+    with pytest.raises(ValueError, match="train_inputs and train_labels must be arrays"):
+        jaxdecay.classifier(data)

@@ -33,6 +33,7 @@ def save(result: SweepResult, folder: str | os.PathLike[str], *, overwrite: bool
         FileExistsError: the folder holds another sweep.
     """
     folder = prepare(folder, overwrite=overwrite)
+    (folder / "sweep.json").unlink(missing_ok=True)  # until it is back, what is here is not whole
     _write(folder / "members.csv", _csv(member_rows(result)))
     _write(folder / "history.csv", _csv(history_rows(result)))
     picture = io.BytesIO()
@@ -55,9 +56,9 @@ def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
             f"{folder} holds another sweep ({', '.join(there)}); "
             "choose another folder, or overwrite it with --overwrite (overwrite=True in Python)"
         )
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file; the files of a sweep need a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    if there:
-        (folder / "sweep.json").unlink(missing_ok=True)  # from here on, no sweep is whole here
     _write(folder / ".writable", b"")
     (folder / ".writable").unlink()
     return folder

@@ -28,7 +28,7 @@ from jaxdecay.training.train import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class SweepResult:
     """What a sweep found. S schedules, K seeds, E epochs.
 
@@ -131,7 +131,9 @@ def sweep(
         A `SweepResult`.
 
     Raises:
-        ValueError: `epochs`, `batch_size` or `seeds` out of range.
+        TypeError: `population` is not a `Population`, or `optimizer` not a function of the rate.
+        ValueError: `epochs`, `batch_size`, `seeds` or `seed` out of range, or inputs and labels
+            that do not fit each other.
 
     Example:
         >>> import jaxdecay
@@ -143,8 +145,7 @@ def sweep(
         >>> result.best()
         cosine(init_value=0.3, transition_steps=220)
     """
-    if seeds < 1:
-        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    _check_arguments(population, optimizer, seeds, seed)
     steps = steps_per_epoch(task.data, epochs, batch_size)
     numbers = tuple(range(seed, seed + seeds))
     program = _Program(task, optimizer, batch_size, steps)
@@ -152,24 +153,24 @@ def sweep(
     started = time.perf_counter()
     data = jax.device_put(task.data)
     keys = jnp.stack([jax.random.key(number) for number in numbers])
-    members = jax.jit(program.init)(population, keys)
+    init = jax.jit(program.init).lower(population, keys).compile()
+    members = jax.eval_shape(program.init, population, keys)
     run_epoch = jax.jit(program.run_epoch, donate_argnums=0)
     run_epoch = run_epoch.lower(members, population, keys, jnp.asarray(0), data).compile()
     compiled = time.perf_counter()
 
-    epoch_histories = []
+    members, histories = init(population, keys), []
     for epoch in range(epochs):
         members, history = run_epoch(members, population, keys, jnp.asarray(epoch), data)
-        epoch_histories.append({name: np.asarray(values) for name, values in history.items()})
+        histories.append(jax.device_get(history))
         if callback is not None:
-            callback(epoch, epoch_histories[-1])
+            callback(epoch, histories[-1])
     finished = time.perf_counter()
 
-    names = epoch_histories[0]
     return SweepResult(
         population=population,
         seeds=numbers,
-        history={name: np.stack([each[name] for each in epoch_histories]) for name in names},
+        history=jax.tree.map(lambda *epochs: np.stack(epochs), *histories),
         diverged_at=np.asarray(members.diverged_at).T,
         final_learning_rate=np.asarray(population(epochs * steps)),
         settings={
@@ -184,6 +185,23 @@ def sweep(
         compile_seconds=compiled - started,
         run_seconds=finished - compiled,
     )
+
+
+def _check_arguments(population: Any, optimizer: Any, seeds: int, seed: int) -> None:
+    if not isinstance(population, Population):
+        raise TypeError(
+            "sweep takes a jaxdecay.Population, such as jaxdecay.stack([schedule]), "
+            f"got {type(population).__name__}"
+        )
+    if not callable(optimizer):
+        raise TypeError(
+            "sweep takes a function that makes an optimizer from a learning rate, such as "
+            f"optax.sgd or lambda rate: optax.sgd(rate, momentum=0.9), got {optimizer!r}"
+        )
+    if seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {seeds}")
+    if not 0 <= seed <= seed + seeds <= 2**32:
+        raise ValueError(f"seeds must be within 0 … 2³²−1, got {seeds} from {seed} on")
 
 
 @dataclasses.dataclass(frozen=True)

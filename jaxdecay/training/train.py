@@ -15,7 +15,7 @@ import optax
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdecay.data import Data
+from jaxdecay.data import Data, check_data
 from jaxdecay.training.task import Batch, Parameters, Task
 
 Optimizer = Callable[[Any], optax.GradientTransformation]
@@ -176,15 +176,14 @@ def train_epoch(
 def evaluate(
     task: Task, parameters: Parameters, data: Data, batch_size: int = 1_000
 ) -> dict[str, Array]:
-    """The task's metrics on the test data, in batches, so that memory stays bounded."""
+    """The task's metrics and loss on the test data, in batches, so that memory stays bounded."""
     examples = jnp.shape(data.test_inputs)[0]
     whole = examples // batch_size * batch_size
 
     def measure(indices: Array) -> dict[str, Array]:
         batch = take(data.test_inputs, data.test_labels, indices, data.scale)
-        return {
-            name: value * len(indices) for name, value in task.metrics(parameters, batch).items()
-        }
+        means = {**task.metrics(parameters, batch), "loss": task.loss(parameters, batch)}
+        return {name: value * len(indices) for name, value in means.items()}
 
     sums = []
     if whole:
@@ -201,7 +200,8 @@ def take(inputs: ArrayLike, labels: ArrayLike, indices: Array, scale: float) -> 
 
 
 def steps_per_epoch(data: Data, epochs: int, batch_size: int) -> int:
-    """Steps in one epoch; ValueError for numbers that give none."""
+    """Steps in one epoch; ValueError for numbers that give none, or data that do not fit."""
+    check_data(data)
     examples = jnp.shape(data.train_inputs)[0]
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
