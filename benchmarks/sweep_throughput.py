@@ -55,14 +55,14 @@ def main() -> None:
         "bound_member_steps_per_second": product_bound(task),
         "rows": rows,
         "machine": {
-            "platform": platform.platform(),
+            "platform": f"{platform.system()} {platform.machine()}",
             "cores": os.cpu_count(),
             "devices": [device.device_kind for device in jax.devices()],
         },
         "versions": {
             name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "optax", "flax")
         },
-        "command": " ".join(["python", *sys.argv]),
+        "command": "python benchmarks/sweep_throughput.py" + " --quick" * arguments.quick,
     }
     show(report)
     if arguments.json:

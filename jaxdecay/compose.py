@@ -164,6 +164,9 @@ def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike
         add(first=linear(init_value=0.5, end_value=0.0, transition_steps=10), second=0.25)
         >>> float(schedule(10))
         0.25
+
+    Source:
+        The operator `+`; no peer has sums.
     """
     return value_at(first, step) + value_at(second, step)
 
@@ -189,6 +192,9 @@ def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Arra
         >>> schedule = jaxdecay.linear(1.0, 0.0, 10) * jaxdecay.constant(0.5)
         >>> float(schedule(5))
         0.25
+
+    Source:
+        PyTorch `ChainedScheduler`, which multiplies factors.
     """
     return value_at(first, step) * value_at(second, step)
 
@@ -216,5 +222,8 @@ def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> Array
         scale(schedule=linear(init_value=1.0, end_value=0.0, transition_steps=10), factor=0.5)
         >>> float(schedule(5))
         0.25
+
+    Source:
+        The operator `*` with a number.
     """
     return factor * value_at(schedule, step)

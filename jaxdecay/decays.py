@@ -555,6 +555,11 @@ def discrete_staircase(
         >>> schedule = jaxdecay.discrete_staircase(1.0, decay_rate=0.25, transition_steps=10)
         >>> [float(schedule(step)) for step in (9, 10, 39, 1_000)]
         [1.0, 0.75, 0.25, 0.0]
+
+    Source:
+        The "time based" discrete staircase of introductions to learning-rate decay. The value is
+        within one rounding of the exact difference, so that a last step that ought to be
+        0 in decimals, such as 0.1 − 10·0.01, is the 4·10⁻⁹ that these two float32 leave.
     """
     drops = whole_transitions(step, transition_steps)
     # r·n is rounded in an eager program and not in a compiled one (a fused multiply-add), which

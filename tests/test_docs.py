@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import os
 import pkgutil
 import re
@@ -105,6 +106,19 @@ def test_commands_in_the_readme(command, tmp_path):
     assert run.returncode == 0, run.stderr
     if "--out" in words:
         assert (tmp_path / words[words.index("--out") + 1] / "sweep.json").exists()
+
+
+def test_the_speeds_in_the_readme_are_the_measured_ones():
+    readme = (ROOT / "README.md").read_text()
+    for name in ("sweep_throughput_digits_2_cores", "sweep_throughput_2_cores"):
+        report = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+        for row in report["rows"]:
+            line = next(
+                s for s in readme.splitlines() if s.startswith(f"| {row['members']} member")
+            )
+            for way in ("sweep", "loop"):
+                assert f"| {round(row[way]['median'], -2):,.0f} |" in line
+            assert f"| {row['sweep_over_loop']['median']:.2f} |" in line
 
 
 def test_links_in_the_readme_lead_somewhere():

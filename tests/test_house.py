@@ -95,7 +95,7 @@ def test_every_public_name_is_there_and_documented():
 @pytest.mark.parametrize("decay", jaxdecay.families.values(), ids=str)
 def test_every_family_says_all_of_it(decay):
     if decay.__module__.startswith("jaxdecay."):
-        for part in ("Formula: ", "Args:", "Returns:", "Raises:", "Example:", ">>> "):
+        for part in ("Formula: ", "Args:", "Returns:", "Raises:", "Example:", ">>> ", "Source:"):
             assert part in decay.__doc__, f"{decay.family}: {part}"
         for name in decay.parameters:
             assert f"\n        {name}: " in decay.__doc__, f"{decay.family}: {name}"

@@ -23,7 +23,8 @@ def draw_curves(result: SweepResult) -> Figure:
     """Learning rate, training loss, test loss and test accuracy against epoch, means over seeds.
 
     With up to ten schedules each has a colour of its own; with more, each family has one, and
-    the three best schedules are drawn on top and named.
+    the three best schedules are drawn on top and named. Schedules with a diverged member are
+    counted in the title and not drawn.
     """
     names = [
         name for name in ("train_loss", "test_loss", "test_accuracy") if name in result.history
@@ -63,12 +64,14 @@ def _label(schedule: Schedule) -> str:
 def _title(result: SweepResult) -> str:
     schedules, seeds = result.diverged_at.shape
     diverged = int((result.diverged_at >= 0).sum())
-    note = f", {diverged} members diverged" if diverged else ""
+    note = f" ({diverged} of {schedules * seeds} members diverged)" if diverged else ""
     return f"{result.settings['data']}: {schedules} schedules × {seeds} seeds{note}"
 
 
 def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
     values = result.history[name].mean(axis=2)  # [epoch, schedule]
+    # What diverged has no metrics to draw, and its rates would set the scale for all others.
+    values = np.where((result.diverged_at >= 0).any(axis=1), np.nan, values)
     # The rate is the one at the start of its epoch, the metrics are those at its end.
     epochs = np.arange(len(values)) + (0 if name == "learning_rate" else 1)
     for schedule, style in _styles(result):
@@ -104,7 +107,7 @@ def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
             named.add(family)
         styles.append((index, style))
     for place, index in reversed(list(enumerate(ranking[:3], start=1))):
-        line = _line(families.index(schedules[index].family))
+        line = {**_line(families.index(schedules[index].family)), "linestyle": LINES[place - 1]}
         label = f"№ {place}: {_label(schedules[index])}"
         styles.append((index, {**line, "label": label, "lw": 2.6}))
     return styles

@@ -106,7 +106,7 @@ def summary(result: SweepResult) -> dict[str, Any]:
         "member_steps_per_second": result.member_steps_per_second,
         "versions": _versions(),
         "machine": {
-            "platform": platform.platform(),
+            "platform": f"{platform.system()} {platform.machine()}",
             "cores": os.cpu_count(),
             "devices": [device.device_kind for device in jax.devices()],
         },
