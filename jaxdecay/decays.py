@@ -82,9 +82,9 @@ def transition(
 
     Both ends are exact, in value and gradient. Between them the value is the mean of the ends
     with the weights that `weights` makes of the share of steps that remain and the share that is
-    done. Each share and each weight is computed by itself, never as 1 minus the other: that
-    would lose its digits where it is small, and the compiler may turn it into a value past the
-    end (Optax's does: a jitted linear schedule to 0 ends below 0).
+    done. No share and no weight is computed as 1 minus the other where it is small: that would
+    lose its digits, and a compiler may turn it into a value past the end (as happens to Optax: a
+    jitted linear schedule to 0 ends below 0).
     """
     inside = ~((left <= 0) | (done <= 0))  # a step that is not a number is neither
     left_share, done_share = as_number(left), as_number(done)
