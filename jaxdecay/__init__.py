@@ -68,7 +68,7 @@ def __getattr__(name: str) -> Any:
                 return getattr(importlib.import_module(module), name)
             except ModuleNotFoundError as error:
                 raise ImportError(
-                    f"jaxdecay.{name} needs {error.name}: pip install 'jaxdecay[sweep]'"
+                    f"jaxdecay.{name} needs {error.name}: install jaxdecay with [sweep]"
                 ) from error
     raise AttributeError(f"module 'jaxdecay' has no attribute {name!r}")
 

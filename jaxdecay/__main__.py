@@ -6,7 +6,7 @@ def main() -> None:
     try:
         from jaxdecay.cli import app
     except ModuleNotFoundError as error:
-        raise SystemExit(f"error: {error}; run pip install 'jaxdecay[sweep]'") from None
+        raise SystemExit(f"error: {error}; install jaxdecay with [sweep]") from None
     app()
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_args, get_origin
 
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -61,6 +62,7 @@ def sweep(
 
     where decays.toml holds, for example (a list means every one of its values):
 
+    \b
     [[schedule]]
     family = "inverse_time"
     init_value = [0.03, 0.1, 0.3]
@@ -99,7 +101,7 @@ def sweep(
 def list_families() -> None:
     """List every family: formula, hyperparameters, their ranges and [defaults].
 
-    In formulas t is the step and T is transition_steps. For example:
+    For example:
 
     jaxdecay list
     """
@@ -109,6 +111,11 @@ def list_families() -> None:
     from jaxdecay.catalogue import catalogue
 
     console = Console(highlight=False)
+    console.print(
+        "In formulas t is the step, T transition_steps, I init_value, E end_value, r decay_rate, "
+        "p the share of T that is done; [in brackets] a default.\n",
+        markup=False,
+    )
     for entry in catalogue():
         console.print(Text.assemble((entry.family, "bold"), "  ", entry.summary))
         for line in (entry.formula, ", ".join(entry.parameters)):
@@ -211,7 +218,7 @@ def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
         bar = progress.add_task("compiling", total=epochs)
 
         def report(epoch: int, history: Any) -> None:
-            best = history["test_accuracy"].mean(axis=1).max()
+            best = np.nanmax(history["test_accuracy"].mean(axis=1), initial=0)
             progress.update(bar, completed=epoch + 1, description=f"best accuracy {best:.4f}")
 
         return jaxdecay.sweep(task, population, callback=report, **settings)
@@ -221,6 +228,8 @@ def _print_result(result: Any) -> None:
     from jaxdecay.report.leaderboard import leaderboard
 
     Console().print(leaderboard(result))
+    if (result.diverged_at < 0).all(axis=1).any():
+        typer.echo(f"best: {result.best()!r}")
     diverged = int((result.diverged_at >= 0).sum())
     note = f" {diverged} diverged: see status in members.csv." if diverged else ""
     typer.echo(
@@ -244,7 +253,6 @@ def _schedule(family: str, hyperparameters: list[str]) -> Schedule:
 
 
 def _draw_in_terminal(schedule: Schedule, steps: int) -> None:
-    import numpy as np
     import uniplot
 
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import importlib
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -53,7 +55,9 @@ def check_data(data: Data) -> None:
     for part in ("train", "test"):
         arrays = getattr(data, f"{part}_inputs"), getattr(data, f"{part}_labels")
         if not all(hasattr(array, "shape") for array in arrays):
-            raise ValueError(f"{data.name}: {part}_inputs and {part}_labels must be arrays")
+            raise ValueError(
+                f"{data.name}: {part}_inputs and {part}_labels must be arrays (use np.asarray)"
+            )
         inputs, labels = map(np.shape, arrays)
         if not inputs or not labels or inputs[0] != labels[0] or not inputs[0]:
             raise ValueError(
@@ -150,12 +154,18 @@ def digits() -> Data:
     Source:
         Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI; CC BY 4.0.
     """
-    from sklearn.datasets import load_digits
-
-    flat, labels = load_digits(return_X_y=True)
+    flat, labels = _of_extra("sklearn.datasets").load_digits(return_X_y=True)
     images, labels = flat.reshape(-1, 8, 8).astype(np.uint8), labels.astype(np.uint8)
     test = np.arange(len(labels)) % 5 == 0
     return Data(images[~test], labels[~test], images[test], labels[test], scale=16.0, name="digits")
+
+
+def _of_extra(name: str) -> Any:
+    """A module of the packages that come with the extra `sweep`."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ImportError(f"this needs {error.name}: install jaxdecay with [sweep]") from error
 
 
 def _in_folder(folder: Path, file: _File) -> Path:
@@ -182,9 +192,7 @@ def _verified(path: Path, file: _File) -> Path:
 
 
 def _download(file: _File) -> Path:
-    import pooch
-    import requests
-
+    pooch, requests = _of_extra("pooch"), _of_extra("requests")
     cache = pooch.os_cache("jaxdecay") / "mnist"
     faults = []
     for mirror in MIRRORS:

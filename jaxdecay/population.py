@@ -170,6 +170,12 @@ def concat(*populations: Population) -> Population:
         >>> len(jaxdecay.concat(small, small))
         4
     """
+    for each in populations:
+        if not isinstance(each, Population):
+            raise TypeError(
+                f"concat takes populations, one by one, got {type(each).__name__}; "
+                "for schedules there is jaxdecay.stack"
+            )
     return stack(itertools.chain.from_iterable(populations))
 
 
@@ -194,6 +200,7 @@ def grid(decay: Decay[...], /, **values: Any) -> Population:
         >>> list(population)
         [inverse_time(init_value=0.1, decay_rate=0.5), inverse_time(init_value=0.3, decay_rate=0.5)]
     """
+    _check_decay(decay)
     choices = {}
     for name, value in values.items():
         choices[name] = _choices(decay.parameters.get(name), value)
@@ -231,6 +238,7 @@ def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Popu
         Population of 8 schedules
           8 cosine  init_value 0.0174 … 0.484, transition_steps 500
     """
+    _check_decay(decay)
     if number < 1:
         raise ValueError(f"sample of {decay.family}: number must be at least 1, got {number}")
     columns = {name: [value] * number for name, value in values.items()}
@@ -245,6 +253,13 @@ def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Popu
     return stack(
         decay(**{name: column[row] for name, column in columns.items()}) for row in range(number)
     )
+
+
+def _check_decay(decay: Any) -> None:
+    if not isinstance(decay, Decay):
+        raise TypeError(
+            f"expected a decay, such as jaxdecay.cosine or jaxdecay.family('cosine'), got {decay!r}"
+        )
 
 
 def _choices(parameter: Parameter | None, value: Any) -> list[Any]:

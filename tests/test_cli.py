@@ -130,6 +130,7 @@ def test_the_leaderboard_is_printed(swept):
     assert output.index("inverse_time") < output.index("2 of 2 diverged")
     assert "out: members.csv, history.csv, sweep.json, curves.png" in output
     assert "2 diverged: see status in members.csv" in output
+    assert "best: inverse_time(init_value=0.3, decay_rate=0.01)" in output
 
 
 def test_another_sweep_is_not_written_over(swept, tmp_path):

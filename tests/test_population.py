@@ -344,3 +344,13 @@ def test_populations_of_anything_print() -> None:
         assert "linear" in repr(jax.tree.map(leaf, population))
     slopes = jax.grad(lambda population: population(3).sum(), allow_int=True)(population)
     assert "linear" in repr(slopes)
+
+
+def test_what_is_no_decay_and_no_population_is_refused() -> None:
+    population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2])
+    with pytest.raises(TypeError, match=r"expected a decay.*got 'cosine'"):
+        jaxdecay.grid("cosine", init_value=0.1)
+    with pytest.raises(TypeError, match="expected a decay"):
+        jaxdecay.sample(jaxdecay.constant(0.1), 3, jax.random.key(0))
+    with pytest.raises(TypeError, match="one by one, got list"):
+        jaxdecay.concat([population, population])

@@ -80,6 +80,11 @@ def test_a_diverged_member_touches_no_other(task):
     assert second.status(1, 0) == f"diverged at step {step}"
     assert second.status(0, 0) == "finished"
     assert second.ranking()[-1] == 1
+    assert np.isnan(second.metrics["test_accuracy"][1]).all()
+    assert repr(second).endswith("3 schedules × 2 seeds on digits, 88 steps, 2 members diverged>")
+    lost = jaxdecay.sweep(task, sick[1:2])
+    with pytest.raises(ValueError, match="every schedule diverged; try smaller"):
+        lost.best()
 
 
 def test_ranking_is_by_accuracy_then_loss(task):
@@ -124,6 +129,8 @@ def test_the_built_in_population_suits_any_length(steps, steps_per_epoch):
 def test_wrong_settings_are_refused(task, mixed):
     with pytest.raises(TypeError, match=r"takes a jaxdecay\.Population.*got list"):
         jaxdecay.sweep(task, [jaxdecay.constant(0.1)])
+    with pytest.raises(TypeError, match=r"takes a jaxdecay\.Task.*got Data"):
+        jaxdecay.sweep(task.data, mixed)
     with pytest.raises(TypeError, match=r"such as optax\.sgd or lambda"):
         jaxdecay.sweep(task, mixed, optimizer=optax.sgd(0.1))
     with pytest.raises(ValueError, match=r"within 0 … 2³²−1, got 2 from 4294967295 on"):

@@ -98,7 +98,7 @@ def summary(result: SweepResult) -> dict[str, Any]:
         "seeds": list(result.seeds),
         "members": int(result.diverged_at.size),
         "diverged_members": int(np.sum(result.diverged_at >= 0)),
-        "best_schedule": result.best().to_dict(),
+        "ranking": result.ranking().tolist(),
         "steps": result.steps,
         "wall_seconds": result.compile_seconds + result.run_seconds,
         "compile_seconds": result.compile_seconds,

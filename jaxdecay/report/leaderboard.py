@@ -24,7 +24,8 @@ def leaderboard(result: SweepResult, most: int = 20) -> Table:
     shown = result.ranking()[:most]
     total, seeds = result.diverged_at.shape
     title = f"{total} schedules" if total <= most else f"The best {most} of {total} schedules"
-    table = Table(title=f"{title}, mean ± deviation over {seeds} seeds", box=SIMPLE_HEAD)
+    title += f", mean ± deviation over {seeds} seeds" if seeds > 1 else ""
+    table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("rank", justify="right")
     table.add_column("family and hyperparameters", overflow="fold")
     names = [name for name in result.metrics if name.startswith("test_")]

@@ -55,6 +55,14 @@ class SweepResult:
     compile_seconds: float
     run_seconds: float
 
+    def __repr__(self) -> str:
+        schedules, seeds = self.diverged_at.shape
+        diverged = int((self.diverged_at >= 0).sum())
+        return (
+            f"<SweepResult: {schedules} schedules × {seeds} seeds on {self.settings['data']}, "
+            f"{self.steps} steps, {diverged} members diverged>"
+        )
+
     @property
     def metrics(self) -> dict[str, np.ndarray]:
         """By name, the history's last epoch: arrays [S, K]."""
@@ -78,7 +86,9 @@ class SweepResult:
         return np.lexsort(keys)
 
     def best(self) -> Schedule:
-        """The best schedule of the ranking."""
+        """The best schedule of the ranking; ValueError if every schedule has a diverged member."""
+        if (self.diverged_at >= 0).any(axis=1).all():
+            raise ValueError("every schedule diverged; try smaller learning rates")
         return self.population[int(self.ranking()[0])]
 
     def status(self, schedule: int, seed: int) -> str:
@@ -145,7 +155,7 @@ def sweep(
         >>> result.best()
         cosine(init_value=0.3, transition_steps=220)
     """
-    _check_arguments(population, optimizer, seeds, seed)
+    _check_arguments(task, population, optimizer, seeds, seed)
     steps = steps_per_epoch(task.data, epochs, batch_size)
     numbers = tuple(range(seed, seed + seeds))
     program = _Program(task, optimizer, batch_size, steps)
@@ -187,7 +197,12 @@ def sweep(
     )
 
 
-def _check_arguments(population: Any, optimizer: Any, seeds: int, seed: int) -> None:
+def _check_arguments(task: Any, population: Any, optimizer: Any, seeds: int, seed: int) -> None:
+    if not isinstance(task, Task):
+        raise TypeError(
+            "sweep takes a jaxdecay.Task, such as jaxdecay.classifier(data), "
+            f"got {type(task).__name__}"
+        )
     if not isinstance(population, Population):
         raise TypeError(
             "sweep takes a jaxdecay.Population, such as jaxdecay.stack([schedule]), "

@@ -90,10 +90,16 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         >>> task.data
         <Data digits: train (1437, 8, 8), test (360, 8, 8)>
     """
+    for labels in (data.train_labels, data.test_labels):
+        if np.ndim(labels) != 1 or not np.issubdtype(np.asarray(labels).dtype, np.integer):
+            raise ValueError(f"{data.name}: labels must be integers from 0, one for each example")
     check_data(data)
     labels = np.concatenate([np.asarray(data.train_labels), np.asarray(data.test_labels)])
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
-        raise ValueError(f"{data.name}: labels must be integers from 0, one for each example")
+    if labels.min() < 0:
+        raise ValueError(f"{data.name}: labels must be integers from 0, got {labels.min()}")
+    for inputs in (data.train_inputs, data.test_inputs):
+        if not np.isfinite(inputs).all():
+            raise ValueError(f"{data.name}: inputs must be finite, some are not")
     make = model or _mlp_for(data, classes=int(labels.max()) + 1)
     graph, _, rest = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))), nnx.Param, ...)
     if jax.tree.leaves(rest):

@@ -42,7 +42,8 @@ class Trained(NamedTuple):
     Attributes:
         parameters: of the network, after the last epoch.
         history: by name, one number an epoch: `learning_rate` (at the epoch's first step),
-            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`.
+            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`
+            (not a number from where it diverged).
         diverged_at: the first step whose loss was not finite, or -1.
     """
 
@@ -165,10 +166,11 @@ def train_epoch(
     # The last update comes after the last training loss: only the test shows where it led.
     lost = (member.diverged_at < 0) & ~jnp.isfinite(measured["loss"])
     member = member._replace(diverged_at=jnp.where(lost, step, member.diverged_at))
+    diverged = member.diverged_at >= 0
     history = {
         "learning_rate": learning_rate(first_step),
         "train_loss": total / len(order),
-        **{f"test_{name}": value for name, value in measured.items()},
+        **{f"test_{name}": jnp.where(diverged, jnp.nan, v) for name, v in measured.items()},
     }
     return member, history
 
