@@ -72,8 +72,7 @@ def default_population(steps: int, steps_per_epoch: int) -> Population:
         steps_per_epoch: updates of one epoch.
 
     Returns:
-        A `Population`. Decays with an end reach it at `steps`; those without fall by about
-        two orders of magnitude at the most.
+        A `Population`. Decays with an end reach it at `steps`.
     """
     rates = [0.05, 0.15, 0.5]
     epochs = max(1, steps // steps_per_epoch)

@@ -558,8 +558,8 @@ def discrete_staircase(
 
     Source:
         The "time based" discrete staircase of introductions to learning-rate decay. The value is
-        within one rounding of the exact difference, so that a last step that ought to be
-        0 in decimals, such as 0.1 − 10·0.01, is the 4·10⁻⁹ that these two float32 leave.
+        within 1e-6 of the exact difference of what float32 holds, so that a last step which is 0
+        in decimals, such as 0.1 − 10·0.01, is 4·10⁻⁹.
     """
     drops = whole_transitions(step, transition_steps)
     # r·n is rounded in an eager program and not in a compiled one (a fused multiply-add), which

@@ -162,6 +162,7 @@ def concat(*populations: Population) -> Population:
     """One population of several, in their order; their families may differ.
 
     Raises:
+        TypeError: something that is not a population.
         ValueError: no populations.
 
     Example:
