@@ -33,6 +33,7 @@ from jaxdecay.population import sample as sample
 from jaxdecay.population import stack as stack
 from jaxdecay.schedule import Schedule as Schedule
 from jaxdecay.schedule import ScheduleLike as ScheduleLike
+from jaxdecay.schedule import compound as compound
 from jaxdecay.schedule import decay as decay
 from jaxdecay.schedule import families as families
 from jaxdecay.schedule import family as family

@@ -11,7 +11,8 @@ import numpy as np
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.decays import countdown, same_kind, transition, whole_transitions
+from jaxdecay.decays.time import countdown, same_kind, whole_transitions
+from jaxdecay.decays.transition import transition
 from jaxdecay.domain import LAST_STEP, Boundaries, NonNegative, PositiveSteps, Steps
 from jaxdecay.schedule import ScheduleLike, decay, value_at
 

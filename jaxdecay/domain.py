@@ -25,6 +25,9 @@ from jax.typing import ArrayLike
 LAST_STEP = 2**31 - 1
 """The largest step: Optax counts updates in int32 and stays here when it gets there."""
 
+LARGEST_FLOAT_STEP = 1e18
+"""The largest step given as a float, for schedules that count tokens or nanoseconds."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Search:
@@ -50,14 +53,20 @@ class Rank:
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """A number of steps: integers stay integers, so that phases are exact at any step."""
+    """A number of steps: integers stay integers, so that phases are exact at any step.
+
+    The limit 2³¹−1 is that of integers; a float may be larger.
+    """
 
 
 Real = Annotated[ArrayLike, Search(-1.0, 1.0)]
 Positive = Annotated[ArrayLike, Gt(0), Search(1e-3, 1.0, log=True)]
 NonNegative = Annotated[ArrayLike, Ge(0), Search(1e-5, 1e-1, log=True)]
 Factor = Annotated[ArrayLike, Gt(0), Search(0.1, 1.0)]
+Fraction = Annotated[ArrayLike, Ge(0), Le(1), Search(0.0, 1.0)]
+AtLeastOne = Annotated[ArrayLike, Ge(1), Search(1.0, 4.0)]
 Exponent = Annotated[ArrayLike, Ge(0), Search(0.5, 3.0)]
+NonPositive = Annotated[ArrayLike, Le(0), Search(-1.0, -0.1)]
 Steps = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
 PositiveSteps = Annotated[ArrayLike, Gt(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
 Values = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Rank(1)]
@@ -123,7 +132,10 @@ class Domain:
             with np.errstate(over="ignore"):
                 numbers = numbers.astype(jnp.result_type(float))  # as it will be used
         inside = np.isfinite(numbers)
+        floats = jnp.issubdtype(array.dtype, jnp.floating)
         for mark in self.bounds:
+            if self.count and floats and mark == Le(LAST_STEP):
+                continue  # the limit of integers
             attribute, _, compare = _COMPARISONS[type(mark)]
             inside = inside & compare(numbers, getattr(mark, attribute))
         if np.all(inside):

@@ -7,6 +7,7 @@ as a learning rate.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import inspect
 import types
@@ -28,7 +29,7 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.domain import LAST_STEP, Domain
+from jaxdecay.domain import LARGEST_FLOAT_STEP, LAST_STEP, Domain
 from jaxdecay.parameter import IsSchedule, Parameter, as_python, read_parameter
 
 P = ParamSpec("P")
@@ -37,26 +38,53 @@ families: dict[str, Decay[...]] = {}
 """Every decay that was made, by its family name."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Feedback:
+    """How a schedule with state follows a metric: two pure functions.
+
+    Attributes:
+        init: `init(**hyperparameters, **options) -> state`, a pytree of arrays with a field
+            `scale`, which multiplies the schedule's value.
+        update: `update(state, metric, **hyperparameters, **options) -> state`.
+    """
+
+    init: Callable[..., Any]
+    update: Callable[..., Any]
+
+
 class Decay(Generic[P]):
-    """A decay: call it with hyperparameters to get a `Schedule`. Made by `decay`.
+    """A decay: call it with hyperparameters to get a `Schedule`. Made by `decay` or `compound`.
 
     Attributes:
         family: the name of the decay in files and tables.
-        function: the decay itself, a function of `step` and the hyperparameters.
+        function: the decay itself, a function of `step` and the hyperparameters; of a compound,
+            a function of the hyperparameters that puts a schedule together.
+        is_compound: whether it is a compound.
+        feedback: how its schedules follow a metric, or None.
         parameters: hyperparameters and options, by name, in the order of the signature.
     """
 
     def __init__(
         self,
-        function: Callable[Concatenate[Any, P], Any],
+        function: Callable[..., Any],
         check: Callable[..., None] | None = None,
+        *,
+        is_compound: bool = False,
+        feedback: Feedback | None = None,
     ) -> None:
         signature = inspect.signature(function, eval_str=True)
         self.family: str = getattr(function, "__name__", "")
-        names, parameters = list(signature.parameters), list(signature.parameters.values())[1:]
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        if not names or signature.parameters[names[0]].kind not in positional:
-            raise TypeError(f"{self.family}: the first parameter of a decay is its step")
+        self.is_compound = is_compound
+        self.feedback = feedback
+        parameters = list(signature.parameters.values())
+        if not is_compound:
+            positional = (
+                inspect.Parameter.POSITIONAL_ONLY,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            )
+            if not parameters or parameters[0].kind not in positional:
+                raise TypeError(f"{self.family}: the first parameter of a decay is its step")
+            parameters = parameters[1:]
         taken = [each.name for each in parameters if hasattr(Schedule, each.name)]
         if taken:
             raise TypeError(
@@ -93,6 +121,12 @@ class Decay(Generic[P]):
         options = {name: each for name, each in values.items() if self._is_option(name)}
         hyperparameters = {name: each for name, each in values.items() if name not in options}
         return Schedule(self, hyperparameters, options)
+
+    def value(self, step: Array, values: Mapping[str, Any]) -> Array:
+        """The value at one step, of hyperparameters as arrays and options."""
+        if self.is_compound:
+            return self.function(**values)(step)
+        return self.function(step, **values)
 
     def __repr__(self) -> str:
         return f"<decay {self.family}({', '.join(self.parameters)})>"
@@ -132,9 +166,15 @@ class Decay(Generic[P]):
 def decay(function: Callable[Concatenate[Any, P], Any], /) -> Decay[P]: ...
 @overload
 def decay(
-    *, check: Callable[..., None]
+    *, check: Callable[..., None] | None = None, feedback: Feedback | None = None
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Decay[P]]: ...
-def decay(function: Any = None, /, *, check: Callable[..., None] | None = None) -> Any:
+def decay(
+    function: Any = None,
+    /,
+    *,
+    check: Callable[..., None] | None = None,
+    feedback: Feedback | None = None,
+) -> Any:
     """Turns a function of `step` and hyperparameters into a factory of schedules.
 
     The function computes one value from one step; `Schedule` does the rest: it takes arrays of
@@ -148,6 +188,7 @@ def decay(function: Any = None, /, *, check: Callable[..., None] | None = None) 
             becomes the family.
         check: called with all hyperparameters and options when a schedule is made; raises
             ValueError if they do not fit each other.
+        feedback: for a schedule with state, how it follows a metric.
 
     Returns:
         A `Decay`: call it with hyperparameters to get a `Schedule`.
@@ -169,8 +210,49 @@ def decay(function: Any = None, /, *, check: Callable[..., None] | None = None) 
         0.25
     """
     if function is None:
-        return lambda function: _register(Decay(function, check))
+        return lambda function: _register(Decay(function, check, feedback=feedback))
     return _register(Decay(function))
+
+
+@overload
+def compound(function: Callable[P, Schedule], /) -> Decay[P]: ...
+@overload
+def compound(*, check: Callable[..., None]) -> Callable[[Callable[P, Schedule]], Decay[P]]: ...
+def compound(function: Any = None, /, *, check: Callable[..., None] | None = None) -> Any:
+    """Turns a function that puts schedules together into a decay with a name of its own.
+
+    The schedules that it makes keep the hyperparameters of the function as leaves; `parts()`
+    gives the schedules that they are put together from.
+
+    Args:
+        function: `f(**hyperparameters) -> schedule`, with annotations as for `decay`. It is
+            called with arrays or tracers too, so it calculates as a decay does.
+        check: called with all hyperparameters and options when a schedule is made; raises
+            ValueError if they do not fit each other.
+
+    Returns:
+        A `Decay`: call it with hyperparameters to get a `Schedule`.
+
+    Raises:
+        TypeError: a parameter is `*args` or `**kwargs`.
+        ValueError: another module has already made a decay of this name.
+
+    Example:
+        >>> import jaxdecay
+        >>> from jaxdecay.domain import Positive, Steps
+        >>> @jaxdecay.compound
+        ... def hold_then_fall(init_value: Positive, hold_steps: Steps, transition_steps: Steps):
+        ...     fall = jaxdecay.linear(init_value, 0.0, transition_steps)
+        ...     return jaxdecay.join([init_value, fall], [hold_steps, transition_steps])
+        >>> schedule = hold_then_fall(0.5, hold_steps=100, transition_steps=10)
+        >>> float(schedule(105))
+        0.25
+        >>> schedule.parts().schedules[1]
+        linear(init_value=0.5, end_value=0.0, transition_steps=10)
+    """
+    if function is None:
+        return lambda function: _register(Decay(function, check, is_compound=True))
+    return _register(Decay(function, is_compound=True))
 
 
 def family(name: str) -> Decay[...]:
@@ -233,13 +315,15 @@ class Schedule:
 
     # As a function.
 
-    def __call__(self, step: ArrayLike) -> Array:
+    def __call__(self, step: ArrayLike, state: Any = None) -> Array:
         """The value at a step.
 
         Args:
             step: number of updates finished before this one, from 0 to 2³¹−1; a number or an
                 array of any integer or float type. A negative step counts as 0, a larger
                 integer as the largest.
+            state: for a schedule with state, what it learned from its metric; without it the
+                value is the one before any metric.
 
         Returns:
             A float array of the shape of `step`: float32, or float64 where JAX's x64 mode is on.
@@ -249,17 +333,68 @@ class Schedule:
         """
         step = _as_step(step)
         if step.ndim:
-            return jax.vmap(self)(step.ravel()).reshape(step.shape)
-        numbers = {
-            name: self._as_array(self.decay.parameters[name], value)
-            for name, value in self.hyperparameters.items()
-        }
-        value = jnp.asarray(self.decay.function(step, **numbers, **self.options), float)
+            return jax.vmap(self, in_axes=(0, None))(step.ravel(), state).reshape(step.shape)
+        value = jnp.asarray(self.decay.value(step, self._arguments()), float)
+        if state is not None and self.decay.feedback is not None:
+            value = value * state.scale
         if value.ndim:
             raise ValueError(
                 f"{self.family}: one step must give one value, got an array of shape {value.shape}"
             )
         return value
+
+    def init(self) -> Any:
+        """The state before any metric: `()` for a schedule without state.
+
+        Example:
+            >>> import jaxdecay
+            >>> jaxdecay.constant(0.1).init()
+            ()
+        """
+        feedback = self.decay.feedback
+        return () if feedback is None else feedback.init(**self._arguments())
+
+    def update(self, state: Any, metric: ArrayLike) -> Any:
+        """The state after a metric: a pure function, to be compiled and mapped.
+
+        Args:
+            state: of `init()`, or of the update before.
+            metric: a number, such as the loss on data not trained on.
+
+        Returns:
+            A state of the same kind.
+
+        Example:
+            >>> import jaxdecay
+            >>> schedule = jaxdecay.constant(0.1)
+            >>> schedule.update(schedule.init(), 2.0)
+            ()
+        """
+        feedback = self.decay.feedback
+        if feedback is None:
+            return state
+        return feedback.update(state, as_number(metric), **self._arguments())
+
+    def _arguments(self) -> dict[str, Any]:
+        """Hyperparameters as arrays, and options."""
+        numbers = {
+            name: self._as_array(self.decay.parameters[name], value)
+            for name, value in self.hyperparameters.items()
+        }
+        return {**numbers, **self.options}
+
+    def parts(self) -> Schedule:
+        """The schedule that a compound is put together from; other schedules are their own.
+
+        Example:
+            >>> import jaxdecay
+            >>> schedule = jaxdecay.linear(0.1, 0.0, 100)
+            >>> schedule.parts() == schedule
+            True
+        """
+        if not self.decay.is_compound:
+            return self
+        return self.decay.function(**self.hyperparameters, **self.options)
 
     def _as_array(self, parameter: Parameter, value: Any) -> Any:
         if value is None or parameter.kind == "schedules" or isinstance(value, Schedule):
@@ -436,7 +571,14 @@ def _register(made: Decay[P]) -> Decay[P]:
 
 def _checked_operand(where: str, domain: Domain, value: Any) -> Any:
     """A schedule, or a number that stands for one."""
-    if isinstance(value, Schedule | Tracer):
+    if isinstance(value, Schedule):
+        if value.decay.feedback is not None:
+            raise ValueError(
+                f"{where} cannot follow a metric inside another schedule, got {value!r}; "
+                f"put {value.family} around the whole schedule"
+            )
+        return value
+    if isinstance(value, Tracer):
         return value
     if not callable(value) and not isinstance(value, list | tuple | str):
         fault = domain.fault(value)
@@ -449,7 +591,7 @@ def _as_step(step: ArrayLike) -> Array:
     """A step as JAX's default integer or float type, not below 0."""
     array = step if isinstance(step, jax.Array) else np.asarray(step)
     if jnp.issubdtype(array.dtype, jnp.floating):
-        return jnp.clip(jnp.asarray(array, float), 0, LAST_STEP)
+        return jnp.clip(jnp.asarray(array, float), 0, LARGEST_FLOAT_STEP)
     if jnp.issubdtype(array.dtype, jnp.integer):
         # Cut off in its own type: JAX would wrap what does not fit into its integers.
         largest = min(LAST_STEP, jnp.iinfo(array.dtype).max)

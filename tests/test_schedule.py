@@ -468,7 +468,7 @@ def numbers(domain: Domain) -> strategies.SearchStrategy[Any]:
 SMOOTH = [
     name
     for name, each in jaxdecay.families.items()
-    if each.__module__ == "jaxdecay.decays"
+    if each.__module__.startswith("jaxdecay.decays.")
     and all(one.kind == "option" or not one.domain.rank for one in each.parameters.values())
 ]
 

@@ -1,0 +1,22 @@
+"""The families, one function each, in files by shape.
+
+In the formulas t is `step`, the number of updates finished before this one, and T is
+`transition_steps`. Rates are in whatever unit the optimizer reads them; steps are updates.
+"""
+
+from jaxdecay.decays.ending import cosine as cosine
+from jaxdecay.decays.ending import linear as linear
+from jaxdecay.decays.ending import polynomial as polynomial
+from jaxdecay.decays.piecewise import constant as constant
+from jaxdecay.decays.piecewise import piecewise_constant as piecewise_constant
+from jaxdecay.decays.rates import discrete_staircase as discrete_staircase
+from jaxdecay.decays.rates import exponential as exponential
+from jaxdecay.decays.rates import inverse_sqrt as inverse_sqrt
+from jaxdecay.decays.rates import inverse_time as inverse_time
+from jaxdecay.decays.rates import natural_exponential as natural_exponential
+from jaxdecay.decays.rates import step_decay as step_decay
+from jaxdecay.decays.time import countdown as countdown
+from jaxdecay.decays.time import elapsed as elapsed
+from jaxdecay.decays.time import same_kind as same_kind
+from jaxdecay.decays.time import whole_transitions as whole_transitions
+from jaxdecay.decays.transition import transition as transition

@@ -1,0 +1,148 @@
+"""Decays that end: `end_value` is reached at `transition_steps` and held."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdecay.decays.time import countdown, same_kind
+from jaxdecay.decays.transition import power_weights, transition
+from jaxdecay.domain import Exponent, NonNegative, Steps
+from jaxdecay.schedule import decay
+
+
+@decay
+def linear(
+    step: ArrayLike, init_value: NonNegative, end_value: NonNegative, transition_steps: Steps
+) -> ArrayLike:
+    """A straight line from `init_value` to `end_value`, which is then held.
+
+    Formula: E + (I − E)·(1 − p), with p = min(t, T)/T.
+
+    Args:
+        init_value: I, the learning rate at step 0, ≥ 0.
+        end_value: E, the learning rate from step T on, ≥ 0; it may be above `init_value`.
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+            is exact at any step; a float can be differentiated.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.linear(1.0, 0.0, 1_000)
+        >>> [float(schedule(step)) for step in (0, 500, 1_000, 2_000)]
+        [1.0, 0.5, 0.0, 0.0]
+
+    Source:
+        Optax `linear_schedule`; Keras `PolynomialDecay` with power 1; PyTorch `LinearLR`.
+    """
+    left, done = countdown(step, transition_steps)
+    return transition(init_value, end_value, left, done)
+
+
+@decay
+def polynomial(
+    step: ArrayLike,
+    init_value: NonNegative,
+    end_value: NonNegative,
+    power: Exponent,
+    transition_steps: Steps,
+    *,
+    cycle: bool = False,
+) -> ArrayLike:
+    """A power of the share of steps that remain, from `init_value` to `end_value`.
+
+    Formula: E + (I − E)·(1 − p)^power, with p = min(t, T)/T; with `cycle` p = t/T', where T' is
+    the next multiple of T, so that the rate jumps up after each T steps, less high each time.
+
+    Args:
+        init_value: I, the learning rate at step 0, ≥ 0.
+        end_value: E, the learning rate at step T, ≥ 0.
+        power: ≥ 0, without unit: 1 is a straight line, more falls early, less falls late.
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+            is exact at any step; a float can be differentiated.
+        cycle: start again from a longer T' instead of holding `end_value`.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.polynomial(1.0, 0.0, power=2, transition_steps=1_000)
+        >>> [float(schedule(step)) for step in (0, 500, 1_000, 2_000)]
+        [1.0, 0.25, 0.0, 0.0]
+
+    Source:
+        Optax `polynomial_schedule`; Keras `PolynomialDecay`; PyTorch `PolynomialLR`. The rate
+        lr·(1 − epoch/max_epochs)^power is `per_epoch(polynomial(lr, 0, power, max_epochs), …)`.
+    """
+    left, done = countdown(step, transition_steps)
+    if cycle:
+        step, transition_steps = same_kind(step, transition_steps)
+        first = step <= transition_steps
+        period = jnp.where(transition_steps > 0, transition_steps, 1)
+        left = jnp.where(first, left, jnp.mod(-step, period))
+        done = jnp.where(first, done, step)
+    return transition(
+        init_value,
+        end_value,
+        left,
+        done,
+        lambda remaining, progress: power_weights(remaining, progress, power),
+    )
+
+
+@decay
+def cosine(
+    step: ArrayLike,
+    init_value: NonNegative,
+    transition_steps: Steps,
+    end_value: NonNegative = 0.0,
+    exponent: Exponent = 1.0,
+) -> ArrayLike:
+    """Half a cosine wave from `init_value` down to `end_value`, which is then held.
+
+    Formula: E + (I − E)·(½(1 + cos πp))^exponent, with p = min(t, T)/T.
+
+    Args:
+        init_value: I, the learning rate at step 0, ≥ 0.
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+            is exact at any step; a float can be differentiated.
+        end_value: E, the learning rate from step T on, ≥ 0.
+        exponent: ≥ 0, without unit.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.cosine(1.0, 1_000)
+        >>> [round(float(schedule(step)), 4) for step in (0, 250, 500, 1_000, 2_000)]
+        [1.0, 0.8536, 0.5, 0.0, 0.0]
+
+    Source:
+        Loshchilov and Hutter, arXiv 1608.03983; Optax `cosine_decay_schedule` with
+        end_value = alpha · init_value; Keras `CosineDecay`. PyTorch's `CosineAnnealingLR` rises
+        again after the end.
+    """
+    left, done = countdown(step, transition_steps)
+
+    def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
+        # ½(1 + cos πp) = sin²(½π(1 − p)), which keeps its digits near the end.
+        rising, falling = (
+            jnp.square(jnp.sin(jnp.pi / 2 * share)) for share in (remaining, progress)
+        )
+        return power_weights(rising, falling, exponent)
+
+    return transition(init_value, end_value, left, done, weights)

@@ -1,0 +1,260 @@
+"""Decays of a rate: `decay_rate` says how fast, `transition_steps` is the unit of time."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from jaxdecay.decays.time import elapsed, whole_transitions
+from jaxdecay.domain import Factor, NonNegative, Positive, PositiveSteps
+from jaxdecay.schedule import as_number, decay
+
+
+@decay
+def exponential(
+    step: ArrayLike,
+    init_value: Positive,
+    decay_rate: Factor,
+    transition_steps: PositiveSteps = 1,
+    end_value: NonNegative | None = None,
+    *,
+    staircase: bool = False,
+) -> ArrayLike:
+    """Multiplied by `decay_rate` in each `transition_steps` steps, smoothly or in stairs.
+
+    Formula: I·r^(t/T); with `staircase` I·r^⌊t/T⌋. With r per epoch, T = steps per epoch and
+    `staircase`, it is d^e·α0 with d < 1.
+
+    Args:
+        init_value: I, the learning rate at step 0, > 0.
+        decay_rate: r, > 0, without unit: below 1 the rate falls, above 1 it rises.
+        transition_steps: T, in steps, > 0.
+        end_value: a floor if r < 1, a ceiling if r > 1; ≥ 0, or None for neither.
+        staircase: change only at multiples of T.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.exponential(0.1, 0.96, 1_000, staircase=True)
+        >>> float(schedule(28_125))
+        0.031885575503110886
+
+    Source:
+        Keras `ExponentialDecay`; Optax `exponential_decay`; PyTorch `ExponentialLR` (T = 1).
+    """
+    transitions = elapsed(step, transition_steps, staircase)
+    if end_value is None:
+        return init_value * decay_rate**transitions
+    # Far above the ceiling the power would be infinite, and its gradient not a number.
+    growth = transitions * jnp.log(decay_rate)
+    above = jnp.greater(decay_rate, 1) & (growth > jnp.log(end_value / init_value) + 1)
+    value = init_value * decay_rate ** jnp.where(above, 0, transitions)
+    floored = jnp.maximum(value, end_value)
+    capped = jnp.where(above, end_value, jnp.minimum(value, end_value))
+    return jnp.where(
+        jnp.less(decay_rate, 1), floored, jnp.where(jnp.greater(decay_rate, 1), capped, value)
+    )
+
+
+@decay
+def natural_exponential(
+    step: ArrayLike,
+    init_value: Positive,
+    decay_rate: NonNegative,
+    transition_steps: PositiveSteps = 1,
+    *,
+    staircase: bool = False,
+) -> ArrayLike:
+    """Exponential decay with a rate in the exponent.
+
+    Formula: I·e^(−r·t/T); with `staircase` I·e^(−r·⌊t/T⌋).
+
+    Args:
+        init_value: I, the learning rate at step 0, > 0.
+        decay_rate: r, ≥ 0, per T steps.
+        transition_steps: T, in steps, > 0.
+        staircase: change only at multiples of T.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.natural_exponential(1.0, decay_rate=0.5, transition_steps=1_000)
+        >>> round(float(schedule(2_000)), 6)  # 1/e
+        0.367879
+
+    Source:
+        Paddle `NaturalExpDecay`; TensorFlow 1 `natural_exp_decay`.
+    """
+    return init_value * jnp.exp(-(decay_rate * elapsed(step, transition_steps, staircase)))
+
+
+@decay
+def inverse_time(
+    step: ArrayLike,
+    init_value: Positive,
+    decay_rate: NonNegative,
+    transition_steps: PositiveSteps = 1,
+    *,
+    staircase: bool = False,
+) -> ArrayLike:
+    """Divided by a number that grows linearly with time.
+
+    Formula: I/(1 + r·t/T); with `staircase` I/(1 + r·⌊t/T⌋).
+
+    Args:
+        init_value: I, the learning rate at step 0, > 0.
+        decay_rate: r, ≥ 0, per T steps.
+        transition_steps: T, in steps, > 0.
+        staircase: change only at multiples of T.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.inverse_time(1.0, decay_rate=0.5)
+        >>> [float(schedule(step)) for step in (0, 2, 6)]
+        [1.0, 0.5, 0.25]
+
+    Source:
+        Keras `InverseTimeDecay`; Paddle `InverseTimeDecay`. Older texts call it "linear decay".
+    """
+    return init_value / (1 + decay_rate * elapsed(step, transition_steps, staircase))
+
+
+@decay
+def inverse_sqrt(
+    step: ArrayLike,
+    init_value: Positive,
+    scale: Positive = 1.0,
+    transition_steps: PositiveSteps = 1,
+    offset: Positive = 1.0,
+    *,
+    staircase: bool = False,
+) -> ArrayLike:
+    """Divided by the square root of time.
+
+    Formula: I·k/√(o + t/T); with `staircase` I·k/√(o + ⌊t/T⌋). With `offset` 1 it is
+    α0·k/√m for the mini-batch m = 1, 2, …, and with `staircase` and T = steps per epoch
+    α0·k/√e for the epoch e = 1, 2, ….
+
+    Args:
+        init_value: I, a learning rate, > 0; the one at step 0 if scale and offset are 1.
+        scale: k, > 0, without unit.
+        transition_steps: T, in steps, > 0.
+        offset: o, in units of T, > 0, so that the value at step 0 is finite.
+        staircase: change only at multiples of T.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.inverse_sqrt(1.0, transition_steps=1_000, staircase=True)
+        >>> [float(schedule(step)) for step in (0, 999, 3_000)]
+        [1.0, 1.0, 0.5]
+
+    Source:
+        The same curve in other normalisations: Hugging Face `inverse_sqrt` with timescale τ is
+        I·√τ/√(τ + t): `inverse_sqrt(I, transition_steps=τ)`; base/√max(t, W) after its warm-up
+        is `inverse_sqrt(base, offset=W)`.
+    """
+    return init_value * scale / jnp.sqrt(offset + elapsed(step, transition_steps, staircase))
+
+
+@decay
+def step_decay(
+    step: ArrayLike, init_value: Positive, decay_rate: Factor, transition_steps: PositiveSteps
+) -> ArrayLike:
+    """Multiplied by `decay_rate` every `transition_steps` steps.
+
+    Formula: I·r^⌊t/T⌋.
+
+    Args:
+        init_value: I, the learning rate at step 0, > 0.
+        decay_rate: r, > 0, without unit: what is left after each drop.
+        transition_steps: T, in steps, > 0.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=10)
+        >>> [float(schedule(step)) for step in (9, 10, 20)]
+        [1.0, 0.5, 0.25]
+
+    Source:
+        PyTorch `StepLR`, whose steps are epochs: `per_epoch(step_decay(lr, γ, step_size), …)`,
+        which is also lr·drop_rate^⌊epoch/step_size⌋.
+    """
+    return init_value * decay_rate ** elapsed(step, transition_steps, staircase=True)
+
+
+@decay
+def discrete_staircase(
+    step: ArrayLike,
+    init_value: Positive,
+    decay_rate: NonNegative,
+    transition_steps: PositiveSteps = 1,
+    end_value: NonNegative = 0.0,
+) -> ArrayLike:
+    """The same amount less every `transition_steps` steps, down to `end_value`.
+
+    Formula: max(I − r·⌊t/T⌋, E): the "time based" α0 − d·t.
+
+    Args:
+        init_value: I, the learning rate at step 0, > 0.
+        decay_rate: r, ≥ 0, the amount taken off after each T steps.
+        transition_steps: T, in steps, > 0.
+        end_value: E, ≥ 0, never undershot.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.discrete_staircase(1.0, decay_rate=0.25, transition_steps=10)
+        >>> [float(schedule(step)) for step in (9, 10, 39, 1_000)]
+        [1.0, 0.75, 0.25, 0.0]
+
+    Source:
+        The "time based" discrete staircase of introductions to learning-rate decay. The value is
+        within 1e-6 of the exact difference of what float32 holds, so that a last step which is 0
+        in decimals, such as 0.1 − 10·0.01, is 4·10⁻⁹.
+    """
+    drops = whole_transitions(step, transition_steps)
+    # r·n is rounded in an eager program and not in a compiled one (a fused multiply-add), which
+    # shows where I and r·n cancel. In parts of 12 bits each product is exact, and so is the
+    # difference; the barrier keeps the compiler from adding up constant parts first.
+    high = jax.lax.reduce_precision(decay_rate, exponent_bits=8, mantissa_bits=11)
+    high = jax.lax.stop_gradient(jax.lax.optimization_barrier(high))
+    value = init_value
+    for size in (2**24, 2**12, 1):
+        part, drops = as_number(drops // size * size), drops % size
+        value = value - high * part
+        value = value - (decay_rate - high) * part
+    return jnp.maximum(value, end_value)
