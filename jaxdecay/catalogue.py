@@ -10,6 +10,17 @@ from jaxdecay.parameter import Parameter
 from jaxdecay.population import Population, concat, grid, stack
 from jaxdecay.schedule import Decay, families
 
+GROUPS = {
+    "jaxdecay.decays.piecewise": "Values, as given",
+    "jaxdecay.decays.ending": "To an end that is reached at transition_steps and held",
+    "jaxdecay.decays.rates": "By a rate, for ever",
+    "jaxdecay.decays.periodic": "In cycles",
+    "jaxdecay.compose": "Made of schedules",
+    "jaxdecay.compounds": "Compounds, put together from the ones above",
+    "jaxdecay.stateful": "With state, following a metric",
+}
+"""What the families of a module have in common, in the order of the list."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
@@ -17,6 +28,7 @@ class Entry:
 
     Attributes:
         family: its name.
+        group: what it has in common with the families next to it.
         summary: what it is, in one sentence.
         formula: its value, in the symbols of its docstring.
         parameters: hyperparameters and options in words, with ranges and defaults.
@@ -29,7 +41,7 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Every known family, your own included, read from its function.
+    """Every known family, your own included, group by group, read from its function.
 
     Example:
         >>> from jaxdecay.catalogue import catalogue
@@ -37,7 +49,10 @@ def catalogue() -> list[Entry]:
         >>> entry.formula, entry.parameters[1]
         ('I·r^⌊t/T⌋.', 'decay_rate > 0')
     """
-    return [_entry(decay) for decay in families.values()]
+    modules = [*GROUPS]
+    place = {module: index for index, module in enumerate(modules)}
+    known = sorted(families.values(), key=lambda each: place.get(each.__module__, len(modules)))
+    return [_entry(decay) for decay in known]
 
 
 def _entry(decay: Decay[...]) -> Entry:
@@ -45,6 +60,7 @@ def _entry(decay: Decay[...]) -> Entry:
     formulas = [each for each in paragraphs if each.startswith("Formula: ")]
     return Entry(
         family=decay.family,
+        group=GROUPS.get(decay.__module__, "Your own"),
         summary=" ".join(paragraphs[0].split()),
         formula=" ".join(formulas[0].split())[len("Formula: ") :] if formulas else "",
         parameters=tuple(map(_describe, decay.parameters.values())),

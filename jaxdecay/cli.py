@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import importlib.util
 import inspect
 import itertools
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, get_args, get_origin
@@ -34,6 +36,11 @@ class DataName(enum.StrEnum):
     MNIST = "mnist"
 
 
+OwnDecays = Annotated[
+    Path | None, typer.Option("--decays", help="Python file with decays of your own; it is run.")
+]
+
+
 @app.command()
 def sweep(
     data: Annotated[DataName, typer.Option(help="What to train on.")] = DataName.DIGITS,
@@ -52,6 +59,7 @@ def sweep(
         Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Write over another sweep in --out.")] = False,
+    decays: OwnDecays = None,
 ) -> None:
     """Train many schedules × seeds at once and say which did best.
 
@@ -74,6 +82,7 @@ def sweep(
     from jaxdecay.training.train import steps_per_epoch
 
     with _one_line_errors():
+        _import_decays(decays)
         given = read_schedules(schedules) if schedules is not None else None
         factory = _optimizer(optimizer)
         task = jaxdecay.classifier(_load(data, data_dir))
@@ -98,8 +107,8 @@ def sweep(
 
 
 @app.command("list")
-def list_families() -> None:
-    """List every family: formula, hyperparameters, their ranges and [defaults].
+def list_families(decays: OwnDecays = None) -> None:
+    """List every family, in groups: formula, hyperparameters, their ranges and [defaults].
 
     For example:
 
@@ -110,13 +119,19 @@ def list_families() -> None:
 
     from jaxdecay.catalogue import catalogue
 
+    with _one_line_errors():
+        _import_decays(decays)
     console = Console(highlight=False)
     console.print(
-        "In formulas t is the step, T transition_steps, I init_value, E end_value, r decay_rate, "
-        "p the share of T that is done; [in brackets] a default.\n",
+        "In formulas t is the step, T transition_steps, I init_value, E end_value, P peak_value, "
+        "W warmup_steps, r decay_rate, p the share of T that is done; [in brackets] a default.",
         markup=False,
     )
+    group = ""
     for entry in catalogue():
+        if entry.group != group:
+            group = entry.group
+            console.print(Text.assemble("\n", (group, "bold underline")))
         console.print(Text.assemble((entry.family, "bold"), "  ", entry.summary))
         for line in (entry.formula, ", ".join(entry.parameters)):
             console.print(Padding(Text(line), (0, 0, 0, 4)))
@@ -124,14 +139,17 @@ def list_families() -> None:
 
 @app.command()
 def show(
-    family: Annotated[str, typer.Argument(help="A family, as listed by `jaxdecay list`.")],
+    family: Annotated[
+        str, typer.Argument(help="A family, as listed by `jaxdecay list`, or a schedules file.")
+    ],
     hyperparameters: Annotated[
         list[str] | None, typer.Argument(help="name=value, each value as in JSON.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="The last step to show.")] = 1_000,
     plot: Annotated[Path | None, typer.Option(help="Write a picture: .png, .pdf or .svg.")] = None,
+    decays: OwnDecays = None,
 ) -> None:
-    """Draw a schedule in the terminal, with some of its values.
+    """Draw a schedule, or those of a schedules file, in the terminal, and check it.
 
     For example:
 
@@ -139,16 +157,19 @@ def show(
 
     jaxdecay show warmup 'schedule={"family": "cosine", "init_value": 0.1,
     "transition_steps": 900}' warmup_steps=100
+
+    jaxdecay show decays.toml --steps 9375 --plot decays.png
     """
     with _one_line_errors():
-        schedule = _schedule(family, hyperparameters or [])
-        _draw_in_terminal(schedule, steps)
+        _import_decays(decays)
+        schedules = _schedules(family, hyperparameters or [])
+        _draw_in_terminal(schedules, steps)
         if plot is not None:
-            from jaxdecay.report.curves import draw_schedule
+            from jaxdecay.report.curves import draw_schedules
 
             if plot.suffix not in (".png", ".pdf", ".svg"):
                 raise ValueError(f"--plot needs a name that ends in .png, .pdf or .svg, got {plot}")
-            draw_schedule(schedule, steps).savefig(plot)
+            draw_schedules(schedules, steps).savefig(plot)
             typer.echo(f"Written to {plot}")
 
 
@@ -239,7 +260,14 @@ def _print_result(result: Any) -> None:
     )
 
 
-def _schedule(family: str, hyperparameters: list[str]) -> Schedule:
+def _schedules(family: str, hyperparameters: list[str]) -> list[Schedule]:
+    """The schedule of a family and its hyperparameters, or all schedules of a file."""
+    from jaxdecay.schedules_file import read_schedules
+
+    if family.endswith(".toml"):
+        if hyperparameters:
+            raise ValueError(f"{family} holds the hyperparameters; got {hyperparameters[0]!r} too")
+        return list(read_schedules(family))
     values: dict[str, Any] = {}
     for text in hyperparameters:
         name, equals, value = text.partition("=")
@@ -249,19 +277,38 @@ def _schedule(family: str, hyperparameters: list[str]) -> Schedule:
             values[name] = json.loads(value)
         except json.JSONDecodeError:
             values[name] = value
-    return from_plain({"family": family, **values})
+    return [from_plain({"family": family, **values})]
 
 
-def _draw_in_terminal(schedule: Schedule, steps: int) -> None:
+def _import_decays(path: Path | None) -> None:
+    """Runs a Python file whose decays are then known by name."""
+    if path is None:
+        return
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise FileNotFoundError(f"--decays: there is no Python file {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where pickle looks for a decay
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"--decays {path}: {type(error).__name__}: {error}") from error
+
+
+def _draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
     import uniplot
 
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
-    values = np.asarray(schedule(at))
-    typer.echo(uniplot.plot_to_string(values, at, lines=True, width=64, height=14))
-    typer.echo(repr(schedule))
-    shown = np.unique(np.linspace(0, steps, 11).astype(np.int64))
-    for step, value in zip(shown, np.asarray(schedule(shown)), strict=True):
-        typer.echo(f"{step:>12,}  {value:.9g}")
+    values = [np.asarray(schedule(at)) for schedule in schedules]
+    typer.echo(uniplot.plot_to_string(values, [at] * len(values), lines=True, width=64, height=14))
+    for schedule in schedules:
+        typer.echo(repr(schedule))
+        for finding in jaxdecay.check(schedule, steps):
+            typer.echo(f"  note: {finding}")
+    if len(schedules) == 1:
+        shown = np.unique(np.linspace(0, steps, 11).astype(np.int64))
+        for step, value in zip(shown, np.asarray(schedules[0](shown)), strict=True):
+            typer.echo(f"{step:>12,}  {value:.9g}")
 
 
 @contextlib.contextmanager

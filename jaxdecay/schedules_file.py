@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxdecay.population import Population, concat, grid
-from jaxdecay.schedule import Decay, family, from_plain
+from jaxdecay.schedule import Decay, Schedule, family, from_plain
 
 
 def read_schedules(path: str | os.PathLike[str]) -> Population:
@@ -64,6 +64,34 @@ def read_schedules(path: str | os.PathLike[str]) -> Population:
     if not tables or not whole:
         raise ValueError(f"{path} holds no [[schedule]] tables; write at least one")
     return concat(*(_read_table(path, text, index, table) for index, table in enumerate(tables)))
+
+
+def write_schedules(schedules: Iterable[Schedule], path: str | os.PathLike[str]) -> None:
+    """Writes schedules into a schedules file, which `read_schedules` reads as the same ones.
+
+    Args:
+        schedules: schedules or a population.
+        path: of the file, which is written over.
+
+    Raises:
+        ValueError: no schedules, or one that has no form in files.
+
+    Example:
+        >>> import pathlib, tempfile, jaxdecay
+        >>> from jaxdecay.schedules_file import read_schedules, write_schedules
+        >>> warm = jaxdecay.warmup(jaxdecay.cosine(0.1, 900), warmup_steps=100)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "schedules.toml")
+        ...     write_schedules([warm], path)
+        ...     list(read_schedules(path)) == [warm]
+        True
+    """
+    import tomli_w
+
+    tables = [schedule.to_dict() for schedule in schedules]
+    if not tables:
+        raise ValueError(f"{path}: there are no schedules to write")
+    Path(path).write_text(tomli_w.dumps({"schedule": tables}))
 
 
 def _read_table(path: Path, text: str, index: int, table: Mapping[str, Any]) -> Population:

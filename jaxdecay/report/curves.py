@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,15 +40,17 @@ def draw_curves(result: SweepResult) -> Figure:
     return figure
 
 
-def draw_schedule(schedule: Schedule, steps: int) -> Figure:
-    """One schedule against step, from 0 to `steps`."""
-    figure = Figure(figsize=(7, 4), layout="constrained", dpi=110)
+def draw_schedules(schedules: Sequence[Schedule], steps: int) -> Figure:
+    """Schedules against step, from 0 to `steps`; up to ten are named."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained", dpi=110)
     axis = figure.subplots()
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
-    axis.plot(at, np.asarray(schedule(at)), color=COLOURS[0])
-    axis.set(xlabel="step", ylabel="learning rate", title=repr(schedule))
-    axis.title.set(fontsize=9, wrap=True)
+    for index, schedule in enumerate(schedules):
+        axis.plot(at, np.asarray(schedule(at)), **_line(index), label=_label(schedule))
+    axis.set(xlabel="step", ylabel="learning rate")
     axis.grid(alpha=0.3)
+    if len(schedules) <= NAMED_SCHEDULES:
+        figure.legend(loc="outside lower center", ncols=1, fontsize=8)
     return figure
 
 

@@ -1,0 +1,175 @@
+"""Every family on one sheet, each with some of its hyperparameters.
+
+python examples/gallery.py --out gallery.png
+"""
+
+import argparse
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import jaxdecay
+from jaxdecay import Schedule
+from jaxdecay.catalogue import catalogue
+
+STEPS = 1_000
+COLUMNS = 7
+COLOURS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito: told apart by colour-blind readers
+METRICS = np.concatenate(
+    [np.linspace(1.0, 0.5, 300), np.full(300, 0.5), np.linspace(0.5, 0.45, 400)]
+)
+"""A loss at each step, for the families that follow one: it falls, stands still, falls again."""
+
+wave = jaxdecay.cosine(1.0, 700)
+line = jaxdecay.linear(1.0, 0.0, 700)
+
+EXAMPLES: dict[str, list[Schedule]] = {
+    "constant": [jaxdecay.constant(0.5)],
+    "piecewise_constant": [jaxdecay.piecewise_constant([1.0, 0.5, 0.2, 0.1], [300, 600, 800])],
+    "piecewise_linear": [
+        jaxdecay.piecewise_linear([0.1, 1.0, 0.4, 0.0], [0, 200, 600, 1000]),
+        jaxdecay.piecewise_linear(
+            [0.1, 1.0, 0.4, 0.0], [0, 200, 600, 1000], interpolation="cosine"
+        ),
+    ],
+    "interpolate": [jaxdecay.interpolate([0.2, 1.0, 0.7, 0.75, 0.3, 0.1, 0.0], 160)],
+    "linear": [jaxdecay.linear(1.0, end, 1000) for end in (0.0, 0.3)],
+    "polynomial": [
+        *(jaxdecay.polynomial(1.0, 0.0, power, 1000) for power in (0.5, 2.0)),
+        jaxdecay.polynomial(1.0, 0.0, 2.0, 300, cycle=True),
+    ],
+    "cosine": [
+        jaxdecay.cosine(1.0, 1000),
+        jaxdecay.cosine(1.0, 700, 0.1),
+        jaxdecay.cosine(1.0, 1000, exponent=3.0),
+    ],
+    "k_decay": [jaxdecay.k_decay(1.0, 0.0, 1000, k) for k in (0.5, 1.0, 3.0)],
+    "tanh": [
+        jaxdecay.tanh(1.0, 0.0, 1000),
+        jaxdecay.tanh(1.0, 0.0, 1000, -2.0, 2.0, normalized=True),
+    ],
+    "rex": [jaxdecay.rex(1.0, 1000)],
+    "inverse_linear": [jaxdecay.inverse_linear(1.0, end, 1000) for end in (0.01, 0.1)],
+    "hyperbolic": [jaxdecay.hyperbolic(1.0, 0.0, 1000, bound) for bound in (1000, 2000)],
+    "exponential_hyperbolic": [
+        jaxdecay.exponential_hyperbolic(1.0, 0.01, 1000, bound) for bound in (1000, 2000)
+    ],
+    "exponential": [
+        jaxdecay.exponential(1.0, 0.05, 1000),
+        jaxdecay.exponential(1.0, 0.7, 120, staircase=True),
+        jaxdecay.exponential(1.0, 0.01, 1000, end_value=0.2),
+    ],
+    "natural_exponential": [jaxdecay.natural_exponential(1.0, rate, 1000) for rate in (1.0, 5.0)],
+    "inverse_time": [
+        jaxdecay.inverse_time(1.0, 5.0, 1000),
+        jaxdecay.inverse_time(1.0, 50.0, 1000),
+        jaxdecay.inverse_time(1.0, 5.0, 1000, power=3.0),
+    ],
+    "inverse_sqrt": [
+        jaxdecay.inverse_sqrt(1.0, transition_steps=10),
+        jaxdecay.inverse_sqrt(1.0, transition_steps=100, staircase=True),
+    ],
+    "power_law": [jaxdecay.power_law(1.0, exponent, 200) for exponent in (-0.51, -1.0)],
+    "noam": [jaxdecay.noam(512, warmup) for warmup in (100, 400)],
+    "step_decay": [jaxdecay.step_decay(1.0, 0.5, 200)],
+    "multi_step": [jaxdecay.multi_step(1.0, 0.3, [500, 750, 900])],
+    "discrete_staircase": [jaxdecay.discrete_staircase(1.0, 0.11, 100)],
+    "cosine_restarts": [
+        jaxdecay.cosine_restarts(1.0, 250),
+        jaxdecay.cosine_restarts(1.0, 143, period_multiplier=2.0, peak_multiplier=0.7),
+    ],
+    "cyclic": [
+        jaxdecay.cyclic(0.1, 1.0, 125),
+        jaxdecay.cyclic(0.1, 1.0, 50, 200, decay_rate=0.5),
+    ],
+    "sine": [
+        jaxdecay.sine(0.1, 1.0, 125),
+        jaxdecay.sine(0.1, 1.0, 125, 0.998, decay_every="step"),
+    ],
+    "warmup": [
+        jaxdecay.warmup(wave, 300),
+        jaxdecay.warmup(wave, 300, shape="cosine"),
+        jaxdecay.warmup(wave, 300, shape="sqrt"),
+    ],
+    "cooldown": [
+        jaxdecay.cooldown(1.0, 500, 500),
+        jaxdecay.cooldown(1.0, 500, 500, shape="sqrt"),
+        jaxdecay.cooldown(1.0, 500, 500, 0.01, shape="exponential"),
+    ],
+    "join": [jaxdecay.join([0.7, line, 0.4], [300, 500, 200])],
+    "hold": [jaxdecay.hold(line, 400)],
+    "delay": [jaxdecay.delay(line, 300)],
+    "repeat": [jaxdecay.repeat(jaxdecay.linear(1.0, 0.0, 300), 250)],
+    "clip": [jaxdecay.clip(wave, 0.2, 0.8)],
+    "per_epoch": [jaxdecay.per_epoch(jaxdecay.linear(1.0, 0.0, 10), 100)],
+    "in_units": [jaxdecay.in_units(jaxdecay.linear(1.0, 0.0, 64_000), 64)],
+    "extend": [wave, jaxdecay.extend(wave, 400, 1000)],
+    "add": [jaxdecay.linear(0.6, 0.0, 1000) + jaxdecay.sine(0.0, 0.2, 50)],
+    "multiply": [jaxdecay.cosine(1.0, 1000) * jaxdecay.cyclic(0.5, 1.0, 50)],
+    "scale": [wave, 0.5 * wave],
+    "warmup_cosine": [jaxdecay.warmup_cosine(1.0, 100, 900)],
+    "warmup_linear": [jaxdecay.warmup_linear(1.0, 100, 900)],
+    "warmup_stable_decay": [
+        jaxdecay.warmup_stable_decay(1.0, 100, 600, 300, shape=shape)
+        for shape in ("linear", "sqrt", "cosine")
+    ],
+    "tri_stage": [jaxdecay.tri_stage(1.0, 200, 300, 500, 0.01)],
+    "infinite": [jaxdecay.infinite(1.0, 0.4, 0.01, 100, 300, 300, 300)],
+    "one_cycle": [
+        jaxdecay.one_cycle(1.0, 1000),
+        jaxdecay.one_cycle(1.0, 1000, interpolation="linear", three_phase=True),
+    ],
+    "slanted_triangular": [jaxdecay.slanted_triangular(1.0, 1000)],
+    "reduce_on_plateau": [jaxdecay.reduce_on_plateau(1.0, 0.5, patience) for patience in (50, 150)],
+    "greedy": [jaxdecay.greedy(jaxdecay.constant(0.5), 0.9, 10)],
+}
+
+
+def values(schedule: Schedule) -> np.ndarray:
+    """The rate at each step; a schedule with state watches METRICS."""
+    if schedule.decay.feedback is None:
+        return np.asarray(schedule(np.arange(STEPS + 1)))
+    state, rates = schedule.init(), []
+    for step, metric in enumerate(METRICS[::10]):
+        rates.append(float(schedule(step, state)))
+        state = schedule.update(state, metric)
+    return np.repeat(rates, 10)
+
+
+def draw(axis: Axes, family: str, schedules: Sequence[Schedule]) -> None:
+    for schedule, colour in zip(schedules, COLOURS, strict=False):
+        rates = values(schedule)
+        axis.plot(np.arange(len(rates)), rates, color=colour, lw=1.6)
+    axis.set_title(family, fontsize=9)
+    axis.set(xlim=(0, STEPS), ylim=(0, None), xticks=[], yticks=[])
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def sheet() -> Figure:
+    """A row or more for each group of the catalogue."""
+    groups: dict[str, list[str]] = {}
+    for entry in catalogue():
+        groups.setdefault(entry.group, []).append(entry.family)
+    heights = [-(-len(families) // COLUMNS) for families in groups.values()]
+    figure = Figure(
+        figsize=(14, 1.45 * sum(heights) + 0.35 * len(groups)), dpi=100, layout="constrained"
+    )
+    parts = figure.subfigures(len(groups), 1, height_ratios=[rows + 0.25 for rows in heights])
+    for part, (group, families), rows in zip(parts, groups.items(), heights, strict=True):
+        part.suptitle(group, x=0.005, ha="left", fontsize=11, fontweight="bold")
+        axes = part.subplots(rows, COLUMNS, squeeze=False).ravel()
+        for axis, family in zip(axes, families, strict=False):
+            draw(axis, family, EXAMPLES[family])
+        for axis in axes[len(families) :]:
+            axis.set_axis_off()
+    return figure
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", default="gallery.png")
+    out = parser.parse_args().out
+    sheet().savefig(out)
+    print(f"{len(EXAMPLES)} families in {out}")
