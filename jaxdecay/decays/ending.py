@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import countdown, same_kind
-from jaxdecay.decays.transition import power_weights, transition
+from jaxdecay.decays.transition import cosine_weights, power_weights, transition
 from jaxdecay.domain import Exponent, NonNegative, Steps
 from jaxdecay.schedule import decay
 
@@ -137,12 +136,10 @@ def cosine(
         again after the end.
     """
     left, done = countdown(step, transition_steps)
-
-    def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
-        # ½(1 + cos πp) = sin²(½π(1 − p)), which keeps its digits near the end.
-        rising, falling = (
-            jnp.square(jnp.sin(jnp.pi / 2 * share)) for share in (remaining, progress)
-        )
-        return power_weights(rising, falling, exponent)
-
-    return transition(init_value, end_value, left, done, weights)
+    return transition(
+        init_value,
+        end_value,
+        left,
+        done,
+        lambda remaining, progress: power_weights(*cosine_weights(remaining, progress), exponent),
+    )

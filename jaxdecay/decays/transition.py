@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 from jax import Array
@@ -10,16 +10,21 @@ from jax.typing import ArrayLike
 
 from jaxdecay.schedule import as_number
 
+Weights = Callable[[Array, Array], tuple[Array, Array]]
+"""Of the share of steps that remain and the share that is done: the weights of both ends."""
+
+
+def linear_weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
+    """1 − p and p."""
+    return remaining, progress
+
 
 def transition(
     init_value: ArrayLike,
     end_value: ArrayLike,
     left: Array,
     done: Array,
-    weights: Callable[[Array, Array], tuple[Array, Array]] = lambda remaining, progress: (
-        remaining,
-        progress,
-    ),
+    weights: Weights = linear_weights,
 ) -> Array:
     """From `init_value`, while no step is done, to `end_value`, once no step is left.
 
@@ -39,14 +44,72 @@ def transition(
     return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
 
 
+def cosine_weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
+    """½(1 + cos πp) = sin²(½π(1 − p)), which keeps its digits near the end, and sin²(½πp)."""
+    of_init, of_end = (jnp.square(jnp.sin(jnp.pi / 2 * share)) for share in (remaining, progress))
+    return of_init, of_end
+
+
+def sqrt_weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
+    """1 − √p = (1 − p)/(1 + √p), which keeps its digits near the end, and √p."""
+    begun = progress > 0  # the slope of the root is infinite at 0
+    root = jnp.where(begun, jnp.sqrt(jnp.where(begun, progress, 1)), 0)
+    return remaining / (1 + root), root
+
+
+def one_minus_power_weights(
+    remaining: Array, progress: Array, exponent: ArrayLike
+) -> tuple[Array, Array]:
+    """1 − p**exponent and p**exponent."""
+    of_end, of_init = power_weights(progress, remaining, exponent)
+    return of_init, of_end
+
+
+SHAPES: Mapping[str, Weights] = {
+    "linear": linear_weights,
+    "cosine": cosine_weights,
+    "sqrt": sqrt_weights,
+}
+"""The shapes of a fall that need nothing but a name."""
+
+
+def mirrored(weights: Weights) -> Weights:
+    """The shape run backwards in time: of a fall from the first value, a rise to the second.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from jaxdecay.decays.transition import mirrored, sqrt_weights
+        >>> quarter, rest = jnp.float32(0.25), jnp.float32(0.75)
+        >>> [float(each) for each in sqrt_weights(rest, quarter)]
+        [0.5, 0.5]
+        >>> [float(each) for each in mirrored(sqrt_weights)(quarter, rest)]
+        [0.5, 0.5]
+    """
+
+    def backwards(remaining: Array, progress: Array) -> tuple[Array, Array]:
+        of_end, of_init = weights(progress, remaining)
+        return of_init, of_end
+
+    return backwards
+
+
 def power_weights(weight: Array, complement: Array, exponent: ArrayLike) -> tuple[Array, Array]:
     """weight**exponent and 1 - weight**exponent, given 1 - weight, all without cancellation."""
     small = weight < 0.5
     log = jnp.where(
         small,
-        jnp.log(jnp.where(small, weight, 0.5)),
+        jnp.log(jnp.where(small, _at_least_tiny(weight), 0.5)),
         jnp.log1p(-jnp.where(small, 0.5, complement)),
     )
-    power, rest = weight**exponent, -jnp.expm1(exponent * log)
+    # The slope of a root is infinite at 0.
+    steep = (weight <= 0) & jnp.less(exponent, 1)
+    at_zero = as_number(jnp.equal(exponent, 0))
+    power = jnp.where(steep, at_zero, jnp.where(steep, 1, weight) ** exponent)
+    rest = -jnp.expm1(exponent * log)
     # Each as computed where it is small, in value and gradient, and as 1 minus the other where not.
     return jnp.where(power < 0.5, power, 1 - rest), jnp.where(power < 0.5, 1 - power, rest)
+
+
+def _at_least_tiny(weight: Array) -> Array:
+    tiny = jnp.finfo(weight.dtype).tiny
+    return jnp.where(weight > tiny, weight, tiny)
