@@ -21,7 +21,7 @@ from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.parameter import Parameter
-from jaxdecay.schedule import Decay, Schedule
+from jaxdecay.schedule import Decay, Schedule, as_number
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -55,18 +55,77 @@ class Population:
         self.groups = tuple(groups)
         self.order = tuple(order)
 
-    def __call__(self, step: ArrayLike) -> Array:
+    def __call__(self, step: ArrayLike, state: Any = None) -> Array:
         """The values of all S schedules at a step.
 
         Args:
             step: as for `Schedule`: a number or an array.
+            state: of `init()` or `update()`; without it the values are those before any metric.
 
         Returns:
             A float array of shape [S, *step.shape].
         """
-        values = [jax.vmap(lambda schedule: schedule(step))(group) for group in self.groups]
+        states = [None] * len(self.groups) if state is None else state
+        values = [
+            jax.vmap(lambda schedule, state: schedule(step, state))(group, state)
+            for group, state in zip(self.groups, states, strict=True)
+        ]
         rows = jnp.concatenate(values)
         return rows if self._in_order() else rows[np.asarray(self.order)]
+
+    @property
+    def has_state(self) -> bool:
+        """Whether some of its schedules follow a metric."""
+        return any(group.decay.feedback is not None for group in self.groups)
+
+    def init(self) -> tuple[Any, ...]:
+        """The state before any metric: for each group the states of its schedules, stacked.
+
+        Example:
+            >>> import jaxdecay
+            >>> jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3]).init()
+            ((),)
+        """
+        return tuple(jax.vmap(lambda schedule: schedule.init())(group) for group in self.groups)
+
+    def update(self, state: tuple[Any, ...], metrics: ArrayLike) -> tuple[Any, ...]:
+        """The state after each schedule has seen its own metric.
+
+        Args:
+            state: of `init()`, or of the update before.
+            metrics: one number a schedule, [S].
+
+        Returns:
+            A state of the same kind.
+
+        Raises:
+            ValueError: not one metric a schedule.
+
+        Example:
+            >>> import jaxdecay
+            >>> population = jaxdecay.grid(
+            ...     jaxdecay.reduce_on_plateau, schedule=0.5, factor=0.5, patience=[0, 1]
+            ... )
+            >>> state = population.init()
+            >>> for losses in ([2.0, 2.0], [2.0, 2.0]):
+            ...     state = population.update(state, losses)
+            >>> population(2, state).tolist()
+            [0.25, 0.5]
+        """
+        metrics = as_number(metrics)
+        if metrics.shape != (len(self),):
+            raise ValueError(
+                f"a population of {len(self)} schedules takes one metric each, "
+                f"got an array of shape {metrics.shape}"
+            )
+        rows = metrics if self._in_order() else metrics[np.argsort(self.order)]
+        starts = itertools.accumulate(map(_rows, self.groups), initial=0)
+        return tuple(
+            jax.vmap(lambda schedule, state, metric: schedule.update(state, metric))(
+                group, each, rows[start : start + _rows(group)]
+            )
+            for group, each, start in zip(self.groups, state, starts, strict=False)
+        )
 
     def __len__(self) -> int:
         return len(self.order)

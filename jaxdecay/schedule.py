@@ -364,6 +364,9 @@ class Schedule:
         Returns:
             A state of the same kind.
 
+        Raises:
+            ValueError: the metric is an array of several numbers.
+
         Example:
             >>> import jaxdecay
             >>> schedule = jaxdecay.constant(0.1)
@@ -371,6 +374,11 @@ class Schedule:
             ()
         """
         feedback = self.decay.feedback
+        if np.ndim(metric):
+            raise ValueError(
+                f"{self.family}: a metric is one number, got an array of shape {np.shape(metric)}; "
+                "for many members use jax.vmap, or a jaxdecay.Population"
+            )
         if feedback is None:
             return state
         return feedback.update(state, as_number(metric), **self._arguments())
