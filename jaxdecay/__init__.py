@@ -37,12 +37,15 @@ from jaxdecay.schedule import compound as compound
 from jaxdecay.schedule import decay as decay
 from jaxdecay.schedule import families as families
 from jaxdecay.schedule import family as family
+from jaxdecay.stateful import greedy as greedy
+from jaxdecay.stateful import reduce_on_plateau as reduce_on_plateau
 
 if TYPE_CHECKING:
     from jaxdecay.data import Data as Data
     from jaxdecay.data import DataError as DataError
     from jaxdecay.data import digits as digits
     from jaxdecay.data import mnist as mnist
+    from jaxdecay.elapsed import scale_by_elapsed as scale_by_elapsed
     from jaxdecay.training.sweep import SweepResult as SweepResult
     from jaxdecay.training.sweep import sweep as sweep
     from jaxdecay.training.task import MLP as MLP
@@ -56,6 +59,7 @@ __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
     "jaxdecay.data": ("Data", "DataError", "digits", "mnist"),
+    "jaxdecay.elapsed": ("scale_by_elapsed",),
     "jaxdecay.training.sweep": ("SweepResult", "sweep"),
     "jaxdecay.training.task": ("Batch", "MLP", "Task", "classifier"),
     "jaxdecay.training.train": ("Trained", "train"),

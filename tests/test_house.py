@@ -21,7 +21,7 @@ LAYERS = [
     {"decays.piecewise", "decays.ending", "decays.rates", "decays.periodic"},
     {"decays"},
     {"compose"},
-    {"compounds", "stateful"},
+    {"compounds", "stateful", "elapsed"},
     {"population"},
     {"data", "catalogue", "schedules_file"},
     {"training.task"},
