@@ -22,9 +22,12 @@ from jaxdecay.decays import exponential as exponential
 from jaxdecay.decays import inverse_sqrt as inverse_sqrt
 from jaxdecay.decays import inverse_time as inverse_time
 from jaxdecay.decays import linear as linear
+from jaxdecay.decays import multi_step as multi_step
 from jaxdecay.decays import natural_exponential as natural_exponential
+from jaxdecay.decays import noam as noam
 from jaxdecay.decays import piecewise_constant as piecewise_constant
 from jaxdecay.decays import polynomial as polynomial
+from jaxdecay.decays import power_law as power_law
 from jaxdecay.decays import step_decay as step_decay
 from jaxdecay.population import Population as Population
 from jaxdecay.population import concat as concat

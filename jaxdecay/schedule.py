@@ -295,7 +295,7 @@ class Schedule:
         >>> float(schedule(2)), schedule.decay_rate
         (0.05000000074505806, 0.5)
         >>> jax.tree.leaves(schedule)
-        [0.1, 0.5, 1]
+        [0.1, 0.5, 1, 1.0]
         >>> schedule.replace(decay_rate=0.25)
         inverse_time(init_value=0.1, decay_rate=0.25)
     """

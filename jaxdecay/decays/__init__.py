@@ -13,7 +13,10 @@ from jaxdecay.decays.rates import discrete_staircase as discrete_staircase
 from jaxdecay.decays.rates import exponential as exponential
 from jaxdecay.decays.rates import inverse_sqrt as inverse_sqrt
 from jaxdecay.decays.rates import inverse_time as inverse_time
+from jaxdecay.decays.rates import multi_step as multi_step
 from jaxdecay.decays.rates import natural_exponential as natural_exponential
+from jaxdecay.decays.rates import noam as noam
+from jaxdecay.decays.rates import power_law as power_law
 from jaxdecay.decays.rates import step_decay as step_decay
 from jaxdecay.decays.time import countdown as countdown
 from jaxdecay.decays.time import elapsed as elapsed

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.decays.time import elapsed, whole_transitions
-from jaxdecay.domain import Factor, NonNegative, Positive, PositiveSteps
+from jaxdecay.decays.time import elapsed, same_kind, whole_transitions
+from jaxdecay.domain import (
+    Boundaries,
+    Exponent,
+    Factor,
+    NonNegative,
+    NonPositive,
+    Positive,
+    PositiveSteps,
+)
 from jaxdecay.schedule import as_number, decay
 
 
@@ -105,17 +117,20 @@ def inverse_time(
     init_value: Positive,
     decay_rate: NonNegative,
     transition_steps: PositiveSteps = 1,
+    power: Exponent = 1.0,
     *,
     staircase: bool = False,
 ) -> ArrayLike:
-    """Divided by a number that grows linearly with time.
+    """Divided by a number that grows linearly with time, or by a power of it.
 
-    Formula: I/(1 + r·t/T); with `staircase` I/(1 + r·⌊t/T⌋).
+    Formula: I·(1 + r·t/T)^(−power); with `staircase` I·(1 + r·⌊t/T⌋)^(−power). With power 1 it
+    is I/(1 + r·t/T).
 
     Args:
         init_value: I, the learning rate at step 0, > 0.
         decay_rate: r, ≥ 0, per T steps.
         transition_steps: T, in steps, > 0.
+        power: ≥ 0, without unit: 1 is the plain division, 0 no decay at all.
         staircase: change only at multiples of T.
 
     Returns:
@@ -132,8 +147,10 @@ def inverse_time(
 
     Source:
         Keras `InverseTimeDecay`; Paddle `InverseTimeDecay`. Older texts call it "linear decay".
+        With a power it is INV of Wu et al., arXiv 1908.06477.
     """
-    return init_value / (1 + decay_rate * elapsed(step, transition_steps, staircase))
+    divisor = 1 + decay_rate * elapsed(step, transition_steps, staircase)
+    return init_value * divisor ** jnp.negative(power)
 
 
 @decay
@@ -258,3 +275,120 @@ def discrete_staircase(
         value = value - high * part
         value = value - (decay_rate - high) * part
     return jnp.maximum(value, end_value)
+
+
+@decay
+def multi_step(
+    step: ArrayLike, init_value: Positive, decay_rate: Factor, boundaries: Boundaries
+) -> ArrayLike:
+    """Multiplied by `decay_rate` at each boundary.
+
+    Formula: I·r^(number of boundaries ≤ t).
+
+    Args:
+        init_value: I, the learning rate before every boundary, > 0.
+        decay_rate: r, > 0, without unit: what is left after each boundary.
+        boundaries: vector of steps, each ≥ 0. They may be traced and in any order; two equal ones
+            count twice.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.multi_step(1.0, decay_rate=0.5, boundaries=[10, 30])
+        >>> [float(schedule(step)) for step in (9, 10, 30)]
+        [1.0, 0.5, 0.25]
+
+    Source:
+        PyTorch `MultiStepLR`, whose milestones are epochs: `per_epoch(multi_step(…), …)`; Paddle
+        `MultiStepDecay`. timm's multi-step scheduler changes one step earlier.
+    """
+    step, boundaries = same_kind(step, boundaries)
+    return init_value * decay_rate ** as_number(jnp.sum(step >= boundaries))
+
+
+@decay
+def noam(
+    step: ArrayLike, d_model: Positive, warmup_steps: PositiveSteps, scale: Positive = 1.0
+) -> ArrayLike:
+    """A straight rise and then 1/√t, both from the width of a model.
+
+    Formula: k·d^(−½)·min((t + 1)^(−½), (t + 1)·W^(−3/2)). The largest value, k/√(d·W), is that
+    of step W − 1.
+
+    Args:
+        d_model: d, the width of the model, > 0, without unit.
+        warmup_steps: W, in steps, > 0.
+        scale: k, a factor, > 0, without unit.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.noam(d_model=64, warmup_steps=100)
+        >>> [round(float(schedule(step)), 6) for step in (0, 99, 399)]
+        [0.000125, 0.0125, 0.00625]
+
+    Source:
+        Vaswani et al., arXiv 1706.03762, section 5.3, whose first step is 1; Paddle `NoamDecay`.
+    """
+    updates = as_number(step) + 1
+    ramp = as_number(jnp.where(jnp.greater(warmup_steps, 0), warmup_steps, 1))
+    falling, rising = 1 / jnp.sqrt(updates), updates / (ramp * jnp.sqrt(ramp))
+    return scale / jnp.sqrt(d_model) * jnp.minimum(falling, rising)
+
+
+def _check_power_law(init_value: Any, end_value: Any, **_: Any) -> None:
+    if isinstance(init_value, Tracer) or isinstance(end_value, Tracer):
+        return
+    if np.any(np.greater(end_value, init_value)):
+        raise ValueError(
+            f"power_law: end_value must not be above init_value, got {end_value!r} above "
+            f"{init_value!r}; end_value={init_value!r} keeps the rate constant"
+        )
+
+
+@decay(check=_check_power_law)
+def power_law(
+    step: ArrayLike,
+    init_value: Positive,
+    exponent: NonPositive,
+    transition_steps: PositiveSteps = 1,
+    end_value: NonNegative = 0.0,
+) -> ArrayLike:
+    """Constant until `transition_steps`, then a power of time, down to `end_value`.
+
+    Formula: max(I·max(1, t/T)^b, E).
+
+    Args:
+        init_value: I, the learning rate until step T, > 0.
+        exponent: b, ≤ 0, without unit: −0.5 is 1/√t.
+        transition_steps: T, in steps, > 0.
+        end_value: E, ≥ 0 and not above I, never undershot.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range, or `end_value` above `init_value`.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.power_law(1.0, exponent=-0.5, transition_steps=100)
+        >>> [float(schedule(step)) for step in (0, 100, 400)]
+        [1.0, 1.0, 0.5]
+
+    Source:
+        Shen et al., arXiv 2408.13359, whose min(η_max, a·n^b), with n = units·t tokens seen, has
+        T = (η_max/a)^(1/b)/units.
+    """
+    transitions = jnp.maximum(elapsed(step, transition_steps), 1)
+    return jnp.maximum(init_value * transitions**exponent, end_value)
