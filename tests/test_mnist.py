@@ -24,7 +24,7 @@ def test_the_recipe_reaches_what_keras_reaches():
     assert 0.9776 <= np.mean(result.metrics["test_accuracy"]) <= 0.9806
     assert 0.0628 <= np.mean(result.metrics["test_loss"]) <= 0.0708
     assert result.steps == 28_125
-    assert float(result.final_learning_rate[0]) == 0.031885575503110886
+    assert float(result.final_learning_rate[0, 0]) == 0.031885575503110886
     # What its callback printed at the start of the first epochs: 0.1·0.96^⌊1875·e/1000⌋.
     rates = result.history["learning_rate"][:4, 0, 0]
     np.testing.assert_allclose(rates, [0.1, 0.096, 0.1 * 0.96**3, 0.1 * 0.96**5], rtol=1e-6)

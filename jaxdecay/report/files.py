@@ -78,7 +78,7 @@ def member_rows(result: SweepResult) -> Iterator[dict[str, Any]]:
             "seed": seed,
             "status": result.status(index, k),
             **{name: float(metrics[name][index, k]) for name in order},
-            "final_learning_rate": float(result.final_learning_rate[index]),
+            "final_learning_rate": float(result.final_learning_rate[index, k]),
         }
 
 

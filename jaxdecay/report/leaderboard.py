@@ -43,7 +43,7 @@ def leaderboard(result: SweepResult, most: int = 20) -> Table:
             str(rank),
             Text.assemble((schedule.family, "bold"), " ", hyperparameters),
             *values,
-            f"{result.final_learning_rate[index]:.3g}",
+            f"{result.final_learning_rate[index].mean():.3g}",
         )
     return table
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
+from jax.typing import ArrayLike
 
 from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule
@@ -22,6 +23,7 @@ from jaxdecay.training.train import (
     epoch_order,
     evaluate,
     init_member,
+    monitored,
     steps_per_epoch,
     train_epoch,
     train_step,
@@ -38,7 +40,7 @@ class SweepResult:
         history: by name, an array [E, S, K]: `learning_rate` (at the epoch's first step),
             `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`.
         diverged_at: [S, K], the first step whose loss was not finite, or -1.
-        final_learning_rate: [S], the schedules' values after the last step.
+        final_learning_rate: [S, K], the schedules' values after the last step.
         settings: epochs, batch size and so on, as written to `sweep.json`.
         steps: updates of each member.
         compile_seconds: time it took to compile.
@@ -120,6 +122,7 @@ def sweep(
     batch_size: int = 32,
     seeds: int = 1,
     seed: int = 0,
+    monitor: str = "test_loss",
     callback: Callable[[int, Mapping[str, np.ndarray]], None] | None = None,
 ) -> SweepResult:
     """Trains every schedule of a population with every seed, all at once.
@@ -135,6 +138,9 @@ def sweep(
         batch_size: examples a step.
         seeds: K, how many seeds, at least 1.
         seed: the first of them; the others follow.
+        monitor: the name in the history that schedules with state follow: after each epoch each
+            member's schedule sees the member's own value. Of more is better, such as
+            "test_accuracy", the schedule needs `mode="max"`.
         callback: called after each epoch, counted from 0, with its history: arrays [S, K].
 
     Returns:
@@ -142,8 +148,8 @@ def sweep(
 
     Raises:
         TypeError: `population` is not a `Population`, or `optimizer` not a function of the rate.
-        ValueError: `epochs`, `batch_size`, `seeds` or `seed` out of range, or inputs and labels
-            that do not fit each other.
+        ValueError: `epochs`, `batch_size`, `seeds` or `seed` out of range, a `monitor` that is
+            not in the history, or inputs and labels that do not fit each other.
 
     Example:
         >>> import jaxdecay
@@ -158,31 +164,35 @@ def sweep(
     _check_arguments(task, population, optimizer, seeds, seed)
     steps = steps_per_epoch(task.data, epochs, batch_size)
     numbers = tuple(range(seed, seed + seeds))
-    program = _Program(task, optimizer, batch_size, steps)
+    program = _Program(task, optimizer, batch_size, steps, monitor)
 
     started = time.perf_counter()
     data = jax.device_put(task.data)
     keys = jnp.stack([jax.random.key(number) for number in numbers])
     init = jax.jit(program.init).lower(population, keys).compile()
-    members = jax.eval_shape(program.init, population, keys)
-    run_epoch = jax.jit(program.run_epoch, donate_argnums=0)
-    run_epoch = run_epoch.lower(members, population, keys, jnp.asarray(0), data).compile()
+    members, states = jax.eval_shape(program.init, population, keys)
+    run_epoch = jax.jit(program.run_epoch, donate_argnums=(0, 1))
+    run_epoch = run_epoch.lower(members, states, population, keys, jnp.asarray(0), data).compile()
     compiled = time.perf_counter()
 
-    members, histories = init(population, keys), []
+    (members, states), histories = init(population, keys), []
     for epoch in range(epochs):
-        members, history = run_epoch(members, population, keys, jnp.asarray(epoch), data)
+        members, states, history = run_epoch(
+            members, states, population, keys, jnp.asarray(epoch), data
+        )
         histories.append(jax.device_get(history))
         if callback is not None:
             callback(epoch, histories[-1])
     finished = time.perf_counter()
 
+    diverged_at = np.asarray(members.diverged_at)
+    final_rates = np.asarray(learning_rates(population, states, epochs * steps))
     return SweepResult(
         population=population,
         seeds=numbers,
         history=jax.tree.map(lambda *epochs: np.stack(epochs), *histories),
-        diverged_at=np.asarray(members.diverged_at).T,
-        final_learning_rate=np.asarray(population(epochs * steps)),
+        diverged_at=diverged_at.T,
+        final_learning_rate=np.broadcast_to(final_rates, diverged_at.shape).T,
         settings={
             "data": task.data.name,
             "optimizer": getattr(optimizer, "__name__", repr(optimizer)),
@@ -190,6 +200,7 @@ def sweep(
             "batch_size": batch_size,
             "seeds": seeds,
             "seed": seed,
+            **({"monitor": monitor} if population.has_state else {}),
         },
         steps=epochs * steps,
         compile_seconds=compiled - started,
@@ -219,25 +230,43 @@ def _check_arguments(task: Any, population: Any, optimizer: Any, seeds: int, see
         raise ValueError(f"seeds must be within 0 … 2³²−1, got {seeds} from {seed} on")
 
 
+def learning_rates(population: Population, states: Any, step: ArrayLike) -> Array:
+    """The rates at a step: [S], or [K, S] where states, stacked by seed, make members differ."""
+    if not population.has_state:
+        return population(step)
+    return jax.vmap(population, in_axes=(None, 0))(step, states)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Program:
-    """The functions of `train`, mapped over seeds and schedules: members have axes [K, S]."""
+    """The functions of `train`, mapped over seeds and schedules: members have axes [K, S].
+
+    The states of the schedules are those of the population, stacked by seed.
+    """
 
     task: Task
     optimizer: Optimizer
     batch_size: int
     steps_per_epoch: int
+    monitor: str
 
-    def init(self, population: Population, keys: Array) -> Member:
+    def init(self, population: Population, keys: Array) -> tuple[Member, Any]:
         def init(rate: Array, key: Array) -> Member:
             return init_member(self.task, self.optimizer, rate, key)
 
         over_schedules = jax.vmap(init, in_axes=(0, None))
-        return jax.vmap(over_schedules, in_axes=(None, 0))(population(0), keys)
+        members = jax.vmap(over_schedules, in_axes=(None, 0))(population(0), keys)
+        return members, jax.vmap(lambda key: population.init())(keys)
 
     def run_epoch(
-        self, members: Member, population: Population, keys: Array, epoch: Array, data: Any
-    ) -> tuple[Member, dict[str, Array]]:
+        self,
+        members: Member,
+        states: Any,
+        population: Population,
+        keys: Array,
+        epoch: Array,
+        data: Any,
+    ) -> tuple[Member, Any, dict[str, Array]]:
         def update(member: Member, step: Array, rate: Array, batch: Any) -> tuple[Member, Array]:
             return train_step(self.task, self.optimizer, member, step, rate, batch)
 
@@ -247,16 +276,19 @@ class _Program:
         # All schedules of a seed share a batch: mapped over schedules it stays one array, and the
         # first layer of all of them is one large matrix product.
         over_schedules = jax.vmap(update, in_axes=(0, None, 0, None))
-        over_members = jax.vmap(over_schedules, in_axes=(0, None, None, 0))
+        rates = 0 if population.has_state else None
+        over_members = jax.vmap(over_schedules, in_axes=(0, None, rates, 0))
         orders = jax.vmap(lambda key: epoch_order(key, epoch, data, self.batch_size), out_axes=1)
         members, history = train_epoch(
             over_members,
             jax.vmap(jax.vmap(measure)),
-            population,
+            lambda step: learning_rates(population, states, step),
             members,
             epoch * self.steps_per_epoch,
             orders(keys),
             data,
         )
         shape = members.diverged_at.shape
-        return members, {name: jnp.broadcast_to(v, shape).T for name, v in history.items()}
+        history = {name: jnp.broadcast_to(v, shape) for name, v in history.items()}
+        states = jax.vmap(population.update)(states, monitored(history, self.monitor))
+        return members, states, {name: values.T for name, values in history.items()}

@@ -16,6 +16,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.data import Data, check_data
+from jaxdecay.schedule import Schedule, nearest
 from jaxdecay.training.task import Batch, Parameters, Task
 
 Optimizer = Callable[[Any], optax.GradientTransformation]
@@ -61,11 +62,12 @@ def train(
     optimizer: Optimizer = optax.sgd,
     epochs: int = 1,
     batch_size: int = 32,
+    monitor: str = "test_loss",
 ) -> Trained:
     """Trains one network with one schedule: a pure function, to be jitted, mapped, differentiated.
 
     Args:
-        schedule: learning rate as a function of step.
+        schedule: learning rate as a function of step; a `Schedule` may have state.
         key: a JAX random key; it decides the first weights and the order of the examples.
         data: what to train and to test on, usually `task.data`. It is an argument of its own so
             that a compiled program does not contain it.
@@ -74,12 +76,15 @@ def train(
         epochs: passes through the training data, at least 1 (static).
         batch_size: examples a step (static). Each epoch draws a new order; the examples that do
             not fill its last batch are left out of it.
+        monitor: the name in the history that a schedule with state follows: after each epoch
+            the schedule sees its last value (static).
 
     Returns:
         A `Trained`.
 
     Raises:
-        ValueError: `epochs` or `batch_size` below 1, or more than there are examples.
+        ValueError: `epochs` or `batch_size` below 1, or more than there are examples, or
+            `monitor` is not in the history.
 
     Example:
         >>> import functools, jax, jaxdecay
@@ -91,21 +96,42 @@ def train(
     """
     steps = steps_per_epoch(data, epochs, batch_size)
     member = init_member(task, optimizer, schedule(0), key)
+    first_state, learning_rate, follow = _with_state(schedule)
 
-    def run_epoch(member: Member, epoch: Array) -> tuple[Member, dict[str, Array]]:
-        order = epoch_order(key, epoch, data, batch_size)
-        return train_epoch(
+    def run_epoch(carry: tuple[Member, Any], epoch: Array) -> tuple[Any, dict[str, Array]]:
+        member, state = carry
+        member, history = train_epoch(
             lambda *step: train_step(task, optimizer, *step),
             lambda parameters: evaluate(task, parameters, data),
-            schedule,
+            lambda step: learning_rate(step, state),
             member,
             epoch * steps,
-            order,
+            epoch_order(key, epoch, data, batch_size),
             data,
         )
+        return (member, follow(state, monitored(history, monitor))), history
 
-    member, history = jax.lax.scan(run_epoch, member, jnp.arange(epochs))
+    (member, _), history = jax.lax.scan(run_epoch, (member, first_state), jnp.arange(epochs))
     return Trained(member.parameters, history, member.diverged_at)
+
+
+def _with_state(
+    schedule: Callable[[ArrayLike], Array],
+) -> tuple[Any, Callable[[ArrayLike, Any], Array], Callable[[Any, Array], Any]]:
+    """First state, value and update of a schedule; of a plain function too, which has no state."""
+    if isinstance(schedule, Schedule):
+        return schedule.init(), schedule, schedule.update
+    return (), lambda step, state: schedule(step), lambda state, metric: state
+
+
+def monitored(history: Mapping[str, Array], monitor: str) -> Array:
+    """The metric that schedules with state follow; ValueError for one that is not measured."""
+    if monitor not in history:
+        raise ValueError(
+            f"monitor must be a name of the history, {', '.join(history)}; "
+            f"got {monitor!r}{nearest(monitor, history)}"
+        )
+    return history[monitor]
 
 
 def init_member(task: Task, optimizer: Optimizer, learning_rate: Array, key: Array) -> Member:
