@@ -5,10 +5,21 @@ In the formulas t is `step`, the number of updates finished before this one, and
 """
 
 from jaxdecay.decays.ending import cosine as cosine
+from jaxdecay.decays.ending import exponential_hyperbolic as exponential_hyperbolic
+from jaxdecay.decays.ending import hyperbolic as hyperbolic
+from jaxdecay.decays.ending import inverse_linear as inverse_linear
+from jaxdecay.decays.ending import k_decay as k_decay
 from jaxdecay.decays.ending import linear as linear
 from jaxdecay.decays.ending import polynomial as polynomial
+from jaxdecay.decays.ending import rex as rex
+from jaxdecay.decays.ending import tanh as tanh
+from jaxdecay.decays.periodic import cosine_restarts as cosine_restarts
+from jaxdecay.decays.periodic import cyclic as cyclic
+from jaxdecay.decays.periodic import sine as sine
 from jaxdecay.decays.piecewise import constant as constant
+from jaxdecay.decays.piecewise import interpolate as interpolate
 from jaxdecay.decays.piecewise import piecewise_constant as piecewise_constant
+from jaxdecay.decays.piecewise import piecewise_linear as piecewise_linear
 from jaxdecay.decays.rates import discrete_staircase as discrete_staircase
 from jaxdecay.decays.rates import exponential as exponential
 from jaxdecay.decays.rates import inverse_sqrt as inverse_sqrt

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.decays.time import same_kind
-from jaxdecay.domain import Boundaries, NonNegative, Values
+from jaxdecay.decays.time import same_kind, whole_transitions
+from jaxdecay.decays.transition import SHAPES, transition
+from jaxdecay.domain import Boundaries, NonNegative, PositiveSteps, Values
 from jaxdecay.schedule import as_number, decay
 
 
@@ -38,16 +43,28 @@ def constant(step: ArrayLike, value: NonNegative) -> ArrayLike:
     return value
 
 
-def _check_boundaries(values: Any, boundaries: Any) -> None:
+def _check_sorted(family: str, boundaries: Any) -> None:
+    if isinstance(boundaries, Tracer):
+        return
+    falls = np.diff(boundaries, axis=-1) < 0
+    if np.any(falls):
+        raise ValueError(
+            f"{family}: boundaries must be sorted, got {np.asarray(boundaries).tolist()}; "
+            "sort them, and the values with them"
+        )
+
+
+def _check_pieces(values: Any, boundaries: Any) -> None:
     many, few = jnp.shape(values), jnp.shape(boundaries)
     if many[-1:] and few[-1:] and many[-1] != few[-1] + 1:
         raise ValueError(
             "piecewise_constant: values must be one longer than boundaries, "
             f"got {many[-1]} values and {few[-1]} boundaries"
         )
+    _check_sorted("piecewise_constant", boundaries)
 
 
-@decay(check=_check_boundaries)
+@decay(check=_check_pieces)
 def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) -> ArrayLike:
     """One value between each two boundaries; at a boundary the new value holds.
 
@@ -55,13 +72,15 @@ def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) 
 
     Args:
         values: vector of learning rates, each ≥ 0, one longer than `boundaries`.
-        boundaries: vector of steps, each ≥ 0. They may be traced and need not be sorted.
+        boundaries: vector of steps, each ≥ 0, sorted; of equal ones the last counts. Traced ones
+            are not checked: in any order they are counted as the formula says.
 
     Returns:
         A `Schedule`.
 
     Raises:
-        ValueError: a number outside its range, or vectors whose lengths do not fit.
+        ValueError: a number outside its range, boundaries that are not sorted, or vectors whose
+            lengths do not fit.
 
     Example:
         >>> import jaxdecay
@@ -75,3 +94,112 @@ def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) 
     """
     step, boundaries = same_kind(step, boundaries)
     return as_number(values)[jnp.sum(step >= boundaries)]
+
+
+def _check_points(values: Any, boundaries: Any, interpolation: str) -> None:
+    many, few = jnp.shape(values), jnp.shape(boundaries)
+    if many[-1:] != few[-1:] or many[-1:] == (0,):
+        raise ValueError(
+            "piecewise_linear: values and boundaries must be of one length, at least 1, "
+            f"got {many[-1]} values and {few[-1]} boundaries"
+        )
+    _check_sorted("piecewise_linear", boundaries)
+
+
+@decay(check=_check_points)
+def piecewise_linear(
+    step: ArrayLike,
+    values: Values,
+    boundaries: Boundaries,
+    *,
+    interpolation: Literal["linear", "cosine"] = "linear",
+) -> ArrayLike:
+    """A line through points, straight or wavy, held before the first and after the last.
+
+    Formula: between two points (b, v) and (b', v'), v + (v' − v)·p with p = (t − b)/(b' − b); with
+    `interpolation="cosine"` v + (v' − v)·½(1 − cos πp).
+
+    Args:
+        values: vector of learning rates, each ≥ 0, at least one.
+        boundaries: vector of steps, one a value, each ≥ 0, sorted. Two equal ones are a jump, at
+            which the later value holds. Traced ones are not checked: each counts as at least
+            the one before.
+        interpolation: "linear" for straight lines, "cosine" for half waves.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a number outside its range, boundaries that are not sorted, or vectors whose
+            lengths differ.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.piecewise_linear([0.0, 1.0, 0.5], boundaries=[0, 10, 30])
+        >>> [float(schedule(step)) for step in (0, 5, 10, 20, 30, 100)]
+        [0.0, 0.5, 1.0, 0.75, 0.5, 0.5]
+
+    Source:
+        NumPy `interp`; Optax `piecewise_interpolate_schedule`, whose values are products of
+        scales.
+    """
+    values = as_number(values)
+    step, boundaries = same_kind(step, boundaries)
+    boundaries = _at_least_the_one_before(boundaries)
+    passed, last = jnp.sum(step >= boundaries), len(boundaries) - 1
+    # Before the first point and after the last both are the same one, and no way is left between.
+    before, after = jnp.clip(passed - 1, 0), jnp.clip(passed, max=last)
+    return transition(
+        values[before],
+        values[after],
+        boundaries[after] - step,
+        step - boundaries[before],
+        SHAPES[interpolation],
+    )
+
+
+def _at_least_the_one_before(boundaries: Array) -> Array:
+    """The running maximum, chosen by index, so that its gradient goes to the one chosen."""
+    fixed = jax.lax.stop_gradient(boundaries)
+    leads = fixed >= jax.lax.cummax(fixed)
+    return boundaries[jax.lax.cummax(jnp.where(leads, jnp.arange(len(fixed)), 0))]
+
+
+def _check_table(values: Any, transition_steps: Any) -> None:
+    if jnp.shape(values)[-1:] == (0,):
+        raise ValueError("interpolate: values must hold at least one value, got none")
+
+
+@decay(check=_check_table)
+def interpolate(step: ArrayLike, values: Values, transition_steps: PositiveSteps = 1) -> ArrayLike:
+    """A schedule from a table: one value every `transition_steps` steps, straight lines between.
+
+    Formula: values[i] at step i·T; between, the straight line; after the last, the last.
+
+    Args:
+        values: vector of learning rates, each ≥ 0, at least one.
+        transition_steps: T, in steps, > 0: from one value to the next.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a number outside its range, or no values.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.interpolate([1.0, 0.5, 0.25], transition_steps=10)
+        >>> [float(schedule(step)) for step in (0, 5, 10, 20, 100)]
+        [1.0, 0.75, 0.5, 0.25, 0.25]
+
+    Source:
+        A table of measured or computed rates, such as that of `jaxdecay.refine`.
+    """
+    values = as_number(values)
+    step, transition_steps = same_kind(step, transition_steps)
+    period = jnp.where(transition_steps > 0, transition_steps, 1)
+    last = len(values) - 1
+    row = jnp.clip(whole_transitions(step, period), max=last).astype(int)
+    done = jnp.remainder(step, period)
+    left = jnp.where(row < last, period - done, 0)
+    return transition(values[row], values[jnp.clip(row + 1, max=last)], left, done)

@@ -44,6 +44,14 @@ def transition(
     return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
 
 
+def shares(left: Array, done: Array) -> tuple[Array, Array]:
+    """The share of steps that remain and the share that is done; of no steps, 0 and 1."""
+    left, done = as_number(left), as_number(done)
+    some = ~(left + done <= 0)  # also of a step that is not a number
+    total = jnp.where(some, left + done, 1)
+    return jnp.where(some, left / total, 0), jnp.where(some, done / total, 1)
+
+
 def cosine_weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
     """½(1 + cos πp) = sin²(½π(1 − p)), which keeps its digits near the end, and sin²(½πp)."""
     of_init, of_end = (jnp.square(jnp.sin(jnp.pi / 2 * share)) for share in (remaining, progress))
@@ -106,8 +114,13 @@ def power_weights(weight: Array, complement: Array, exponent: ArrayLike) -> tupl
     at_zero = as_number(jnp.equal(exponent, 0))
     power = jnp.where(steep, at_zero, jnp.where(steep, 1, weight) ** exponent)
     rest = -jnp.expm1(exponent * log)
-    # Each as computed where it is small, in value and gradient, and as 1 minus the other where not.
-    return jnp.where(power < 0.5, power, 1 - rest), jnp.where(power < 0.5, 1 - power, rest)
+    return by_the_smaller(power, rest)
+
+
+def by_the_smaller(weight: Array, complement: Array) -> tuple[Array, Array]:
+    """Each as computed where it is the smaller, in value and gradient, else 1 minus the other."""
+    small = weight < 0.5
+    return jnp.where(small, weight, 1 - complement), jnp.where(small, 1 - weight, complement)
 
 
 def _at_least_tiny(weight: Array) -> Array:
