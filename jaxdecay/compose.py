@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import countdown, same_kind, whole_transitions
-from jaxdecay.decays.transition import transition
-from jaxdecay.domain import LAST_STEP, Boundaries, NonNegative, PositiveSteps, Steps
-from jaxdecay.schedule import ScheduleLike, decay, value_at
+from jaxdecay.decays.transition import (
+    SHAPES,
+    Weights,
+    mirrored,
+    one_minus_power_weights,
+    transition,
+)
+from jaxdecay.domain import (
+    LAST_STEP,
+    Boundaries,
+    Domain,
+    Exponent,
+    NonNegative,
+    PositiveSteps,
+    Steps,
+)
+from jaxdecay.schedule import Schedule, ScheduleLike, as_number, decay, value_at
 
 
 @decay
@@ -24,19 +40,23 @@ def warmup(
     warmup_steps: Steps,
     init_value: NonNegative = 0.0,
     *,
+    shape: Literal["linear", "cosine", "sqrt"] = "linear",
     first_step: Literal["init", "one_over_w"] = "init",
 ) -> ArrayLike:
-    """A straight line up to the start of a schedule, which then begins.
+    """A ramp up to the start of a schedule, which then begins.
 
-    Formula: I + (P − I)·t/W for t < W, and schedule(t − W) from W on, with P = schedule(0). With
-    `first_step="one_over_w"` the ramp is I + (P − I)·(t + 1)/W: the first update is not wasted
-    on the rate `init_value`, and the peak is reached one step earlier.
+    Formula: I + (P − I)·g(t/W) for t < W, and schedule(t − W) from W on, with P = schedule(0);
+    "linear" g(p) = p, "cosine" g(p) = ½(1 − cos πp), "sqrt" g(p) = 1 − √(1 − p). With
+    `first_step="one_over_w"` the ramp is at (t + 1)/W: the first update is not wasted on the
+    rate `init_value`, and the peak is reached one step earlier.
 
     Args:
         schedule: the schedule to warm up to, or a number for a constant one. Its own steps are
             counted from the end of the warm-up.
         warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
         init_value: I, the learning rate that the ramp starts from, ≥ 0.
+        shape: "linear"; "cosine", flat at both ends; "sqrt", the mirror image of the cooldown
+            of that name: slow at first, steepest at the peak.
         first_step: "init" (Optax) or "one_over_w" (many training stacks).
 
     Returns:
@@ -54,11 +74,110 @@ def warmup(
     Source:
         Goyal et al., arXiv 1706.02677. `warmup(cosine(peak, N − W), W)` is Optax's
         `warmup_cosine_decay_schedule(0, peak, W, N)`, whose decay_steps include the warm-up.
+        Hugging Face `warmup_stable_decay` has the shapes; its "1-sqrt" is "sqrt" here.
     """
     step, warmup_steps = same_kind(step, warmup_steps)
     left, done = countdown(step if first_step == "init" else step + 1, warmup_steps)
-    ramp = transition(init_value, value_at(schedule, 0), left, done)
+    ramp = transition(init_value, value_at(schedule, 0), left, done, mirrored(SHAPES[shape]))
     return jnp.where(step < warmup_steps, ramp, value_at(schedule, step - warmup_steps))
+
+
+def check_cooldown(
+    *, end_value: Any, shape: str, power: Any = 0.5, family: str = "cooldown", **_: Any
+) -> None:
+    """ValueError if a cooldown of this shape cannot end there, or does not use the power."""
+    if shape in ("inverse", "exponential") and is_any(np.equal, end_value, 0):
+        raise ValueError(
+            f"{family}: end_value must be a number > 0 with shape={shape!r}, which never reaches "
+            f"0, got {end_value!r}; shape='linear', 'cosine' and 'sqrt' can end at 0"
+        )
+    if shape != "power" and is_any(np.not_equal, power, 0.5):
+        raise ValueError(
+            f"{family}: power is the exponent of shape='power', got power={power!r} with "
+            f"shape={shape!r}; leave it out or use shape='power'"
+        )
+
+
+@decay(check=check_cooldown)
+def cooldown(
+    step: ArrayLike,
+    schedule: ScheduleLike,
+    begin: Steps,
+    transition_steps: Steps,
+    end_value: NonNegative = 0.0,
+    power: Exponent = 0.5,
+    *,
+    shape: Literal["linear", "cosine", "sqrt", "power", "inverse", "exponential"] = "linear",
+) -> ArrayLike:
+    """A schedule until a step, from where its value goes to `end_value`, which is then held.
+
+    Formula: schedule(t) for t < B; then, with P = schedule(B) and p = min(t − B, T)/T,
+    E + (P − E)·g(p): "linear" g(p) = 1 − p, "cosine" ½(1 + cos πp), "sqrt" 1 − √p, "power"
+    1 − p^power; or "inverse" 1/((1 − p)/P + p/E), "exponential" P·(E/P)^p.
+
+    Args:
+        schedule: the schedule to cool down from, or a number for a constant one.
+        begin: B, the step at which the cooldown begins, 0 … 2³¹−1.
+        transition_steps: T, its length in steps, 0 … 2³¹−1; 0 means `end_value` from B on.
+        end_value: E, the learning rate from step B + T on, ≥ 0; > 0 if the shape is "inverse"
+            or "exponential". (Traced and 0, their value is 0 after B.)
+        power: ≥ 0, without unit; only of the shape "power".
+        shape: the way down.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range, or one that does not fit the shape.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.cooldown(0.5, begin=900, transition_steps=100, shape="sqrt")
+        >>> [float(schedule(step)) for step in (0, 900, 925, 1_000, 2_000)]
+        [0.5, 0.5, 0.25, 0.0, 0.0]
+
+    Source:
+        Hägele et al., arXiv 2405.18392 (1 − √p); arXiv 2508.01483 compares shapes.
+        "inverse" is a straight line of 1/rate; "exponential" one of its logarithm.
+    """
+    step, begin = same_kind(step, begin)
+    begun = value_at(schedule, jnp.minimum(step, begin))
+    left, done = countdown(step - begin, transition_steps)
+    weights: Mapping[str, Weights] = {
+        **SHAPES,
+        "power": lambda remaining, progress: one_minus_power_weights(remaining, progress, power),
+        "inverse": _inverse_weights(begun, end_value),
+        "exponential": _exponential_weights(begun, end_value),
+    }
+    down = transition(begun, end_value, left, done, weights[shape])
+    return jnp.where(step < begin, begun, down)
+
+
+def _inverse_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights:
+    """Of 1/((1 − p)/I + p/E) as a mean of I and E; 0 where one of them is."""
+
+    def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
+        of_init = as_number(end_value * remaining)
+        of_end = as_number(init_value * progress)
+        total = jnp.where(of_init + of_end > 0, of_init + of_end, 1)
+        return of_init / total, of_end / total
+
+    return weights
+
+
+def _exponential_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights:
+    """Of I·(E/I)^p as a multiple of the nearer of I and E; 0 where one of them is."""
+    positive = jnp.greater(init_value, 0) & jnp.greater(end_value, 0)
+    logarithm = jnp.log(jnp.where(positive, end_value, 1))
+    logarithm -= jnp.log(jnp.where(positive, init_value, 1))
+
+    def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
+        early = progress < remaining
+        ratio = jnp.exp(logarithm * jnp.where(early, progress, -remaining))
+        ratio = jnp.where(positive, ratio, 0)
+        return jnp.where(early, ratio, 0), jnp.where(early, 0, ratio)
+
+    return weights
 
 
 def _check_lengths(schedules: tuple[Any, ...], lengths: Any) -> None:
@@ -114,6 +233,128 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries
 
 
 @decay
+def hold(step: ArrayLike, schedule: ScheduleLike, begin: Steps) -> ArrayLike:
+    """A schedule until a step, from where its value is held.
+
+    Formula: schedule(min(t, B)).
+
+    Args:
+        schedule: a schedule, or a number for a constant one.
+        begin: B, the step from which on the value is held, 0 … 2³¹−1.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: `begin` outside its range, or `schedule` is not a schedule.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.hold(jaxdecay.linear(1.0, 0.0, 100), begin=75)
+        >>> [float(schedule(step)) for step in (0, 50, 75, 1_000)]
+        [1.0, 0.5, 0.25, 0.25]
+
+    Source:
+        What Keras's `CosineDecay` does with its step at its end, for any schedule and step.
+    """
+    return value_at(schedule, jnp.minimum(*same_kind(step, begin)))
+
+
+@decay
+def delay(step: ArrayLike, schedule: ScheduleLike, delay_steps: Steps) -> ArrayLike:
+    """The start of a schedule is held, and the schedule begins later.
+
+    Formula: schedule(max(0, t − D)).
+
+    Args:
+        schedule: a schedule, or a number for a constant one.
+        delay_steps: D, in steps, 0 … 2³¹−1.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: `delay_steps` outside its range, or `schedule` is not a schedule.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.delay(jaxdecay.linear(1.0, 0.0, 100), delay_steps=50)
+        >>> [float(schedule(step)) for step in (0, 50, 100, 150)]
+        [1.0, 1.0, 0.5, 0.0]
+
+    Source:
+        The `transition_begin` of Optax's schedules.
+    """
+    step, delay_steps = same_kind(step, delay_steps)
+    return value_at(schedule, jnp.maximum(step - delay_steps, 0))
+
+
+@decay
+def repeat(step: ArrayLike, schedule: ScheduleLike, period: PositiveSteps) -> ArrayLike:
+    """The first steps of a schedule, again and again.
+
+    Formula: schedule(t mod period).
+
+    Args:
+        schedule: a schedule, or a number for a constant one.
+        period: in steps, > 0. A schedule that ends at `period` starts again in the very step in
+            which it would reach its end.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: `period` outside its range, or `schedule` is not a schedule.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.repeat(jaxdecay.linear(1.0, 0.0, 4), period=4)
+        >>> [float(schedule(step)) for step in range(6)]
+        [1.0, 0.75, 0.5, 0.25, 1.0, 0.75]
+
+    Source:
+        Warm restarts of Loshchilov and Hutter, arXiv 1608.03983, of any schedule.
+    """
+    step, period = same_kind(step, period)
+    return value_at(schedule, jnp.mod(step, jnp.where(period > 0, period, 1)))
+
+
+@decay
+def in_units(step: ArrayLike, schedule: ScheduleLike, units_per_step: PositiveSteps) -> ArrayLike:
+    """A schedule that counts samples or tokens instead of steps.
+
+    Formula: schedule(t·units_per_step).
+
+    Args:
+        schedule: a schedule whose steps are units.
+        units_per_step: units, such as the examples of a batch, that pass in a step, > 0. An
+            integer is exact and counts to 2³¹−1 units, where it stays; a float goes on.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: `units_per_step` outside its range, or `schedule` is not a schedule.
+
+    Example:
+        >>> import jaxdecay
+        >>> tokens = jaxdecay.linear(1.0, 0.0, transition_steps=2e12)
+        >>> schedule = jaxdecay.in_units(tokens, units_per_step=4e6)
+        >>> [float(schedule(step)) for step in (0, 250_000, 500_000)]
+        [1.0, 0.5, 0.0]
+
+    Source:
+        Composer's and OLMo's units of duration; big_vision's `warmup_examples`.
+    """
+    step, units_per_step = same_kind(step, units_per_step)
+    units = step * units_per_step
+    if jnp.issubdtype(units.dtype, jnp.integer):
+        fits = step <= LAST_STEP // jnp.where(units_per_step > 0, units_per_step, 1)
+        units = jnp.where(fits, units, LAST_STEP)
+    return value_at(schedule, units)
+
+
+@decay
 def per_epoch(step: ArrayLike, schedule: ScheduleLike, steps_per_epoch: PositiveSteps) -> ArrayLike:
     """A schedule that counts epochs: its value changes only between epochs.
 
@@ -140,6 +381,118 @@ def per_epoch(step: ArrayLike, schedule: ScheduleLike, steps_per_epoch: Positive
         PyTorch `torch.optim.lr_scheduler`, Keras `LearningRateScheduler`.
     """
     return value_at(schedule, whole_transitions(step, steps_per_epoch))
+
+
+def _check_extension(schedule: Any, transition_steps: Any, **_: Any) -> None:
+    if transition_steps is None and _length(schedule) is None:
+        raise ValueError(
+            "extend: transition_steps must say at which step the schedule ends, which "
+            f"{schedule!r} does not say by itself; give extend(…, transition_steps=…)"
+        )
+
+
+def _length(schedule: Any) -> Any:
+    """Its `transition_steps`, if that is an end, not a unit, and no other phase comes on top."""
+    if not isinstance(schedule, Schedule):
+        return None
+    parameters = schedule.decay.parameters.values()
+    counts = [(each.name, each.domain) for each in parameters if each.domain.count]
+    alone = counts == [("transition_steps", Domain.of(Steps))]
+    return schedule.hyperparameters["transition_steps"] if alone else None
+
+
+@decay(check=_check_extension)
+def extend(
+    step: ArrayLike,
+    schedule: ScheduleLike,
+    at: Steps,
+    new_transition_steps: Steps,
+    transition_steps: Steps | None = None,
+) -> ArrayLike:
+    """A run prolonged while it goes on: from a step on, the rest of its schedule is slowed down.
+
+    Formula: schedule(t) for t ≤ A; then schedule(A + (t − A)·(T − A)/(T' − A)) until T'; then
+    schedule(T). The value is continuous at A.
+
+    Args:
+        schedule: the schedule of the run that was planned.
+        at: A, the step at which the run is prolonged, 0 … 2³¹−1.
+        new_transition_steps: T', the step at which it now ends, 0 … 2³¹−1; at most A means that
+            it ends at A. It may be below T: the run is cut short, and its schedule hurries.
+        transition_steps: T, the step at which the schedule ends, 0 … 2³¹−1. Default: that of the
+            schedule, if it is its whole length; not with a warm-up or a cooldown, which are
+            counted apart.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range, or a schedule that does not say by itself
+            when it ends, without `transition_steps`.
+
+    Example:
+        >>> import jaxdecay
+        >>> planned = jaxdecay.linear(1.0, 0.0, 100)
+        >>> schedule = jaxdecay.extend(planned, at=50, new_transition_steps=150)
+        >>> [float(schedule(step)) for step in (25, 50, 100, 150)]
+        [0.75, 0.5, 0.25, 0.0]
+
+    Source:
+        OLMo's `override_decay` has the purpose; no peer slows an arbitrary schedule down. The
+        slowed step is a fraction, which the schedule gets as a float and a correction of the
+        first order: the value is within 1e-6 of the exact one, relative to the value at A.
+    """
+    end = _length(schedule) if transition_steps is None else transition_steps
+    counts = [as_number(each, count=True) for each in (step, at, new_transition_steps, end)]
+    whole = all(jnp.issubdtype(each.dtype, jnp.integer) for each in counts)
+    step, at, new_end, end = counts if whole else map(as_number, counts)
+    end = jnp.maximum(end, at)
+    left, done = countdown(step - at, new_end - at)
+    outside = value_at(schedule, jnp.where(step <= at, step, end))
+    inside = (left > 0) & (done > 0)
+    left, done = jnp.where(inside, left, 1), jnp.where(inside, done, 1)
+    slowed = _slowed_in_integers if whole else _slowed
+    return jnp.where(inside, slowed(schedule, left, done, at, end), outside)
+
+
+def _slowed(schedule: ScheduleLike, left: Array, done: Array, begin: Array, end: Array) -> Array:
+    """The value with `done` of the steps from `begin` to `end` done, counted from the nearer."""
+    share = (end - begin) / (left + done)
+    return value_at(schedule, jnp.where(done < left, begin + done * share, end - left * share))
+
+
+def _slowed_in_integers(
+    schedule: ScheduleLike, left: Array, done: Array, begin: Array, end: Array
+) -> Array:
+    """The same, exact where the slowed step is a whole one; else to first order in its rounding."""
+    early = done < left
+    steps, fraction = _exact_share(jnp.where(early, done, left), end - begin, left + done)
+    base = jnp.where(early, begin + steps, end - steps)
+    fraction = jnp.where(early, fraction, -fraction)
+    # A float just below the slowed step, so that a staircase stays on its stair, and the rest.
+    whole = jnp.minimum(as_number(base), LAST_STEP - 127)  # the largest float that is an int32
+    near = whole + fraction
+    near = jnp.where(near - whole > fraction, jnp.nextafter(near, jnp.zeros_like(near)), near)
+    rest = as_number(base - whole.astype(int)) + (fraction - (near - whole))
+    value, change = jax.jvp(lambda step: value_at(schedule, step), (near,), (rest,))
+    return value + change
+
+
+def _exact_share(count: Array, part: Array, total: Array) -> tuple[Array, Array]:
+    """count·part/total, of integers with count < total, as a whole number and a fraction.
+
+    The product does not fit into an integer, so both are built bit by bit of `part`.
+    """
+
+    def add(whole: Array, rest: Array, more: Array) -> tuple[Array, Array]:
+        over = rest >= total - more
+        return whole + over.astype(int), jnp.where(over, rest - (total - more), rest + more)
+
+    whole = rest = jnp.zeros_like(count)
+    for bit in reversed(range(31)):
+        whole, rest = add(2 * whole, rest, rest)
+        whole, rest = add(whole, rest, jnp.where((part >> bit) & 1 == 1, count, 0))
+    return whole, as_number(rest) / as_number(total)
 
 
 @decay
@@ -228,3 +581,47 @@ def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> Array
         The operator `*` with a number.
     """
     return factor * value_at(schedule, step)
+
+
+def _check_limits(lower: Any, upper: Any, **_: Any) -> None:
+    if upper is not None and is_any(np.greater, lower, upper):
+        raise ValueError(f"clip: lower must be at most upper, got {lower!r} and {upper!r}")
+
+
+@decay(check=_check_limits)
+def clip(
+    step: ArrayLike,
+    schedule: ScheduleLike,
+    lower: NonNegative = 0.0,
+    upper: NonNegative | None = None,
+) -> ArrayLike:
+    """A schedule within limits.
+
+    Formula: min(max(schedule(t), lower), upper).
+
+    Args:
+        schedule: a schedule, or a number for a constant one.
+        lower: the smallest learning rate, ≥ 0.
+        upper: the largest, ≥ 0; None means no limit. (Traced and below `lower`, it wins.)
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a limit outside its range, or `lower` above `upper`.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.clip(jaxdecay.linear(1.0, 0.0, 4), lower=0.25, upper=0.75)
+        >>> [float(schedule(step)) for step in range(5)]
+        [0.75, 0.75, 0.5, 0.25, 0.25]
+
+    Source:
+        The lower limit is `min_lr` of many training stacks.
+    """
+    return jnp.clip(value_at(schedule, step), lower, upper)
+
+
+def is_any(compare: Callable[..., Any], *values: Any) -> bool:
+    """Whether a comparison holds anywhere, of numbers that are not traced."""
+    return not any(isinstance(each, Tracer) for each in values) and bool(np.any(compare(*values)))

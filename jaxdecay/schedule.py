@@ -11,7 +11,7 @@ import dataclasses
 import difflib
 import inspect
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import (
     Annotated,
     Any,
@@ -131,8 +131,16 @@ class Decay(Generic[P]):
     def __repr__(self) -> str:
         return f"<decay {self.family}({', '.join(self.parameters)})>"
 
-    def __reduce__(self) -> str:
+    def __reduce__(self) -> str | tuple[Any, ...]:
         return self.__qualname__  # pickled by reference, as functions are
+
+    def name_in_files(self) -> str:
+        """The name by which a file finds it; ValueError if it has none."""
+        return self.family
+
+    def written(self, arguments: Sequence[str]) -> str:
+        """The call of it with these arguments, as Python."""
+        return f"{self.family}({', '.join(arguments)})"
 
     def _is_option(self, name: str) -> bool:
         return self.parameters[name].kind == "option"
@@ -498,12 +506,15 @@ class Schedule:
             for name, value in {**self.hyperparameters, **self.options}.items()
             if not _is_default(self.decay.parameters[name], value)
         ]
-        return f"{self.family}({', '.join(shown)})"
+        return self.decay.written(shown)
 
     # As data.
 
     def to_dict(self) -> dict[str, Any]:
         """The schedule as plain JSON types: its family, hyperparameters and options by name.
+
+        Raises:
+            ValueError: its decay has no name, as those of `from_function`.
 
         Example:
             >>> import jaxdecay
@@ -512,7 +523,7 @@ class Schedule:
         """
         values = {name: plain(value) for name, value in self.hyperparameters.items()}
         values = {name: value for name, value in values.items() if value is not None}
-        return {"family": self.family, **values, **self.options}
+        return {"family": self.decay.name_in_files(), **values, **self.options}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schedule:

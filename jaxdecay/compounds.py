@@ -1,0 +1,358 @@
+"""Compounds: whole runs with a name of their own. `schedule.parts()` shows what they are made of.
+
+Their functions are called with numbers, arrays or tracers, so they calculate with operators.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from jaxdecay.compose import check_cooldown, cooldown, is_any, warmup
+from jaxdecay.decays import cosine, linear, piecewise_linear, same_kind
+from jaxdecay.domain import (
+    LAST_STEP,
+    AtLeastOne,
+    Exponent,
+    Fraction,
+    NonNegative,
+    Positive,
+    Steps,
+)
+from jaxdecay.schedule import Schedule, compound
+
+
+@compound
+def warmup_cosine(
+    peak_value: Positive,
+    warmup_steps: Steps,
+    transition_steps: Steps,
+    init_value: NonNegative = 0.0,
+    end_value: NonNegative = 0.0,
+    exponent: Exponent = 1.0,
+) -> Schedule:
+    """A straight warm-up, then half a cosine wave down to `end_value`, which is held.
+
+    Formula: warmup(cosine(P, T, E, exponent), W, I).
+
+    Args:
+        peak_value: P, the learning rate after the warm-up, > 0.
+        warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
+        transition_steps: T, in steps, 0 … 2³¹−1, without the warm-up: the end is at W + T.
+        init_value: I, the learning rate at step 0, ≥ 0.
+        end_value: E, the learning rate from step W + T on, ≥ 0.
+        exponent: of the half wave, ≥ 0, without unit.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.warmup_cosine(1.0, warmup_steps=10, transition_steps=100)
+        >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 60, 110)]
+        [0.0, 0.5, 1.0, 0.5, 0.0]
+        >>> schedule.parts()
+        warmup(schedule=cosine(init_value=1.0, transition_steps=100), warmup_steps=10)
+
+    Source:
+        Optax `warmup_cosine_decay_schedule`, whose decay_steps are W + T; Keras `CosineDecay`
+        with `warmup_target`; Hugging Face `cosine`.
+    """
+    down = cosine(peak_value, transition_steps, end_value, exponent)
+    return warmup(down, warmup_steps, init_value)
+
+
+@compound
+def warmup_linear(
+    peak_value: Positive,
+    warmup_steps: Steps,
+    transition_steps: Steps,
+    init_value: NonNegative = 0.0,
+    end_value: NonNegative = 0.0,
+) -> Schedule:
+    """A straight warm-up, then a straight line down to `end_value`, which is held.
+
+    Formula: warmup(linear(P, E, T), W, I).
+
+    Args:
+        peak_value: P, the learning rate after the warm-up, > 0.
+        warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
+        transition_steps: T, in steps, 0 … 2³¹−1, without the warm-up: the end is at W + T.
+        init_value: I, the learning rate at step 0, ≥ 0.
+        end_value: E, the learning rate from step W + T on, ≥ 0.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.warmup_linear(1.0, warmup_steps=10, transition_steps=100)
+        >>> [float(schedule(step)) for step in (0, 5, 10, 60, 110)]
+        [0.0, 0.5, 1.0, 0.5, 0.0]
+
+    Source:
+        Hugging Face `linear`, whose num_training_steps are W + T.
+    """
+    return warmup(linear(peak_value, end_value, transition_steps), warmup_steps, init_value)
+
+
+def _check_stable_decay(**values: Any) -> None:
+    check_cooldown(family="warmup_stable_decay", **values)
+
+
+@compound(check=_check_stable_decay)
+def warmup_stable_decay(
+    peak_value: Positive,
+    warmup_steps: Steps,
+    stable_steps: Steps,
+    transition_steps: Steps,
+    init_value: NonNegative = 0.0,
+    end_value: NonNegative = 0.0,
+    *,
+    shape: Literal["linear", "cosine", "sqrt", "inverse", "exponential"] = "sqrt",
+) -> Schedule:
+    """A straight warm-up, a plateau, and a cooldown to `end_value`, which is held: WSD.
+
+    Formula: warmup(cooldown(P, S, T, E, shape), W, I).
+
+    Args:
+        peak_value: P, the learning rate of the plateau, > 0.
+        warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
+        stable_steps: S, in steps, 0 … 2³¹−1, between the warm-up and the cooldown.
+        transition_steps: T, the length of the cooldown, 0 … 2³¹−1: the end is at W + S + T.
+        init_value: I, the learning rate at step 0, ≥ 0.
+        end_value: E, the learning rate at the end, ≥ 0; > 0 if the shape is "inverse" or
+            "exponential".
+        shape: the cooldown's, as of `cooldown`.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range, or an end that the shape never reaches.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.warmup_stable_decay(1.0, 10, 70, 20)
+        >>> [float(schedule(step)) for step in (0, 5, 10, 80, 85, 100)]
+        [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
+
+    Source:
+        Hu et al., arXiv 2404.06395 (warm-up, stable, decay); Hägele et al., arXiv 2405.18392
+        (1 − √p); Hugging Face `warmup_stable_decay`. Also called a trapezoid.
+    """
+    down = cooldown(peak_value, stable_steps, transition_steps, end_value, shape=shape)
+    return warmup(down, warmup_steps, init_value)
+
+
+@compound
+def tri_stage(
+    peak_value: Positive,
+    warmup_steps: Steps,
+    stable_steps: Steps,
+    transition_steps: Steps,
+    end_value: Positive,
+    init_value: NonNegative = 0.0,
+) -> Schedule:
+    """A straight warm-up, a plateau, and an exponential decay to `end_value`, which is held.
+
+    Formula: warmup(cooldown(P, S, T, E, shape="exponential"), W, I).
+
+    Args:
+        peak_value: P, the learning rate of the plateau, > 0.
+        warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
+        stable_steps: S, in steps, 0 … 2³¹−1, between the warm-up and the decay.
+        transition_steps: T, the length of the decay, 0 … 2³¹−1: the end is at W + S + T.
+        end_value: E, the learning rate at the end, > 0.
+        init_value: I, the learning rate at step 0, ≥ 0.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.tri_stage(1.0, 10, 70, 20, end_value=0.0625, init_value=0.5)
+        >>> [float(schedule(step)) for step in (0, 5, 10, 80, 90, 100)]
+        [0.5, 0.75, 1.0, 1.0, 0.25, 0.0625]
+
+    Source:
+        fairseq `tri_stage`: init_value = init_lr_scale · peak and end_value = final_lr_scale ·
+        peak; Park et al., arXiv 1904.08779 (SpecAugment).
+    """
+    down = cooldown(peak_value, stable_steps, transition_steps, end_value, shape="exponential")
+    return warmup(down, warmup_steps, init_value)
+
+
+def _check_infinite(cooldown_steps: Any, constant_steps: Any, **_: Any) -> None:
+    def too_long(first: Any, second: Any) -> Any:
+        integers = np.issubdtype(np.result_type(first, second), np.integer)
+        return integers & (np.add(first, second, dtype=float) > LAST_STEP)
+
+    if is_any(too_long, cooldown_steps, constant_steps):
+        raise ValueError(
+            f"infinite: cooldown_steps and constant_steps must sum to at most {LAST_STEP}, got "
+            f"{cooldown_steps!r} and {constant_steps!r}"
+        )
+
+
+@compound(check=_check_infinite)
+def infinite(
+    peak_value: Positive,
+    constant_value: Positive,
+    end_value: Positive,
+    warmup_steps: Steps,
+    cooldown_steps: Steps,
+    constant_steps: Steps,
+    transition_steps: Steps,
+    init_value: NonNegative = 0.0,
+) -> Schedule:
+    """A warm-up, a cooldown to a rate that can go on for ever, and a last decay from it.
+
+    Formula: warmup(cooldown(cosine(P, C, K), C + S, T, E, shape="exponential"), W, I): a straight
+    line from I to P, half a cosine wave from P to K, K held, then K·(E/K)^p to E.
+
+    Args:
+        peak_value: P, the learning rate after the warm-up, > 0.
+        constant_value: K, the learning rate that is held, > 0.
+        end_value: E, the learning rate at the end, > 0.
+        warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
+        cooldown_steps: C, in steps, 0 … 2³¹−1, from P to K.
+        constant_steps: S, in steps, 0 … 2³¹−1, of K. More of it, and the run goes on from any
+            checkpoint in this phase.
+        transition_steps: T, the length of the last decay, 0 … 2³¹−1: the end is at W + C + S + T.
+        init_value: I, the learning rate at step 0, ≥ 0.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range, or C + S above 2³¹−1.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.infinite(1.0, 0.5, 0.125, 10, 20, 50, 20)
+        >>> [float(schedule(step)) for step in (0, 10, 20, 30, 80, 90, 100)]
+        [0.0, 1.0, 0.75, 0.5, 0.5, 0.25, 0.125]
+
+    Source:
+        Ibrahim et al., arXiv 2403.08763, with the cosine of its cooldowns; arXiv 2503.02844.
+    """
+    cooldown_steps, constant_steps = same_kind(cooldown_steps, constant_steps)
+    constant = cosine(peak_value, cooldown_steps, constant_value)
+    begin = cooldown_steps + constant_steps
+    down = cooldown(constant, begin, transition_steps, end_value, shape="exponential")
+    return warmup(down, warmup_steps, init_value)
+
+
+def _check_one_cycle(warmup_fraction: Any, three_phase: bool, **_: Any) -> None:
+    if three_phase and is_any(lambda fraction: 2 * fraction > 1, warmup_fraction):
+        raise ValueError(
+            "one_cycle: warmup_fraction must be at most 0.5 with three_phase=True, where the way "
+            f"down is as long as the way up, got {warmup_fraction!r}"
+        )
+
+
+@compound(check=_check_one_cycle)
+def one_cycle(
+    peak_value: Positive,
+    transition_steps: Steps,
+    warmup_fraction: Fraction = 0.3,
+    initial_divisor: Positive = 25.0,
+    final_divisor: Positive = 1e4,
+    *,
+    interpolation: Literal["cosine", "linear"] = "cosine",
+    three_phase: bool = False,
+) -> Schedule:
+    """Up to a peak and down to almost nothing, once.
+
+    Formula: from I = P/d at step 0 to P at W = f·T, then to I/D at T, which is held; with
+    `three_phase` from P back to I at 2W, then to I/D. Half cosine waves, or straight lines.
+
+    Args:
+        peak_value: P, the largest learning rate, > 0.
+        transition_steps: T, the length of all of it in steps, 0 … 2³¹−1; 0 means already at the
+            end. Exact to 2²⁴ steps, from where on floats skip some.
+        warmup_fraction: f, the share of T until the peak, 0 … 1, or to 0.5 with `three_phase`.
+            The peak is at the real number f·T, which need not be a step.
+        initial_divisor: d, > 0, without unit.
+        final_divisor: D, > 0, without unit.
+        interpolation: "cosine" or "linear".
+        three_phase: come down to I as fast as it went up, before the last phase.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range, or phases that are longer than T.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.one_cycle(1.0, 100, 0.25, initial_divisor=4, final_divisor=2)
+        >>> [float(schedule(step)) for step in (0, 25, 100, 200)]
+        [0.25, 1.0, 0.125, 0.125]
+        >>> schedule.parts().boundaries.tolist()
+        [0.0, 25.0, 100.0]
+
+    Source:
+        Smith and Topin, arXiv 1708.07120; PyTorch `OneCycleLR`, which is at its end one step
+        earlier and has its peak there at f·total_steps − 1; Optax `cosine_onecycle_schedule`,
+        which rounds f·T down to a step.
+    """
+    length = transition_steps / 1  # a float, also where it is an array of integers
+    up = warmup_fraction * length
+    low = peak_value / initial_divisor
+    end = low / final_divisor
+    if three_phase:
+        values, boundaries = [low, peak_value, low, end], [0.0, up, 2 * up, length]
+    else:
+        values, boundaries = [low, peak_value, end], [0.0, up, length]
+    return piecewise_linear(values, boundaries, interpolation=interpolation)
+
+
+@compound
+def slanted_triangular(
+    peak_value: Positive,
+    transition_steps: Steps,
+    cut_fraction: Fraction = 0.1,
+    ratio: AtLeastOne = 32.0,
+) -> Schedule:
+    """A short straight line up to a peak and a long one down.
+
+    Formula: from P/r at step 0 to P at c·T, then back to P/r at T, which is held.
+
+    Args:
+        peak_value: P, the largest learning rate, > 0.
+        transition_steps: T, the length of all of it in steps, 0 … 2³¹−1; 0 means already at the
+            end. Exact to 2²⁴ steps, from where on floats skip some.
+        cut_fraction: c, the share of T until the peak, 0 … 1. The peak is at the real number
+            c·T, which need not be a step.
+        ratio: r, how much smaller the smallest rate is than the peak, ≥ 1, without unit.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.slanted_triangular(1.0, 100, cut_fraction=0.25, ratio=4)
+        >>> [float(schedule(step)) for step in (0, 25, 50, 100, 200)]
+        [0.25, 1.0, 0.75, 0.25, 0.25]
+
+    Source:
+        Howard and Ruder, arXiv 1801.06146, whose cut is rounded down to a step.
+    """
+    length = transition_steps / 1  # a float, also where it is an array of integers
+    low = peak_value / ratio
+    return piecewise_linear([low, peak_value, low], [0.0, cut_fraction * length, length])
