@@ -227,7 +227,7 @@ def _greedy_update(
     reduced = _reduced(state.scale, factor, min_scale)
     increased = _increased(state.scale, factor, max_scale)
     at_low = reduce & (reduced <= min_scale)
-    lows = jnp.where(increase, 0, state.lows + at_low)
+    lows = jnp.where(increase, 0, jnp.where(at_low, state.lows + 1, state.lows))
     cooldown, warmup = same_kind(cooldown, warmup)
     resting = jnp.where(reduce, cooldown, jnp.maximum(state.resting - 1, 0))
     resting = jnp.where(increase, warmup, resting)

@@ -1,0 +1,485 @@
+"""Schedules with state: against PyTorch, Hugging Face, Keras and Optax, traced, and in a loop."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+os.environ["KERAS_BACKEND"] = "jax"  # read once, when Keras is imported
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import optax
+import pytest
+
+import jaxdecay
+from jaxdecay import Schedule
+from jaxdecay.schedules_file import read_schedules
+from jaxdecay.stateful import LARGEST_WINDOW
+
+RECORDED = Path(__file__).parent / "recorded"
+THRESHOLD_MODES = {"rel": "relative", "abs": "absolute"}
+
+
+def watched(schedules: Sequence[Schedule], metrics: Any) -> np.ndarray:
+    """Rates [metrics + 1, S] of schedules that each see a column of metrics, in one program."""
+    population = jaxdecay.stack(schedules)
+
+    @jax.jit
+    def run(population: jaxdecay.Population, metrics: Any) -> Any:
+        def follow(state: Any, each: Any) -> Any:
+            state = population.update(state, each)
+            return state, population(0, state)
+
+        return population(0), jax.lax.scan(follow, population.init(), metrics)[1]
+
+    first, rest = run(population, jnp.asarray(metrics, float))
+    return np.concatenate([first[None], rest])
+
+
+def plateau_scales(
+    metrics: Sequence[float],
+    factor: float = 0.1,
+    patience: float = 10,
+    threshold: float = 1e-4,
+    cooldown: float = 0,
+    min_scale: float = 0.0,
+    mode: str = "min",
+    threshold_mode: str = "relative",
+    patience_rule: str = "exceeds",
+) -> list[float]:
+    """The scale before and after each metric, step by step in float64."""
+    sign = 1.0 if mode == "min" else -1.0
+    scale, best, bad, resting, scales = 1.0, np.inf, 0, 0, [1.0]
+    for metric in sign * np.asarray(metrics, np.float64):
+        size = abs(best) if threshold_mode == "relative" else 1.0
+        if metric < (best - threshold * size if np.isfinite(best) else best):
+            best, bad = metric, 0
+        else:
+            bad += 1
+        if resting > 0:
+            resting, bad = resting - 1, 0
+        if bad > patience or (patience_rule == "reaches" and bad == patience > 0):
+            scale, bad, resting = max(scale * factor, min_scale), 0, cooldown
+        scales.append(scale)
+    return scales
+
+
+def noisy_descent(chance: np.random.Generator, number: int, sign: int = 1) -> list[float]:
+    """Metrics that get better by fits and starts; whole 256ths, so that nothing is rounded."""
+    steps = chance.integers(-2, 8, number) * (chance.random(number) < 0.3)
+    return (sign * 16 - sign * np.cumsum(steps) / 256).tolist()
+
+
+# Against peers.
+
+
+def recorded(file: str, *names: str) -> list[dict[str, Any]]:
+    cases = json.loads((RECORDED / file).read_text())["cases"]
+    return [case for case in cases if case["scheduler"] in names]
+
+
+def as_plateau(
+    lr: float, min_lr: float = 0.0, threshold_mode: str = "rel", eps: float = 1e-8, **same: Any
+) -> Schedule:
+    assert eps == 1e-8
+    return jaxdecay.reduce_on_plateau(
+        lr, min_scale=min_lr / lr, threshold_mode=THRESHOLD_MODES[threshold_mode], **same
+    )
+
+
+def as_greedy(
+    lr: float,
+    min_lr: float = 1e-3,
+    max_lr: float = 1.0,
+    smooth: bool = False,
+    window_size: int = 50,
+    reset_start: int = 500,
+    threshold_mode: str = "abs",
+    eps: float = 1e-8,
+    **same: Any,
+) -> Schedule:
+    assert eps == 1e-8
+    return jaxdecay.greedy(
+        lr,
+        min_scale=min_lr / lr,
+        max_scale=max_lr / lr,
+        reset_after=reset_start,
+        window=window_size if smooth else 1,
+        threshold_mode=THRESHOLD_MODES[threshold_mode],
+        **same,
+    )
+
+
+def is_wrong_there(case: dict[str, Any]) -> bool:
+    return min(case["metrics"]) < 0 and case["arguments"].get("threshold_mode", "rel") == "rel"
+
+
+def test_pytorch_and_hugging_face() -> None:
+    plateaus = recorded("torch_more.json", "ReduceLROnPlateau")
+    plateaus += recorded("transformers.json", "reduce_lr_on_plateau")
+    greedies = recorded("transformers.json", "greedy")
+    plateaus = [case for case in plateaus if not is_wrong_there(case)]
+    assert len(plateaus) >= 7
+    assert len(greedies) >= 10
+    schedules = [as_plateau(**case["arguments"]) for case in plateaus]
+    schedules += [as_greedy(**case["arguments"]) for case in greedies]
+    cases = [*plateaus, *greedies]
+    got = watched(schedules, np.transpose([case["metrics"] for case in cases]))
+    for case, schedule, rates in zip(cases, schedules, got.T, strict=True):
+        assert len(set(case["rates"])) > 1
+        # A rate that was changed 80 times in float32 is rounded 80 times.
+        np.testing.assert_allclose(rates, case["rates"], rtol=3e-6, err_msg=repr(schedule))
+
+
+def test_a_share_of_a_negative_metric_is_where_pytorch_is_wrong() -> None:
+    cases = list(filter(is_wrong_there, recorded("torch_more.json", "ReduceLROnPlateau")))
+    assert cases
+    schedules = [as_plateau(**case["arguments"]) for case in cases]
+    got = watched(schedules, np.transpose([case["metrics"] for case in cases]))
+    for case, schedule, rates in zip(cases, schedules, got.T, strict=True):
+        arguments = {**schedule.hyperparameters, **schedule.options}
+        rate = arguments.pop("schedule")
+        right = rate * np.array(plateau_scales(case["metrics"], **arguments))
+        np.testing.assert_allclose(rates, right, rtol=2e-6)
+        # PyTorch takes some metrics that are worse for better, so it reduces less often.
+        assert len(set(case["rates"])) < len(set(rates.tolist()))
+        assert case["rates"][-1] > 2 * rates[-1]
+
+
+@pytest.mark.usefixtures("relaxed_promotion")
+def test_keras() -> None:
+    chance = np.random.default_rng(1)
+    schedules, columns, expected = [], [], []
+    for index in range(10):
+        mode, sign = ("min", "max")[index % 2], (1, -1)[index // 2 % 2]
+        metrics = noisy_descent(chance, 80, sign)
+        factor, patience, cooldown = chance.uniform(0.3, 0.8), 1 + index % 4, index // 3
+        min_lr, min_delta = (0.0, 0.02)[index % 2], (0.0, 1 / 256, 5 / 256)[index % 3]
+        settings = {"mode": mode, "min_delta": min_delta, "min_lr": min_lr}
+        callback = keras.callbacks.ReduceLROnPlateau(
+            factor=factor, patience=patience, cooldown=cooldown, **settings
+        )
+        optimizer = SimpleNamespace(learning_rate=0.5)
+        callback.set_model(SimpleNamespace(optimizer=optimizer, jax_state_sync=lambda: None))
+        callback.on_train_begin()
+        rates = [0.5]
+        for epoch, metric in enumerate(metrics):
+            callback.on_epoch_end(epoch, {"val_loss": metric})
+            rates.append(optimizer.learning_rate)
+        schedules.append(
+            jaxdecay.reduce_on_plateau(
+                0.5,
+                factor,
+                patience,
+                min_delta,
+                max(0, cooldown - 1),
+                min_lr / 0.5,
+                mode=mode,
+                threshold_mode="absolute",
+                patience_rule="reaches",
+            )
+        )
+        columns.append(metrics)
+        expected.append(rates)
+    assert all(len(set(rates)) > 2 for rates in expected)
+    got = watched(schedules, np.transpose(columns))
+    np.testing.assert_allclose(got, np.transpose(expected), rtol=3e-6)
+
+
+OPTAX = [
+    {"factor": 0.5, "patience": 3, "rtol": 1 / 256, "cooldown": 2, "min_scale": 1e-3},
+    {"factor": 0.75, "patience": 1, "rtol": 0.0, "atol": 3 / 256, "cooldown": 0, "min_scale": 0.1},
+    {"factor": 0.3, "patience": 5, "rtol": 1e-4, "cooldown": 4},
+]
+
+
+def optax_scales(arguments: dict[str, Any], metrics: Any) -> np.ndarray:
+    plateau = optax.contrib.reduce_on_plateau(**arguments)
+
+    def follow(state: Any, metric: Any) -> Any:
+        _, state = plateau.update(jnp.float32(1), state, value=metric)
+        return state, state.scale
+
+    first = plateau.init(jnp.float32(1))
+    return np.r_[1.0, jax.jit(lambda: jax.lax.scan(follow, first, jnp.asarray(metrics))[1])()]
+
+
+def as_optax(rtol: float = 1e-4, atol: float = 0.0, **same: Any) -> Schedule:
+    threshold = {"threshold": atol or rtol, "threshold_mode": "absolute" if atol else "relative"}
+    return jaxdecay.reduce_on_plateau(1.0, **threshold, **same, patience_rule="reaches")
+
+
+@pytest.mark.usefixtures("relaxed_promotion")
+def test_optax() -> None:
+    metrics = noisy_descent(np.random.default_rng(2), 100)
+    got = watched([as_optax(**each) for each in OPTAX], np.repeat(np.array(metrics)[:, None], 3, 1))
+    for arguments, scales in zip(OPTAX, got.T, strict=True):
+        assert scales[-1] < 0.2
+        np.testing.assert_allclose(scales, optax_scales(arguments, metrics), rtol=3e-6)
+
+
+@pytest.mark.usefixtures("relaxed_promotion")
+def test_a_negative_metric_that_stands_still_is_where_optax_is_wrong() -> None:
+    metrics = [-3.0] * 9
+    arguments = {"factor": 0.5, "patience": 3}
+    assert (optax_scales(arguments, metrics) == 1.0).all()
+    got = watched([as_optax(**arguments)], np.array(metrics)[:, None])[:, 0]
+    assert got.tolist() == [1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]
+
+
+# By themselves.
+
+RULES = [
+    {"mode": mode, "threshold_mode": threshold_mode, "patience_rule": rule}
+    for mode in ("min", "max")
+    for threshold_mode in ("relative", "absolute")
+    for rule in ("exceeds", "reaches")
+]
+
+
+def test_every_rule_at_metrics_of_both_signs_and_those_that_are_no_numbers() -> None:
+    chance = np.random.default_rng(3)
+    schedules, columns = [], []
+    for rule in RULES:
+        for sign in (-1, 1):
+            metrics = np.array(noisy_descent(chance, 60, sign)) - 16 * sign * chance.integers(2)
+            metrics[chance.random(60) < 0.1] = np.nan
+            metrics[0] = chance.choice([np.nan, metrics[0], np.inf])
+            numbers = {
+                "factor": float(chance.uniform(0.2, 0.9)),
+                "patience": int(chance.integers(0, 4)),
+                "threshold": float(chance.choice([0.0, 1 / 256, 1 / 64])),
+                "cooldown": int(chance.integers(0, 4)),
+                "min_scale": float(chance.choice([0.0, 0.05])),
+            }
+            schedules.append(jaxdecay.reduce_on_plateau(1.0, **numbers, **rule))
+            columns.append(metrics)
+    got = watched(schedules, np.transpose(columns))
+    for schedule, metrics, scales in zip(schedules, columns, got.T, strict=True):
+        arguments = {**schedule.hyperparameters, **schedule.options}
+        arguments.pop("schedule")
+        expected = plateau_scales(metrics, **arguments)
+        np.testing.assert_allclose(scales, expected, rtol=3e-6, err_msg=repr(schedule))
+        assert expected[-1] < 1
+
+
+def test_a_higher_metric_is_better_just_as_a_lower_one_of_the_other_sign() -> None:
+    metrics = np.array(noisy_descent(np.random.default_rng(4), 60))
+    for decay in (jaxdecay.reduce_on_plateau, jaxdecay.greedy):
+        low, high = decay(0.1, patience=1), decay(0.1, patience=1, mode="max")
+        got = watched([low, high], np.stack([metrics, -metrics], axis=1))
+        np.testing.assert_array_equal(got[:, 0], got[:, 1])
+        assert len(set(got[:, 0])) > 3
+
+
+def test_a_metric_that_was_no_number_leaves_the_mean_when_it_leaves_the_window() -> None:
+    metrics = [2.0, np.nan, *(2.0 - 0.125 * step for step in range(1, 9))]
+    schedule = jaxdecay.greedy(1.0, factor=0.5, patience=3, window=3)
+    rates = watched([schedule], np.array(metrics)[:, None])[:, 0]
+    assert rates.tolist() == [1.0] * 8 + [2.0, 2.0, 2.0]
+
+
+def test_the_value_is_that_of_the_schedule_times_the_scale() -> None:
+    inner, steps = jaxdecay.cosine(0.5, 100), np.arange(0, 120, 7)
+    for decay in (jaxdecay.reduce_on_plateau, jaxdecay.greedy):
+        schedule = decay(inner)
+        first = schedule.init()
+        for state in (first, first._replace(scale=jnp.float32(0.25))):
+            expected = np.asarray(inner(steps)) * float(state.scale)
+            np.testing.assert_array_equal(schedule(steps, state), expected)
+        np.testing.assert_array_equal(schedule(steps), inner(steps))
+
+
+# Traced, mapped, differentiated.
+
+
+def total(schedule: Schedule, metrics: Any) -> Any:
+    def follow(state: Any, metric: Any) -> Any:
+        state = schedule.update(state, metric)
+        return state, schedule(0, state)
+
+    return jnp.sum(jax.lax.scan(follow, schedule.init(), metrics)[1])
+
+
+METRICS = [4.0, 3.0, 3.0, 3.0, 3.0, 3.0, 2.0, *[1.0] * 8]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "that_count"),
+    [
+        (
+            jaxdecay.reduce_on_plateau(0.5, 0.5, patience=1, min_scale=0.2),
+            ("schedule", "factor", "min_scale"),
+        ),
+        (
+            jaxdecay.greedy(0.5, 0.5, patience=1, min_scale=0.2, max_scale=1.7),
+            ("schedule", "factor", "min_scale", "max_scale"),
+        ),
+    ],
+    ids=["reduce_on_plateau", "greedy"],
+)
+def test_every_number_can_be_traced_and_differentiated(
+    schedule: Schedule, that_count: Sequence[str]
+) -> None:
+    numbers = {name: jnp.asarray(x, float) for name, x in schedule.hyperparameters.items()}
+    metrics = jnp.array(METRICS)
+
+    def of_numbers(numbers: Any, metrics: Any) -> Any:
+        return total(schedule.decay(**numbers), metrics)
+
+    value, (slopes, by_metric) = jax.jit(jax.value_and_grad(of_numbers, argnums=(0, 1)))(
+        numbers, metrics
+    )
+    np.testing.assert_allclose(value, total(schedule, metrics), rtol=1e-6)
+    assert not np.any(by_metric)
+    compiled = jax.jit(of_numbers)
+    for each, slope in slopes.items():
+        if each in that_count:
+            assert slope != 0, each
+            up, down = ({**numbers, each: numbers[each] + h} for h in (1e-3, -1e-3))
+            difference = (compiled(up, metrics) - compiled(down, metrics)) / 2e-3
+            np.testing.assert_allclose(slope, difference, rtol=2e-3, atol=2e-3, err_msg=each)
+        else:
+            assert slope == 0, each
+
+
+def test_one_trace_for_a_grid_of_factor_and_patience() -> None:
+    factors, patiences = [0.3, 0.5, 0.9], [0, 1, 2, 5]
+    population = jaxdecay.grid(
+        jaxdecay.reduce_on_plateau, schedule=0.5, factor=factors, patience=patiences
+    )
+    assert len(population.groups) == 1
+    assert population.has_state
+    got = watched(list(population), np.repeat(np.array(METRICS)[:, None], 12, 1))
+    for schedule, rates in zip(population, got.T, strict=True):
+        expected = plateau_scales(METRICS, schedule.factor, schedule.patience)
+        np.testing.assert_allclose(rates, 0.5 * np.array(expected), rtol=2e-6)
+    traces = 0
+
+    @jax.jit
+    def update(schedule: Schedule, state: Any, metric: Any) -> Any:
+        nonlocal traces
+        traces += 1
+        return schedule.update(state, metric)
+
+    for schedule in population:
+        update(schedule, schedule.init(), 1.0)
+    assert traces == 1
+
+
+def test_a_state_keeps_its_structure_and_types() -> None:
+    for schedule in (
+        jaxdecay.reduce_on_plateau(0.1, patience=2.5, cooldown=1.0),
+        jaxdecay.greedy(0.1, patience=2.5, cooldown=1, warmup=2.0, window=2.0, reset_after=3.0),
+    ):
+        state = schedule.init()
+        after = jax.eval_shape(schedule.update, state, 1.0)
+        assert jax.tree.map(lambda each: each.dtype, after) == jax.tree.map(
+            lambda each: each.dtype, state
+        )
+
+
+def test_the_window_has_its_full_length() -> None:
+    schedule = jaxdecay.greedy(1.0, window=LARGEST_WINDOW)
+    metrics = np.r_[np.full(3, 50.0), np.zeros(120)]  # falling as long as a 50 is in the window
+
+    def follow(state: Any, metric: Any) -> Any:
+        state = schedule.update(state, metric)
+        return state, state.best
+
+    best = jax.lax.scan(follow, schedule.init(), jnp.asarray(metrics))[1]
+    expected = [np.mean(metrics[max(0, n - 99) : n + 1]) for n in range(len(metrics))]
+    np.testing.assert_allclose(best, expected, rtol=1e-6)
+
+
+# As values, in files, in a loop, and used wrongly.
+
+VALUES = [
+    jaxdecay.reduce_on_plateau(0.1, factor=0.5, patience=3, mode="max"),
+    jaxdecay.greedy(jaxdecay.cosine(0.3, 100), window=5, reset_after=7),
+]
+
+
+@pytest.mark.parametrize("schedule", VALUES, ids=lambda schedule: schedule.family)
+def test_journeys(schedule: Schedule, tmp_path: Path) -> None:
+    again = [pickle.loads(pickle.dumps(schedule)), copy.deepcopy(schedule)]
+    again += [eval(repr(schedule), vars(jaxdecay))]
+    again += [Schedule.from_dict(json.loads(json.dumps(schedule.to_dict())))]
+    again += list(jaxdecay.stack([schedule, schedule]))
+    assert again == [schedule] * 6
+
+
+def test_a_schedules_file_can_hold_a_grid_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "plateaus.toml"
+    path.write_text(
+        '[[schedule]]\nfamily = "reduce_on_plateau"\nschedule = 0.1\nmode = "max"\n'
+        "factor = [0.1, 0.5]\npatience = [2, 5]\n"
+    )
+    assert [(each.factor, each.patience, each.mode) for each in read_schedules(path)] == [
+        (factor, patience, "max") for factor in (0.1, 0.5) for patience in (2, 5)
+    ]
+
+
+@pytest.mark.usefixtures("relaxed_promotion")
+def test_in_a_loop_with_optax() -> None:
+    schedule = jaxdecay.reduce_on_plateau(0.25, factor=0.5, patience=0, threshold=0.5)
+
+    @jax.jit
+    def train_step(weight: Any, optimizer_state: Any, step: Any, state: Any) -> Any:
+        loss, gradient = jax.value_and_grad(lambda weight: weight**2)(weight)
+        optimizer = optax.sgd(schedule(step, state), momentum=0.5)
+        updates, optimizer_state = optimizer.update(gradient, optimizer_state)
+        return optax.apply_updates(weight, updates), optimizer_state, schedule.update(state, loss)
+
+    weight, state = jnp.float32(1.0), schedule.init()
+    optimizer_state = optax.sgd(0.0, momentum=0.5).init(weight)
+    expected, momentum, losses = 1.0, 0.0, []
+    for step in range(12):
+        weight, optimizer_state, state = train_step(weight, optimizer_state, step, state)
+        rate = 0.25 * plateau_scales(losses, 0.5, 0, 0.5)[-1]
+        losses.append(expected**2)
+        momentum = 0.5 * momentum + 2 * expected
+        expected -= rate * momentum
+        np.testing.assert_allclose(weight, expected, rtol=1e-4)
+    assert float(state.scale) < 0.2
+
+
+@pytest.mark.parametrize("outer", [jaxdecay.reduce_on_plateau, jaxdecay.greedy])
+def test_a_schedule_with_state_is_refused_inside_another(outer: Any) -> None:
+    inner = jaxdecay.reduce_on_plateau(0.1)
+    message = "cannot follow a metric inside another schedule.*around the whole schedule"
+    for wrap in (outer, lambda inner: jaxdecay.warmup(inner, 10), lambda inner: inner * 2):
+        with pytest.raises(ValueError, match=message):
+            wrap(inner)
+    with pytest.raises(ValueError, match=message):
+        jaxdecay.join([0.1, inner], [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: jaxdecay.reduce_on_plateau(0.1, factor=1.0), "factor must be a number > 0 and <"),
+        (lambda: jaxdecay.greedy(0.1, factor=0.0), "factor must be a number > 0 and < 1, got 0"),
+        (lambda: jaxdecay.greedy(0.1, window=101), "window must be a number ≥ 1 and ≤ 100"),
+        (lambda: jaxdecay.greedy(0.1, window=0), "window must be a number ≥ 1 and ≤ 100"),
+        (lambda: jaxdecay.greedy(0.1, min_scale=2, max_scale=1), "got 2.0 and 1.0"),
+        (lambda: jaxdecay.reduce_on_plateau(0.1, patience=-1), "patience must be a number ≥ 0"),
+        (lambda: jaxdecay.reduce_on_plateau(0.1, mode="auto"), "mode must be 'min' or 'max'"),
+        (
+            lambda: VALUES[0].update(VALUES[0].init(), [1.0, 2.0]),
+            r"a metric is one number, got an array of shape \(2,\)",
+        ),
+    ],
+)
+def test_wrong_use_is_refused(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
