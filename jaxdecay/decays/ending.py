@@ -246,7 +246,7 @@ def tanh(
         >>> import jaxdecay
         >>> schedule = jaxdecay.tanh(1.0, 0.0, 1_000, normalized=True)
         >>> [round(float(schedule(step)), 4) for step in (0, 500, 750, 1_000, 2_000)]
-        [1.0, 0.9525, 0.1805, 0.0, 0.0]
+        [1.0, 0.9525, 0.1804, 0.0, 0.0]
 
     Source:
         Hsueh, Li and Wu, arXiv 1806.01593; timm `TanhLRScheduler`.

@@ -46,11 +46,11 @@ def constant(step: ArrayLike, value: NonNegative) -> ArrayLike:
 def _check_sorted(family: str, boundaries: Any) -> None:
     if isinstance(boundaries, Tracer):
         return
-    falls = np.diff(boundaries, axis=-1) < 0
-    if np.any(falls):
+    steps = np.asarray(boundaries)
+    if np.any(steps[..., 1:] < steps[..., :-1]):
         raise ValueError(
-            f"{family}: boundaries must be sorted, got {np.asarray(boundaries).tolist()}; "
-            "sort them, and the values with them"
+            f"{family}: boundaries must be sorted, got {steps.tolist()}; "
+            f"in order they are {np.sort(steps).tolist()}"
         )
 
 
@@ -98,7 +98,7 @@ def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) 
 
 def _check_points(values: Any, boundaries: Any, interpolation: str) -> None:
     many, few = jnp.shape(values), jnp.shape(boundaries)
-    if many[-1:] != few[-1:] or many[-1:] == (0,):
+    if many[-1:] and few[-1:] and (many[-1] != few[-1] or not many[-1]):
         raise ValueError(
             "piecewise_linear: values and boundaries must be of one length, at least 1, "
             f"got {many[-1]} values and {few[-1]} boundaries"
