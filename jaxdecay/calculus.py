@@ -1,0 +1,246 @@
+"""Calculus of schedules: their sum, their mean, when they reach a value, and how to refine them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdecay.decays import interpolate
+from jaxdecay.domain import LAST_STEP
+from jaxdecay.population import Population
+from jaxdecay.schedule import Schedule
+
+VALUES_AT_A_TIME = 2**16
+"""How many values of a schedule, or of all of a population, are held at the same time."""
+
+
+def area(schedule: Schedule | Population, steps: int) -> Array:
+    """The sum of the learning rates of a run: what scaling laws of annealing count.
+
+    Formula: Σ schedule(t) over t = 0 … steps − 1. It is added up in pairs, so that a million
+    steps in float32 lose no digits, and in blocks, so that memory does not grow with the steps.
+
+    Args:
+        schedule: a schedule, or a population. Its hyperparameters may be traced, and the area can
+            be differentiated with respect to them; its state, if any, is the one before a metric.
+        steps: updates of the run, a Python integer, 0 … 2³¹−1.
+
+    Returns:
+        A float array: a number, or of shape [S] for a population.
+
+    Raises:
+        ValueError: `steps` is not an integer in its range.
+
+    Example:
+        >>> import jax, jaxdecay
+        >>> def area_of(rate):
+        ...     return jaxdecay.area(jaxdecay.linear(rate, 0.0, 1_000), 1_000)
+        >>> float(area_of(0.5)), round(float(jax.grad(area_of)(0.5)), 2)
+        (250.25, 500.5)
+
+    Source:
+        The sum S₁ of Tissue et al., arXiv 2408.11029; Luo et al., arXiv 2503.12811.
+    """
+    return _area(schedule, _checked_steps("area", steps, least=0))
+
+
+def mean(schedule: Schedule | Population, steps: int) -> Array:
+    """The mean learning rate of a run.
+
+    Formula: area(schedule, steps)/steps.
+
+    Args:
+        schedule: as for `area`.
+        steps: updates of the run, a Python integer, 1 … 2³¹−1.
+
+    Returns:
+        A float array: a number, or of shape [S] for a population.
+
+    Raises:
+        ValueError: `steps` is not an integer in its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> round(float(jaxdecay.mean(jaxdecay.linear(0.5, 0.0, 1_000), 1_000)), 5)
+        0.25025
+
+    Source:
+        `area`. Two schedules of one mean travel equally far if the gradients are alike.
+    """
+    return _area(schedule, _checked_steps("mean", steps, least=1)) / steps
+
+
+def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Array:
+    """The first step at which a schedule has reached a value.
+
+    Formula: the least t ≤ steps at which schedule(t) − value is 0 or has another sign than at
+    step 0; −1 if there is none. A schedule that jumps past the value has reached it.
+
+    Args:
+        schedule: as for `area`.
+        value: a learning rate; for a population also an array of shape [S].
+        steps: the last step to look at, a Python integer, 0 … 2³¹−1.
+
+    Returns:
+        An integer array: a number, or of shape [S] for a population.
+
+    Raises:
+        ValueError: `steps` is not an integer in its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.cosine(1.0, 1_000)
+        >>> int(jaxdecay.step_at(schedule, 0.5, 1_000)), int(jaxdecay.step_at(schedule, 2.0, 1_000))
+        (500, -1)
+
+    Source:
+        The definition; no peer has it.
+    """
+    return _step_at(schedule, value, _checked_steps("step_at", steps, least=0))
+
+
+def refine(
+    gradient_norms: ArrayLike | Sequence[float],
+    peak_value: float = 1.0,
+    transition_steps: int = 1,
+    smoothing: float = 0.1,
+    *,
+    optimizer: Literal["sgd", "adam"] = "sgd",
+) -> Schedule:
+    """A schedule refined by the gradient norms of a run that was made with another one.
+
+    Formula: values[t] ∝ w_t·(w_{t+1} + w_{t+2} + …), with w_t = 1/‖g_t‖₂² for SGD and 1/‖g_t‖₁
+    for Adam, of norms that went through a median filter. Norms that stay the same give a straight
+    line; norms that fall at the start give a warm-up.
+
+    Args:
+        gradient_norms: vector of at least two numbers > 0, one each `transition_steps` updates:
+            for SGD the Euclidean norms, for Adam the sums of absolute values.
+        peak_value: the largest value of the schedule, ≥ 0.
+        transition_steps: steps between two norms, > 0.
+        smoothing: width of the median filter as a share of all norms, 0 … 1; 0 does not smooth.
+            Before the start the filter sees the first norm, past the end the norms mirrored at
+            the last.
+        optimizer: "sgd" or "adam", which weighs the norms.
+
+    Returns:
+        A schedule `interpolate(values, transition_steps)`. Its last value is 0.
+
+    Raises:
+        ValueError: an argument outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.refine([2.0] * 5, peak_value=0.1, transition_steps=100)
+        >>> [round(float(schedule(step)), 4) for step in (0, 100, 250, 400)]
+        [0.1, 0.075, 0.0375, 0.0]
+
+    Source:
+        Defazio et al., arXiv 2310.07831, Algorithm 1, with their padding.
+    """
+    norms = np.asarray(gradient_norms, np.float64)
+    if norms.ndim != 1 or len(norms) < 2 or not np.all((norms > 0) & np.isfinite(norms)):
+        raise ValueError(
+            "refine: gradient_norms must be a vector of at least two finite numbers > 0, "
+            f"got {_worst_norm(norms)}"
+        )
+    if not 0 <= smoothing <= 1:
+        raise ValueError(f"refine: smoothing must be a share of the norms, 0 … 1, got {smoothing}")
+    if optimizer not in ("sgd", "adam"):
+        raise ValueError(f"refine: optimizer must be 'sgd' or 'adam', got {optimizer!r}")
+    smooth = _median_filtered(norms, int(smoothing * len(norms)) // 2)
+    # Of the smallest norm the weight is 1, so that no weight is infinite.
+    weights = (np.min(smooth) / smooth) ** (2 if optimizer == "sgd" else 1)
+    later = np.append(np.cumsum(weights[:0:-1])[::-1], 0.0)
+    values = weights * later
+    return interpolate(peak_value * (values / np.max(values)), transition_steps)
+
+
+def _worst_norm(norms: np.ndarray) -> str:
+    if norms.ndim != 1 or len(norms) < 2:
+        return f"an array of shape {norms.shape}"
+    index = int(np.argmin((norms > 0) & np.isfinite(norms)))
+    return f"{norms[index]} at index {index}"
+
+
+def _median_filtered(norms: np.ndarray, half_width: int) -> np.ndarray:
+    """The median of each norm, as many before it and as many after it."""
+    from scipy.ndimage import median_filter  # here, so that `import jaxdecay` stays fast
+
+    mirrored = np.pad(norms, (0, half_width), mode="reflect")
+    return median_filter(mirrored, size=2 * half_width + 1, mode="nearest")[: len(norms)]
+
+
+def _checked_steps(name: str, steps: int, least: int) -> int:
+    if not isinstance(steps, int | np.integer) or not least <= steps <= LAST_STEP:
+        raise ValueError(f"{name}: steps must be an integer {least} … {LAST_STEP}, got {steps!r}")
+    return int(steps)
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def _area(schedule: Schedule | Population, steps: int) -> Array:
+    block = _block(schedule, steps)
+
+    @jax.checkpoint  # the gradient evaluates a block again instead of keeping all of them
+    def sum_of_block(start: Array) -> Array:
+        offsets = jnp.arange(block)
+        inside = offsets < steps - start
+        values = schedule(start + jnp.where(inside, offsets, 0))
+        return _sum_in_pairs(jnp.where(jnp.broadcast_to(inside, values.shape), values, 0))
+
+    starts = jnp.arange(0, steps, block)
+    if not len(starts):
+        return jnp.zeros_like(schedule(0))
+    sums = jax.lax.map(sum_of_block, starts)
+    return _sum_in_pairs(jnp.moveaxis(sums, 0, -1))
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+def _step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Array:
+    block = _block(schedule, steps)
+    start_value = schedule(0)
+    value = jnp.broadcast_to(jnp.asarray(value, float), start_value.shape)
+    side = jnp.sign(start_value - value)
+
+    def look(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        start, found = carry
+        offsets = jnp.arange(block)
+        inside = offsets <= steps - start
+        values = schedule(start + jnp.where(inside, offsets, 0))
+        reached = jnp.sign(values - value[..., None]) * side[..., None] <= 0
+        reached &= jnp.broadcast_to(inside, values.shape)
+        here = start + jnp.argmax(reached, axis=-1)
+        new = (found < 0) & jnp.any(reached, axis=-1)
+        return start + block, jnp.where(new, here, found)
+
+    def more(carry: tuple[Array, Array]) -> Array:
+        start, found = carry
+        # Past the last block the start may wrap around below 0.
+        return jnp.any(found < 0) & (start <= steps) & (start >= 0)
+
+    nowhere = jnp.full(start_value.shape, -1)
+    return jax.lax.while_loop(more, look, (jnp.zeros_like(nowhere, shape=()), nowhere))[1]
+
+
+def _block(schedule: Schedule | Population, steps: int) -> int:
+    """How many steps are evaluated at the same time: a power of two."""
+    members = len(schedule) if isinstance(schedule, Population) else 1
+    most = max(1, VALUES_AT_A_TIME // members)
+    return 1 << (min(most, steps + 1).bit_length() - 1)
+
+
+def _sum_in_pairs(values: Array) -> Array:
+    """The sum over the last axis, with an error that grows with the logarithm of its length."""
+    while values.shape[-1] > 1:
+        half = values.shape[-1] // 2
+        pairs = values[..., :half] + values[..., half : 2 * half]
+        rest = values[..., 2 * half :]
+        values = pairs if not rest.shape[-1] else pairs.at[..., :1].add(rest)
+    return values[..., 0]
