@@ -354,3 +354,47 @@ def test_what_is_no_decay_and_no_population_is_refused() -> None:
         jaxdecay.sample(jaxdecay.constant(0.1), 3, jax.random.key(0))
     with pytest.raises(TypeError, match="one by one, got list"):
         jaxdecay.concat([population, population])
+
+
+def test_a_population_with_state_gives_each_schedule_its_own_metric() -> None:
+    schedules = [
+        jaxdecay.reduce_on_plateau(0.5, factor=0.5, patience=0),
+        WAVE,
+        jaxdecay.greedy(0.25, factor=0.5, patience=0),
+        jaxdecay.reduce_on_plateau(LINE, factor=0.25, patience=1),
+        jaxdecay.reduce_on_plateau(1.0, factor=0.5, patience=0, mode="max"),
+        jaxdecay.reduce_on_plateau(1.0, factor=0.1, patience=0),
+    ]
+    population = jaxdecay.stack(schedules)
+    assert population.has_state
+    assert not jaxdecay.stack(MIXED).has_state
+    assert not population._in_order()
+    rows = np.random.default_rng(0).integers(1, 4, (5, 6)).astype(float)
+
+    @jax.jit
+    def follow(schedule: Any, metrics: Any) -> Any:
+        def update(state: Any, metric: Any) -> Any:
+            return schedule.update(state, metric), None
+
+        state, _ = jax.lax.scan(update, schedule.init(), metrics)
+        return schedule(np.arange(4), state), schedule(3, state), state
+
+    values, one_step, _ = follow(population, rows)
+    expected = [follow(*pair) for pair in zip(schedules, rows.T, strict=True)]
+    np.testing.assert_allclose(values, [each for each, _, _ in expected], rtol=1e-6)
+    np.testing.assert_allclose(one_step, [each for _, each, _ in expected], rtol=1e-6)
+    assert len({float(state.scale) for _, _, state in expected if state}) > 3
+
+
+def test_a_population_without_state_ignores_metrics() -> None:
+    population = jaxdecay.stack(MIXED[:3])
+    state = population.update(population.init(), np.arange(3.0))
+    assert not jax.tree.leaves(state)
+    np.testing.assert_array_equal(population(3, state), population(3))
+
+
+def test_metrics_that_do_not_fit_are_refused() -> None:
+    population = jaxdecay.grid(jaxdecay.reduce_on_plateau, schedule=0.5, patience=[0, 1])
+    for metrics in (1.0, [1.0], [[1.0, 2.0]]):
+        with pytest.raises(ValueError, match="population of 2 schedules takes one metric each"):
+            population.update(population.init(), metrics)
