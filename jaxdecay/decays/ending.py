@@ -193,7 +193,7 @@ def k_decay(
     Example:
         >>> import jaxdecay
         >>> schedule = jaxdecay.k_decay(1.0, 0.0, 1_000, k=2, shape="polynomial")
-        >>> [float(schedule(step)) for step in (0, 500, 1_000, 2_000)]
+        >>> [round(float(schedule(step)), 4) for step in (0, 500, 1_000, 2_000)]
         [1.0, 0.75, 0.0, 0.0]
 
     Source:
