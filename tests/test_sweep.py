@@ -44,6 +44,68 @@ def test_a_member_of_a_mixed_population_equals_the_schedule_trained_alone(task, 
                 np.testing.assert_allclose(member, values, rtol=2e-4, err_msg=name)
 
 
+def plateau_scales(schedule, metrics):
+    """PyTorch's rule for one member, in float64: the scale in each epoch, and after the last."""
+    sign = 1.0 if schedule.mode == "min" else -1.0
+    scale, best, bad, scales = 1.0, np.inf, 0, [1.0]
+    for metric in sign * np.asarray(metrics, np.float64):
+        share = schedule.threshold * abs(best) if np.isfinite(best) else 0.0
+        better = metric < best - share
+        best, bad = (metric, 0) if better else (best, bad + 1)
+        if bad > schedule.patience:
+            scale, bad = scale * schedule.factor, 0
+        scales.append(scale)
+    return np.array(scales)
+
+
+def watching(threshold, mode):
+    schedule = jaxdecay.linear(0.2, 0.1, 70)
+    plateaus = jaxdecay.grid(
+        jaxdecay.reduce_on_plateau,
+        schedule=schedule,
+        factor=0.5,
+        patience=[0, 1],
+        threshold=threshold,
+        mode=mode,
+    )
+    return jaxdecay.stack([plateaus[0], jaxdecay.cosine(0.3, 60), plateaus[1]])
+
+
+def assert_members_follow(result, monitor):
+    """Each member's rates are those of its schedule, scaled as its own metrics command."""
+    rates = np.concatenate([result.history["learning_rate"], result.final_learning_rate[None]])
+    steps = np.arange(len(rates)) * result.steps // (len(rates) - 1)
+    for index, schedule in enumerate(result.population):
+        for k in range(len(result.seeds)):
+            expected = np.asarray(schedule(steps))
+            if schedule.family == "reduce_on_plateau":
+                metrics = result.history[monitor][:, index, k]
+                expected = expected * plateau_scales(schedule, metrics)
+            np.testing.assert_allclose(rates[:, index, k], expected, rtol=1e-6)
+    assert (rates[:, :, 0] != rates[:, :, 1]).any()
+    assert (rates[:, 0] != rates[:, 2]).any()
+    assert result.settings["monitor"] == monitor
+
+
+def test_each_member_follows_its_own_loss_as_if_trained_alone(task):
+    settings = {"epochs": 6, "batch_size": 140}
+    result = jaxdecay.sweep(task, watching(0.3, "min"), seeds=2, **settings)
+    assert_members_follow(result, "test_loss")
+    run = jax.jit(functools.partial(jaxdecay.train, task=task, **settings))
+    for index, k in ((0, 0), (2, 0), (2, 1)):
+        alone = run(result.population[index], jax.random.key(k), task.data)
+        for name, values in alone.history.items():
+            member = result.history[name][:, index, k]
+            np.testing.assert_allclose(member, values, rtol=2e-4, err_msg=name)
+
+
+def test_each_member_follows_its_own_accuracy(task):
+    result = jaxdecay.sweep(
+        task, watching(0.05, "max"), epochs=6, batch_size=140, seeds=2, monitor="test_accuracy"
+    )
+    assert_members_follow(result, "test_accuracy")
+
+
 def test_all_schedules_of_a_seed_see_the_same_batches(task):
     rates = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
     result = jaxdecay.sweep(task, rates, epochs=2, seeds=2, batch_size=1_000)
@@ -139,5 +201,7 @@ def test_wrong_settings_are_refused(task, mixed):
         jaxdecay.sweep(task, mixed, seeds=2, seed=2**32 - 1)
     with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):
         jaxdecay.sweep(task, mixed, seeds=0)
+    with pytest.raises(ValueError, match=r"test_loss; got 'loss' \(did you mean 'test_loss'\?\)"):
+        jaxdecay.sweep(task, mixed, monitor="loss")
     with pytest.raises(ValueError, match="batch size must be from 1 to 1437"):
         jaxdecay.sweep(task, mixed, batch_size=1_438)

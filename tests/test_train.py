@@ -67,6 +67,42 @@ def test_train_is_sgd():
         assert int(trained.diverged_at) == -1
 
 
+def test_a_schedule_with_state_follows_the_test_loss():
+    task, key, epochs = linear_task(), jax.random.key(3), 8
+    schedule = jaxdecay.reduce_on_plateau(
+        jaxdecay.inverse_time(0.03, 0.01), factor=0.5, patience=1, threshold=0.3
+    )
+    run = functools.partial(jaxdecay.train, task=task, epochs=epochs, batch_size=6)
+    trained = jax.jit(run)(schedule, key, task.data)
+    data, weights = task.data, np.asarray(task.init(jax.random.fold_in(key, 0)), np.float64)
+    scale, best, bad, step, rates, losses = 1.0, np.inf, 0, 0, [], []
+    for epoch in range(epochs):
+        rates.append(scale * 0.03 / (1 + 0.01 * step))
+        for indices in np.asarray(epoch_order(key, jnp.asarray(epoch), data, 6)):
+            inputs = np.asarray(data.train_inputs, np.float64)[indices] / data.scale
+            errors = inputs @ weights - np.asarray(data.train_labels, np.float64)[indices]
+            weights -= scale * 0.03 / (1 + 0.01 * step) * 2 * inputs.T @ errors / len(indices)
+            step += 1
+        errors = np.asarray(data.test_inputs) / data.scale @ weights - np.asarray(data.test_labels)
+        losses.append(np.mean(errors**2))
+        better = losses[-1] < 0.7 * best
+        best, bad = (losses[-1], 0) if better else (best, bad + 1)
+        scale, bad = (scale / 2, 0) if bad > 1 else (scale, bad)
+    assert 0.1 < scale < 0.5
+    np.testing.assert_allclose(trained.history["learning_rate"], rates, rtol=1e-6)
+    np.testing.assert_allclose(trained.history["test_loss"], losses, rtol=1e-4)
+    np.testing.assert_allclose(trained.parameters, weights, rtol=1e-4)
+
+
+def test_a_function_of_step_is_a_schedule():
+    task, key = linear_task(), jax.random.key(0)
+    by_name, by_function = (
+        jaxdecay.train(each, key, task.data, task=task, batch_size=5)
+        for each in (jaxdecay.inverse_time(0.1, 0.5), lambda step: 0.1 / (1 + 0.5 * step))
+    )
+    np.testing.assert_allclose(by_name.parameters, by_function.parameters, rtol=1e-6)
+
+
 def test_train_maps_over_schedules_and_differentiates():
     task, key = linear_task(), jax.random.key(0)
 
@@ -226,6 +262,10 @@ def test_a_module_with_other_state_is_refused():
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"batch_size": 0}, "batch size must be from 1 to 20"),
         ({"batch_size": 21}, "batch size must be from 1 to 20"),
+        (
+            {"batch_size": 5, "monitor": "test_siz"},
+            r"monitor must be .*, test_loss, .* got 'test_siz' \(did you mean 'test_size'\?\)",
+        ),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):
