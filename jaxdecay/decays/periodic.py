@@ -1,0 +1,318 @@
+"""Decays that come back: restarts, triangles and sines, for ever."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdecay.decays.transition import cosine_weights, transition
+from jaxdecay.domain import (
+    LARGEST_FLOAT_STEP,
+    LAST_STEP,
+    AtLeastOne,
+    Factor,
+    NonNegative,
+    PositiveSteps,
+    Steps,
+)
+from jaxdecay.schedule import as_number, decay
+
+
+@decay
+def cosine_restarts(
+    step: ArrayLike,
+    init_value: NonNegative,
+    transition_steps: PositiveSteps,
+    end_value: NonNegative = 0.0,
+    period_multiplier: AtLeastOne = 1.0,
+    peak_multiplier: Factor = 1.0,
+) -> ArrayLike:
+    """Half cosine waves down to `end_value`, one after the other, each from a new start.
+
+    Formula: E + (I·g^i − E)·½(1 + cos πp) in cycle i = 0, 1, …, which lasts T·m^i steps, with p
+    the share of it that is done. At a restart the value is that of the new start.
+
+    Args:
+        init_value: I, the learning rate at step 0, ≥ 0.
+        transition_steps: T, the length of the first cycle in steps, > 0.
+        end_value: E, the learning rate that each cycle ends towards, ≥ 0.
+        period_multiplier: m, ≥ 1, without unit: how much longer each cycle is than the one
+            before. If it is whole and T an integer, cycles are counted in integers and exact at
+            any step; else in floats.
+        peak_multiplier: g, > 0, without unit: how much of its start each cycle leaves to the next.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.cosine_restarts(1.0, 10, period_multiplier=2, peak_multiplier=0.5)
+        >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 20, 30)]
+        [1.0, 0.5, 0.5, 0.25, 0.25]
+
+    Source:
+        SGDR: Loshchilov and Hutter, arXiv 1608.03983; PyTorch `CosineAnnealingWarmRestarts`.
+        Keras `CosineDecayRestarts` shrinks what is above its floor:
+        `cosine_restarts(I − E, T, 0, m, g) + E`.
+    """
+    cycle, left, done = _cycle(step, transition_steps, period_multiplier)
+    start = init_value * _repeated(peak_multiplier, cycle)
+    return transition(start, end_value, left, done, cosine_weights)
+
+
+@decay
+def cyclic(
+    step: ArrayLike,
+    init_value: NonNegative,
+    peak_value: NonNegative,
+    up_steps: Steps,
+    down_steps: Steps | None = None,
+    decay_rate: Factor = 1.0,
+    *,
+    decay_every: Literal["cycle", "step"] = "cycle",
+) -> ArrayLike:
+    """Triangles: in a straight line up to `peak_value` and back, for ever.
+
+    Formula: I + (P − I)·r^c·s, with s rising from 0 to 1 in U steps and falling back to 0 in D
+    steps, and c the number of cycles done; with `decay_every="step"` c is t. Never below 0.
+
+    Args:
+        init_value: I, the learning rate at step 0 and at the end of each cycle, ≥ 0.
+        peak_value: P, the learning rate at the top of the first cycle, ≥ 0.
+        up_steps: U, in steps, 0 … 2³¹−1; 0 means that each cycle starts at its top.
+        down_steps: D, in steps, 0 … 2³¹−1, or None for as many as `up_steps`; 0 means that a new
+            cycle starts where the top would be. With both 0 the value is I.
+        decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I.
+        decay_every: "cycle", or "step" to shrink the height smoothly, in each step.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.cyclic(0.0, 1.0, up_steps=10, decay_rate=0.5)
+        >>> [float(schedule(step)) for step in (0, 5, 10, 20, 30)]
+        [0.0, 0.5, 1.0, 0.0, 0.5]
+
+    Source:
+        Smith, arXiv 1506.01186; PyTorch `CyclicLR`: "triangular" is decay_rate 1, "triangular2"
+        0.5, and "exp_range" is decay_rate γ with `decay_every="step"`.
+    """
+    step, up, down = _counts(step, up_steps, up_steps if down_steps is None else down_steps)
+    period = up + down
+    cycle, position = _divided(step, period)
+    rising = position < up
+    length = jnp.where(rising, up, down)
+    above = jnp.where(rising, position, period - position)
+    unit = as_number(jnp.where(length > 0, length, 1))
+    return _wave(
+        init_value,
+        peak_value,
+        height=as_number(above) / unit,
+        depth=as_number(length - above) / unit,
+        decay_rate=decay_rate,
+        times=as_number(cycle if decay_every == "cycle" else step),
+    )
+
+
+@decay
+def sine(
+    step: ArrayLike,
+    init_value: NonNegative,
+    peak_value: NonNegative,
+    transition_steps: PositiveSteps,
+    decay_rate: Factor = 1.0,
+    *,
+    decay_every: Literal["cycle", "step"] = "cycle",
+) -> ArrayLike:
+    """Sine waves above `init_value`: up to `peak_value` and back, for ever.
+
+    Formula: I + (P − I)·r^c·|sin(½πt/T)|, with c = ⌊t/2T⌋; with `decay_every="step"` c is t.
+    Never below 0.
+
+    Args:
+        init_value: I, the learning rate at step 0 and at the end of each cycle, ≥ 0.
+        peak_value: P, the learning rate at the top of the first cycle, ≥ 0.
+        transition_steps: T, the steps from I up to the top, > 0; a cycle lasts 2T.
+        decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I.
+        decay_every: "cycle", or "step" to shrink the height smoothly, in each step.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: a hyperparameter outside its range.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.sine(0.0, 1.0, transition_steps=30, decay_rate=0.5)
+        >>> [round(float(schedule(step)), 4) for step in (0, 10, 30, 60, 90)]
+        [0.0, 0.5, 1.0, 0.0, 0.5]
+
+    Source:
+        Wu et al., arXiv 1908.06477: SIN is decay_rate 1, SIN2 0.5, and SINEXP is decay_rate γ
+        with `decay_every="step"`.
+    """
+    step, quarter = _counts(step, transition_steps)
+    quarter = jnp.where(quarter > 0, quarter, 1)
+    cycle, position = _divided(step, 2 * quarter)
+    above = jnp.minimum(position, 2 * quarter - position)
+    unit = as_number(quarter)
+    return _wave(
+        init_value,
+        peak_value,
+        height=jnp.sin(jnp.pi / 2 * (as_number(above) / unit)),
+        # 1 − cos x = 2 sin²(½x), which keeps its digits near the top.
+        depth=2 * jnp.square(jnp.sin(jnp.pi / 4 * (as_number(quarter - above) / unit))),
+        decay_rate=decay_rate,
+        times=as_number(cycle if decay_every == "cycle" else step),
+    )
+
+
+def _wave(
+    init_value: ArrayLike,
+    peak_value: ArrayLike,
+    height: Array,
+    depth: Array,
+    decay_rate: ArrayLike,
+    times: Array,
+) -> Array:
+    """I + (P − I)·r^n·height, given depth = 1 − height, without cancellation; I at the bottom."""
+    inside = height > 0
+    times = jnp.where(inside, times, 0)
+    kept = _repeated(decay_rate, times)
+    near = (kept > 0.5) & (kept < 2)  # where 1 − kept would lose digits
+    lost = jnp.where(near, -jnp.expm1(jnp.where(near, times, 0) * jnp.log(decay_rate)), 1 - kept)
+    value = init_value * (lost + kept * depth) + peak_value * (kept * height)
+    return jnp.where(inside, jnp.where(value < 0, 0, value), init_value)
+
+
+def _repeated(rate: ArrayLike, times: Array) -> Array:
+    """rate**times, which stops growing at e**60, so that nothing made of it overflows."""
+    log = jnp.log(rate)
+    most = 60 / jnp.where(log > 0, log, 1)
+    return jnp.power(
+        rate, jax.lax.stop_gradient(jnp.where(log > 0, jnp.minimum(times, most), times))
+    )
+
+
+def _counts(*counts: ArrayLike) -> list[Array]:
+    """Counts of one type: if all are integers, of one that holds the sum of any two."""
+    arrays = [as_number(count, count=True) for count in counts]
+    if all(jnp.issubdtype(array.dtype, jnp.integer) for array in arrays):
+        return [jnp.maximum(array, 0).astype(jnp.uint32) for array in arrays]
+    return [as_number(array) for array in arrays]
+
+
+def _divided(step: Array, period: Array) -> tuple[Array, Array]:
+    """How many periods are done, and the steps done since; a period of 0 counts as 1."""
+    period = jnp.where(period > 0, period, 1)
+    return step // period, step % period
+
+
+# Cycles that grow: cycle i begins at step T·(1 + m + … + m^(i−1)) and lasts T·m^i steps.
+
+
+@jax.jit  # many small operations, slow one by one
+def _cycle(
+    step: ArrayLike, transition_steps: ArrayLike, multiplier: ArrayLike
+) -> tuple[Array, Array, Array]:
+    """The index of the cycle that a step is in, the steps left in it and the steps done.
+
+    They are counted where they can be, and have the slopes of the formula in floats.
+    """
+    step, period = _counts(step, transition_steps)
+    period = jnp.where(period > 0, period, 1)
+    multiplier = jnp.where(jnp.greater(multiplier, 1), multiplier, 1)
+    multiplier = jnp.minimum(multiplier, LARGEST_FLOAT_STEP)  # its powers must not overflow
+    index, left, done = _located(*map(jax.lax.stop_gradient, (step, period, multiplier)))
+    start = as_number(period) * _geometric_sum(multiplier, index)
+    since = as_number(step) - start
+    until = as_number(period) * multiplier**index - since
+    return index, _with_slope_of(left, until), _with_slope_of(done, since)
+
+
+def _with_slope_of(value: Array, other: Array) -> Array:
+    return value + (other - jax.lax.stop_gradient(other))
+
+
+def _located(step: Array, period: Array, multiplier: Array) -> tuple[Array, Array, Array]:
+    """Index, steps left and steps done, each computed in the most exact way that there is."""
+    cycles, rest = _divided(step, period)
+    even = as_number(cycles), as_number(period - rest), as_number(rest)
+    growing = _located_in_floats(step, period, multiplier)
+    if jnp.issubdtype(step.dtype, jnp.integer):
+        whole = multiplier == jnp.floor(multiplier)
+        counted = _located_in_integers(step, period, multiplier)
+        growing = tuple(jnp.where(whole, *each) for each in zip(counted, growing, strict=True))
+    index, left, done = (
+        jnp.where(multiplier > 1, *each) for each in zip(growing, even, strict=True)
+    )
+    return index, left, done
+
+
+def _located_in_floats(step: Array, period: Array, multiplier: Array) -> tuple[Array, ...]:
+    step, period = as_number(step), as_number(period)
+    guess = _estimated_index(step / period, multiplier)
+    starts = period * _geometric_sum(multiplier, jnp.stack([guess, guess + 1]))
+    index = guess - 1 + as_number(jnp.sum(step >= starts))
+    done = step - period * _geometric_sum(multiplier, index)
+    return index, period * multiplier**index - done, done
+
+
+def _located_in_integers(step: Array, period: Array, multiplier: Array) -> tuple[Array, ...]:
+    """For multipliers that are whole and at least 2."""
+    base = jnp.clip(multiplier, 2, LAST_STEP).astype(jnp.uint32)
+    periods = step // period
+    guess = _estimated_index(as_number(periods), multiplier).astype(jnp.uint32)
+    starts = [_counted_sum(base, each) for each in (guess, guess + 1)]
+    index = guess - 1 + sum(jnp.asarray(start <= periods, jnp.uint32) for start in starts)
+    done = step - period * _counted_sum(base, index)
+    length = as_number(period) * multiplier ** as_number(index)
+    left = jnp.where(
+        length < 4e9,  # fits into 32 bits; else more than 1.8e9 steps are left
+        as_number(period * base**index - done),
+        length - as_number(done),
+    )
+    return as_number(index), left, as_number(done)
+
+
+def _estimated_index(periods: Array, multiplier: Array) -> Array:
+    """The largest i with 1 + m + … + m^(i−1) ≤ periods, or one that is 1 off."""
+    growth = multiplier - 1
+    grows = growth > 0
+    growth = jnp.where(grows, growth, 1)
+    return jnp.floor(jnp.where(grows, jnp.log1p(growth * periods) / jnp.log1p(growth), periods))
+
+
+def _counted_sum(base: Array, terms: Array) -> Array:
+    """1 + m + … + m^(n−1) in 32 bits for a base m ≥ 2, or the largest number if it is above 2³¹."""
+    exponent = jnp.maximum(terms, 1) - 1
+    last = base**exponent
+    fits = as_number(base) ** as_number(exponent) < 3e9
+    total = jnp.where(fits, last + (last - 1) // (base - 1), jnp.uint32(2**32 - 1))
+    return jnp.where(terms > 0, total, 0)
+
+
+def _geometric_sum(base: Array, terms: Array) -> Array:
+    """1 + m + … + m^(n−1) for a base m ≥ 1, accurate in value and in slope at 1 and near it."""
+    growth = base - 1
+    small = (terms * growth < 0.5) & (growth < 0.5)
+    # (1 + x)^n − 1 over x by the binomial series, of which 12 terms are enough for n·x < ½ …
+    little = jnp.where(small, growth, 0)
+    series = jnp.ones_like(terms)
+    for order in range(12, 0, -1):
+        series = 1 + (terms - order) / (order + 1) * little * series
+    # … and as it stands, where it does not cancel.
+    power = jnp.where(small, 2, base) ** jnp.where(small, 1, terms)
+    return jnp.where(small, terms * series, (power - 1) / jnp.where(small, 1, growth))

@@ -1,0 +1,12 @@
+"""From the schedules of other libraries to those of this one, and to two of them back."""
+
+from __future__ import annotations
+
+from jaxdecay.migration.keras import from_keras as from_keras
+from jaxdecay.migration.keras import keras_class as keras_class
+from jaxdecay.migration.keras import to_keras as to_keras
+from jaxdecay.migration.optax import from_optax as from_optax
+from jaxdecay.migration.timm import from_timm as from_timm
+from jaxdecay.migration.torch import from_torch as from_torch
+from jaxdecay.migration.torch import to_torch as to_torch
+from jaxdecay.migration.transformers import from_transformers as from_transformers

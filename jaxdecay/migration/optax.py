@@ -1,0 +1,276 @@
+"""Schedules of `optax.schedules` as schedules of this package."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxdecay.compose import delay, warmup
+from jaxdecay.compounds import warmup_cosine
+from jaxdecay.decays import (
+    constant,
+    cosine,
+    exponential,
+    linear,
+    piecewise_constant,
+    piecewise_linear,
+    polynomial,
+)
+from jaxdecay.migration.peer import Peer, in_sequence, ramp_to
+from jaxdecay.schedule import Schedule, ScheduleLike
+
+OPTAX = Peer("Optax")
+
+
+def from_optax(name: str, **arguments: Any) -> Schedule:
+    """The schedule that a function of `optax.schedules` makes, with the same values.
+
+    Optax's conventions are kept: `decay_steps` of `warmup_cosine_decay_schedule` include the
+    warm-up, a transition of no steps stays at its first value, boundaries are multiplied by their
+    scales. `join_schedules` takes schedules of this package. Optax itself is not needed.
+
+    Args:
+        name: of the function, such as "cosine_decay_schedule".
+        **arguments: those of the function, by its names.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: an unknown name or argument, a value that has no equal here, or one with
+            which Optax leaves out a part of the schedule. The message names what works.
+
+    Example:
+        >>> import jaxdecay
+        >>> jaxdecay.from_optax("cosine_decay_schedule", init_value=0.5, decay_steps=100, alpha=0.1)
+        cosine(init_value=0.5, transition_steps=100, end_value=0.05)
+
+    Source:
+        Optax 0.2.8, `optax/schedules`.
+    """
+    return OPTAX.convert(name, arguments)
+
+
+def _after(begin: float, schedule: Schedule) -> Schedule:
+    return delay(schedule, begin) if begin > 0 else schedule
+
+
+@OPTAX.converter
+def constant_schedule(value: float) -> Schedule:
+    """One value."""
+    return constant(value)
+
+
+@OPTAX.converter
+def polynomial_schedule(
+    init_value: float,
+    end_value: float,
+    power: float,
+    transition_steps: int,
+    transition_begin: int = 0,
+) -> Schedule:
+    """A power of what remains; of no steps, the first value for ever."""
+    if transition_steps <= 0:
+        return constant(init_value)
+    if power == 1:
+        return _after(transition_begin, linear(init_value, end_value, transition_steps))
+    return _after(transition_begin, polynomial(init_value, end_value, power, transition_steps))
+
+
+@OPTAX.converter
+def linear_schedule(
+    init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0
+) -> Schedule:
+    """A line; of no steps, the first value for ever."""
+    return polynomial_schedule(init_value, end_value, 1, transition_steps, transition_begin)
+
+
+@OPTAX.converter
+def exponential_decay(
+    init_value: float,
+    transition_steps: int,
+    decay_rate: float,
+    transition_begin: int = 0,
+    staircase: bool = False,
+    end_value: float | None = None,
+) -> Schedule:
+    """A rate per transition, with a floor below a rate of 1 and a ceiling from 1 on."""
+    if transition_steps <= 0 or decay_rate == 0:
+        return constant(init_value)
+    if decay_rate == 1 and end_value is not None:
+        return constant(min(init_value, end_value))
+    decay = exponential(init_value, decay_rate, transition_steps, end_value, staircase=staircase)
+    return _after(transition_begin, decay)
+
+
+@OPTAX.converter
+def cosine_decay_schedule(
+    init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0
+) -> Schedule:
+    """Half a cosine wave down to a share `alpha` of the first value."""
+    if decay_steps <= 0:
+        raise ValueError("decay_steps must be > 0; a decay of no steps is jaxdecay.constant")
+    return cosine(init_value, decay_steps, alpha * init_value, exponent)
+
+
+def _scaled(
+    init_value: float, boundaries_and_scales: Mapping[int, float] | None
+) -> tuple[list[float], list[int]]:
+    """Values and boundaries of factors at boundaries."""
+    pairs = sorted((boundaries_and_scales or {}).items())
+    values = np.cumprod([init_value, *(scale for _, scale in pairs)], dtype=float)
+    return values.tolist(), [max(boundary, 0) for boundary, _ in pairs]
+
+
+@OPTAX.converter
+def piecewise_constant_schedule(
+    init_value: float, boundaries_and_scales: Mapping[int, float] | None = None
+) -> Schedule:
+    """Multiplied by a scale at each boundary."""
+    if not boundaries_and_scales:
+        return constant(init_value)
+    return piecewise_constant(*_scaled(init_value, boundaries_and_scales))
+
+
+@OPTAX.converter
+def piecewise_interpolate_schedule(
+    interpolate_type: str,
+    init_value: float,
+    boundaries_and_scales: Mapping[int, float] | None = None,
+) -> Schedule:
+    """Lines or half cosines between step 0 and the boundaries."""
+    if interpolate_type not in ("linear", "cosine"):
+        raise ValueError("interpolate_type must be 'linear' or 'cosine'")
+    if not boundaries_and_scales:
+        return constant(init_value)
+    values, boundaries = _scaled(init_value, boundaries_and_scales)
+    return piecewise_linear(values, [0, *boundaries], interpolation=interpolate_type)
+
+
+def _check_phases(transition_steps: int, *ends: int) -> None:
+    if transition_steps <= 0:
+        raise ValueError("transition_steps must be > 0")
+    if any(end >= later for end, later in itertools.pairwise([*ends, transition_steps])):
+        raise ValueError(
+            f"Optax rounds the phases to end at steps {[*ends, transition_steps]} and leaves out "
+            "those that share a step; expected ends that rise. Use more transition_steps, or "
+            "jaxdecay.one_cycle, which does not round"
+        )
+
+
+@OPTAX.converter
+def linear_onecycle_schedule(
+    transition_steps: int,
+    peak_value: float,
+    pct_start: float = 0.3,
+    pct_final: float = 0.85,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+) -> Schedule:
+    """Up, down and out, in three lines whose ends are rounded down to whole steps."""
+    top, bottom = int(pct_start * transition_steps), int(pct_final * transition_steps)
+    _check_phases(transition_steps, top, bottom)
+    low = peak_value / div_factor
+    values = [low, peak_value, low, low / final_div_factor]
+    return piecewise_linear(values, [0, top, bottom, transition_steps])
+
+
+@OPTAX.converter
+def cosine_onecycle_schedule(
+    transition_steps: int,
+    peak_value: float,
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+) -> Schedule:
+    """Up and down, in two half cosines; the peak is at a whole step."""
+    top = int(pct_start * transition_steps)
+    _check_phases(transition_steps, top)
+    values = [peak_value / div_factor, peak_value, peak_value / (div_factor * final_div_factor)]
+    return piecewise_linear(values, [0, top, transition_steps], interpolation="cosine")
+
+
+@OPTAX.converter
+def warmup_constant_schedule(init_value: float, peak_value: float, warmup_steps: int) -> Schedule:
+    """A line up, held."""
+    if warmup_steps <= 0:
+        raise ValueError(
+            "warmup_steps must be > 0: Optax never leaves init_value in a warm-up of no steps. "
+            f"jaxdecay.constant({peak_value!r}) has none"
+        )
+    return warmup(peak_value, warmup_steps, init_value)
+
+
+@OPTAX.converter
+def warmup_cosine_decay_schedule(
+    init_value: float,
+    peak_value: float,
+    warmup_steps: int,
+    decay_steps: int,
+    end_value: float = 0.0,
+    exponent: float = 1.0,
+) -> Schedule:
+    """A line up, and half a cosine down to step `decay_steps`, which counts the warm-up in."""
+    if decay_steps <= warmup_steps:
+        raise ValueError(
+            "decay_steps must be above warmup_steps, which it includes; "
+            f"expected at least {warmup_steps + 1}, or jaxdecay.warmup_cosine, which counts apart"
+        )
+    if peak_value == 0:
+        return ramp_to(constant(0.0), warmup_steps, init_value, 0.0)
+    left = decay_steps - warmup_steps
+    return warmup_cosine(peak_value, warmup_steps, left, init_value, end_value, exponent)
+
+
+@OPTAX.converter
+def warmup_exponential_decay_schedule(
+    init_value: float,
+    peak_value: float,
+    warmup_steps: int,
+    transition_steps: int,
+    decay_rate: float,
+    transition_begin: int = 0,
+    staircase: bool = False,
+    end_value: float | None = None,
+) -> Schedule:
+    """A line up to the peak, and an exponential decay from there."""
+    decay = exponential_decay(
+        peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value
+    )
+    beyond = end_value is not None and (end_value > peak_value) == (decay_rate < 1)
+    if beyond and end_value != peak_value:  # the decay begins at its limit, not at the peak
+        return ramp_to(decay, warmup_steps, init_value, peak_value)
+    return warmup(decay, warmup_steps, init_value)
+
+
+@OPTAX.converter
+def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
+    """One `warmup_cosine_decay_schedule` after another."""
+    cycles = [dict(each) for each in cosine_kwargs]
+    if not cycles:
+        raise ValueError("cosine_kwargs must hold at least one cycle")
+    schedules = [OPTAX.convert("warmup_cosine_decay_schedule", cycle) for cycle in cycles]
+    ends = itertools.accumulate(cycle["decay_steps"] for cycle in cycles)
+    return in_sequence(schedules, list(ends)[:-1])
+
+
+@OPTAX.converter
+def join_schedules(
+    schedules: Sequence[ScheduleLike | Callable[..., Any]], boundaries: Sequence[int]
+) -> Schedule:
+    """One schedule after another, each counting from its boundary."""
+    if len(boundaries) != len(schedules) - 1:
+        raise ValueError(
+            f"{len(schedules)} schedules need {len(schedules) - 1} boundaries, got "
+            f"{len(boundaries)}: Optax leaves out what has no partner"
+        )
+    for index, schedule in enumerate(schedules):
+        if callable(schedule) and not isinstance(schedule, Schedule):
+            raise ValueError(
+                f"schedules[{index}] must be a jaxdecay schedule or a number; make it with "
+                "from_optax, or give jaxdecay.from_function(schedule)"
+            )
+    return in_sequence(list(schedules), list(boundaries))  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,118 @@
+"""What the converters of all peers share: names, arguments, errors, and phases in time."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from jaxdecay.compose import join, repeat, warmup
+from jaxdecay.decays import cosine, linear, piecewise_constant
+from jaxdecay.domain import LAST_STEP
+from jaxdecay.schedule import Schedule, ScheduleLike, nearest
+
+Converter = Callable[..., Schedule]
+
+
+class Peer:
+    """A library whose schedules are converted: one function each, with the peer's own signature.
+
+    Attributes:
+        name: of the library, for error messages.
+        converters: by the peer's name of the schedule.
+        refused: why an argument that the peer has is not converted, by its name.
+    """
+
+    def __init__(self, name: str, refused: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        self.converters: dict[str, Converter] = {}
+        self.refused = refused or {}
+
+    def converter(self, function: Converter) -> Converter:
+        """Registers a function under its name, which is the peer's."""
+        self.converters[function.__name__] = function
+        return function
+
+    def named(self, name: str) -> Callable[[Converter], Converter]:
+        """Registers a function under a name that is not its own."""
+
+        def register(function: Converter) -> Converter:
+            self.converters[name] = function
+            return function
+
+        return register
+
+    def parameters(self, name: Any) -> list[str]:
+        """The arguments of a schedule; ValueError if the peer has none of this name."""
+        if name not in self.converters:
+            raise ValueError(
+                f"{self.name} has no schedule {name!r} that jaxdecay converts"
+                f"{nearest(name, self.converters)}; known are {', '.join(self.converters)}"
+            )
+        return list(inspect.signature(self.converters[name]).parameters)
+
+    def convert(self, name: Any, arguments: Mapping[str, Any]) -> Schedule:
+        """The schedule that the peer's `name` gives with these arguments."""
+        takes = self.parameters(name)
+        where = f"{self.name}'s {name}"
+        for argument, value in arguments.items():
+            if argument not in takes and argument in self.refused:
+                raise ValueError(f"{where}: {argument}={value!r} {self.refused[argument]}")
+            if argument not in takes:
+                raise ValueError(
+                    f"{where} has no argument {argument!r}{nearest(argument, takes)}; "
+                    f"it takes {', '.join(takes)}"
+                )
+        try:
+            inspect.signature(self.converters[name]).bind(**arguments)
+        except TypeError as error:
+            raise ValueError(f"{where}: {error}; it takes {', '.join(takes)}") from None
+        try:
+            return self.converters[name](**arguments)
+        except ValueError as error:
+            if str(error).startswith(f"{self.name}'s "):  # of a schedule inside this one
+                raise
+            shown = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
+            raise ValueError(f"{where}({shown}): {error}") from None
+
+
+def whole(number: float) -> float:
+    """An integer where the number is one, so that counts of steps stay exact."""
+    return int(number) if float(number).is_integer() else number
+
+
+def in_sequence(schedules: Sequence[ScheduleLike], boundaries: Sequence[float]) -> Schedule:
+    """One schedule after another, each counting from its boundary; the last one goes on."""
+    starts = [0, *boundaries]
+    lengths = [whole(end - start) for start, end in itertools.pairwise(starts)]
+    return join(schedules, [*lengths, LAST_STEP - starts[-1]])
+
+
+def wave(init_value: float, end_value: float, half_period: float) -> Schedule:
+    """Down a cosine and up again, for ever: a cosine that its peer does not stop at its end."""
+    half = whole(half_period)
+    fall, rise = cosine(init_value, half, end_value), cosine(end_value, half, init_value)
+    return repeat(join([fall, rise], [half, half]), whole(2 * half_period))
+
+
+def ramp_to(
+    schedule: ScheduleLike, warmup_steps: float, init_value: float, peak_value: float
+) -> Schedule:
+    """A line to `peak_value`, wherever the schedule that follows it begins."""
+    return in_sequence([linear(init_value, peak_value, warmup_steps), schedule], [warmup_steps])
+
+
+def ramp_instead(
+    schedule: Schedule, warmup_steps: float, init_value: float, peak_value: float
+) -> Schedule:
+    """A line to `peak_value` in the place of the schedule's first steps, which are left out."""
+    if not warmup_steps:
+        return schedule
+    line = join([linear(init_value, peak_value, warmup_steps), 0.0], [warmup_steps, 0])
+    return line + piecewise_constant([0.0, 1.0], [warmup_steps]) * schedule
+
+
+def warmed_up(schedule: Schedule, warmup_steps: float, init_value: float = 0.0) -> Schedule:
+    """With a warm-up, or as it is where that has no steps."""
+    return warmup(schedule, warmup_steps, init_value) if warmup_steps else schedule

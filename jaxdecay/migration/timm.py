@@ -1,0 +1,421 @@
+"""Schedulers of timm as schedules of this package."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from jaxdecay.compose import clip, cooldown, join, multiply, warmup
+from jaxdecay.decays import (
+    constant,
+    cosine,
+    cosine_restarts,
+    interpolate,
+    inverse_sqrt,
+    inverse_time,
+    k_decay,
+    multi_step,
+    polynomial,
+    step_decay,
+    tanh,
+)
+from jaxdecay.migration.peer import Peer, in_sequence, ramp_instead, ramp_to, warmed_up, whole
+from jaxdecay.migration.torch import reduce_lr_on_plateau
+from jaxdecay.schedule import Schedule
+
+NOISE = "is noise on the rate, which jaxdecay does not have; leave it out"
+TIMM = Peer(
+    "timm",
+    {
+        **dict.fromkeys(
+            ("noise", "noise_range_t", "noise_type", "noise_pct", "noise_std", "noise_seed"), NOISE
+        ),
+        "t_in_epochs": "says what calls the scheduler; leave it out, and put jaxdecay.per_epoch "
+        "around a schedule of epochs",
+        "initialize": "is for an optimizer; leave it out",
+    },
+)
+
+SHAPES: dict[str, Literal["linear", "sqrt", "cosine", "power"]] = {
+    "linear": "linear",
+    "1-sqrt": "sqrt",
+    "cosine": "cosine",
+    "power": "power",
+}
+
+
+def from_timm(name: str, **arguments: Any) -> Schedule:
+    """The schedule of a scheduler of timm, with the same values.
+
+    A step of the schedule is what timm calls t: put `jaxdecay.per_epoch(schedule,
+    steps_per_epoch)` around it where t counts epochs. timm's conventions are kept:
+    `MultiStepLRScheduler` falls one step before each `decay_t`, without `warmup_prefix` the
+    warm-up takes the place of the first steps, and after `cycle_limit` the rate is `lr_min`.
+    timm itself is not needed.
+
+    Args:
+        name: of the class, such as "CosineLRScheduler", or of the factory's `sched`, such as
+            "cosine".
+        **arguments: `lr`, the optimizer's rate; and those of the class or, for a short name, of
+            `create_scheduler_v2`.
+
+    Returns:
+        A `Schedule`; for "plateau" one with state, whose metrics begin after the warm-up.
+
+    Raises:
+        ValueError: an unknown name or argument, or a value that has no equal here. The message
+            names what works.
+
+    Example:
+        >>> import jaxdecay
+        >>> jaxdecay.from_timm("CosineLRScheduler", lr=0.5, t_initial=90, lr_min=0.01)
+        cosine(init_value=0.5, transition_steps=90, end_value=0.01)
+        >>> jaxdecay.from_timm("step", lr=0.5, decay_epochs=30)
+        step_decay(init_value=0.5, decay_rate=0.1, transition_steps=30)
+
+    Source:
+        timm 1.0.31, `timm/scheduler`.
+    """
+    return TIMM.convert(name, arguments)
+
+
+def _cycles(
+    make: Callable[[float, float], Schedule],
+    lr: float,
+    t_initial: int,
+    lr_min: float,
+    cycle_mul: float,
+    cycle_decay: float,
+    cycle_limit: int,
+) -> Schedule:
+    """`make(peak, length)` for each cycle, and `lr_min` after the last."""
+    if cycle_limit < 1:
+        raise ValueError(f"cycle_limit must be at least 1; without a cycle it is lr_min={lr_min!r}")
+    lengths = [t_initial * cycle_mul**cycle for cycle in range(cycle_limit)]
+    parts = [make(lr * cycle_decay**i, whole(length)) for i, length in enumerate(lengths)]
+    return in_sequence([*parts, lr_min], [whole(end) for end in itertools.accumulate(lengths)])
+
+
+def _warm(
+    schedule: Schedule,
+    lr: float,
+    warmup_t: int,
+    warmup_lr_init: float,
+    warmup_prefix: bool,
+    starts_at_lr: bool = True,
+) -> Schedule:
+    if not warmup_t:
+        return schedule
+    if not warmup_prefix:
+        return ramp_instead(schedule, warmup_t, warmup_lr_init, lr)
+    if starts_at_lr:
+        return warmup(schedule, warmup_t, warmup_lr_init)
+    return ramp_to(schedule, warmup_t, warmup_lr_init, lr)
+
+
+@TIMM.named("CosineLRScheduler")
+def cosine_lr(
+    lr: float,
+    t_initial: int,
+    lr_min: float = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = False,
+    k_decay: float = 1.0,
+) -> Schedule:
+    """Half cosines."""
+    if cycle_limit == 1:
+        decay = _cosine(lr, lr_min, t_initial, k_decay)
+    elif k_decay == 1 and cycle_limit > 1:
+        restarts = cosine_restarts(lr, t_initial, lr_min, cycle_mul, cycle_decay)
+        end = whole(sum(t_initial * cycle_mul**cycle for cycle in range(cycle_limit)))
+        decay = join([restarts, lr_min], [end, 0])
+    else:
+        decay = _cycles(
+            lambda peak, length: _cosine(peak, lr_min, length, k_decay),
+            *(lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit),
+        )
+    return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
+
+
+def _cosine(lr: float, lr_min: float, length: float, k: float) -> Schedule:
+    return cosine(lr, length, lr_min) if k == 1 else k_decay(lr, lr_min, length, k)
+
+
+@TIMM.named("TanhLRScheduler")
+def tanh_lr(
+    lr: float,
+    t_initial: int,
+    lb: float = -7.0,
+    ub: float = 3.0,
+    lr_min: float = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = False,
+) -> Schedule:
+    """Hyperbolic tangents, which neither start at `lr` nor end at `lr_min`."""
+    decay = _cycles(
+        lambda peak, length: tanh(peak, lr_min, length, lb, ub),
+        *(lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit),
+    )
+    target = lr if warmup_prefix else float(decay(warmup_t))
+    return _warm(decay, target, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr=False)
+
+
+@TIMM.named("PolyLRScheduler")
+def poly_lr(
+    lr: float,
+    t_initial: int,
+    power: float = 0.5,
+    lr_min: float = 0.0,
+    cycle_mul: float = 1.0,
+    cycle_decay: float = 1.0,
+    cycle_limit: int = 1,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = False,
+    k_decay: float = 1.0,
+) -> Schedule:
+    """Powers of what remains."""
+
+    def cycle(peak: float, length: float) -> Schedule:
+        return _polynomial(peak, lr_min, length, k_decay, power)
+
+    if cycle_limit == 1:
+        decay = cycle(lr, t_initial)
+    else:
+        decay = _cycles(cycle, lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit)
+    return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
+
+
+def _polynomial(lr: float, lr_min: float, length: float, k: float, power: float) -> Schedule:
+    if k == 1:
+        return polynomial(lr, lr_min, power, length)
+    return k_decay(lr, lr_min, length, k, power, shape="polynomial")
+
+
+@TIMM.named("StepLRScheduler")
+def step_lr(
+    lr: float,
+    decay_t: float,
+    decay_rate: float = 1.0,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = True,
+) -> Schedule:
+    """A rate per `decay_t` steps."""
+    decay = step_decay(lr, decay_rate, decay_t)
+    return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
+
+
+@TIMM.named("MultiStepLRScheduler")
+def multi_step_lr(
+    lr: float,
+    decay_t: Sequence[int],
+    decay_rate: float = 1.0,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    warmup_prefix: bool = True,
+) -> Schedule:
+    """A rate one step before each `decay_t`."""
+    if sorted(decay_t) != list(decay_t):
+        raise ValueError("decay_t must rise: timm takes it for sorted; expected sorted(decay_t)")
+    decay = multi_step(lr, decay_rate, [max(0, step - 1) for step in decay_t])
+    starts_at_lr = not decay_t or decay_t[0] > 1
+    return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr)
+
+
+@TIMM.named("WSDLRScheduler")
+def wsd_lr(
+    lr: float,
+    t_initial: int,
+    decay_t: int,
+    lr_min: float = 0.0,
+    stable_fn: str = "constant",
+    stable_timescale: float | None = None,
+    stable_power: float = 0.5,
+    decay_fn: str = "1-sqrt",
+    decay_power: float = 0.5,
+    decay_ratio: float = 0.1,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+) -> Schedule:
+    """Up, stable, and down to `lr_min` in the last `decay_t` of `t_initial` steps."""
+    if not 0 < decay_t <= t_initial:
+        raise ValueError("decay_t must be above 0 and at most t_initial, which includes it")
+    if decay_fn != "exp" and decay_fn not in SHAPES:
+        raise ValueError(
+            f"decay_fn must be one of {', '.join(map(repr, [*SHAPES, 'exp']))}; for a function of "
+            "your own use jaxdecay.from_function"
+        )
+    if lr < lr_min:
+        raise ValueError("lr_min must be at most lr")
+    stable = _stable(lr, lr_min, stable_fn, stable_timescale or warmup_t, stable_power)
+    begin = t_initial - decay_t
+    if stable is None and decay_fn != "exp":
+        power = {"power": decay_power} if decay_fn == "power" else {}
+        decay = cooldown(lr, begin, decay_t, lr_min, **power, shape=SHAPES[decay_fn])
+    else:
+        falls, rises = _fall(begin, decay_t, decay_fn, decay_power, decay_ratio)
+        decay = lr * falls if stable is None else multiply(stable, falls)
+        decay = decay + lr_min * rises if lr_min else decay
+    starts_at_lr = begin > 0 or stable is not None
+    return _warm(decay, lr, warmup_t, warmup_lr_init, True, starts_at_lr)
+
+
+def _stable(
+    lr: float, lr_min: float, stable_fn: str, timescale: float, power: float
+) -> Schedule | None:
+    """The stable part, which goes on during the decay; None where it is constant."""
+    if stable_fn == "constant":
+        return None
+    if stable_fn not in ("rsqrt", "power"):
+        raise ValueError("stable_fn must be 'constant', 'rsqrt' or 'power'")
+    if timescale <= 0:
+        raise ValueError("stable_timescale must be > 0; without a warm-up it has no default")
+    if stable_fn == "rsqrt":
+        decay = inverse_sqrt(lr, transition_steps=timescale)
+    else:
+        decay = inverse_time(lr, 1.0, timescale, power)
+    return clip(decay, lr_min) if lr_min else decay
+
+
+def _fall(
+    begin: int, decay_t: int, decay_fn: str, power: float, ratio: float
+) -> tuple[Schedule, Schedule]:
+    """From 1 to 0, and from 0 to 1, in the last steps."""
+    if decay_fn != "exp":
+        given = {"power": power} if decay_fn == "power" else {}
+        shape = SHAPES[decay_fn]
+        falls, rises = (
+            cooldown(start, begin, decay_t, 1.0 - start, **given, shape=shape)
+            for start in (1.0, 0.0)
+        )
+        return falls, rises
+    # (rᵖ − r)/(1 − r) is below an exponential by a constant, and constants here are not negative:
+    # a table of the whole steps.
+    progress = np.arange(decay_t + 1) / decay_t
+    weight = -np.expm1((1 - progress) * np.log(ratio)) * ratio**progress / (1 - ratio)
+    complement = -np.expm1(progress * np.log(ratio)) / (1 - ratio)
+    tables = (interpolate(each.tolist()) for each in (weight, complement))
+    falls, rises = (
+        join([start, table], [begin, decay_t])
+        for start, table in zip((1.0, 0.0), tables, strict=True)
+    )
+    return falls, rises
+
+
+@TIMM.named("PlateauLRScheduler")
+def plateau_lr(
+    lr: float,
+    decay_rate: float = 0.1,
+    patience_t: int = 10,
+    threshold: float = 1e-4,
+    cooldown_t: int = 0,
+    warmup_t: int = 0,
+    warmup_lr_init: float = 0.0,
+    lr_min: float = 0.0,
+    mode: str = "max",
+) -> Schedule:
+    """PyTorch's plateau after a warm-up."""
+    plateau = reduce_lr_on_plateau(
+        lr, mode, decay_rate, patience_t, threshold, cooldown=cooldown_t, min_lr=lr_min
+    )
+    return plateau.replace(schedule=warmed_up(constant(lr), warmup_t, warmup_lr_init))
+
+
+# The names and arguments of timm's factory, in epochs.
+
+FACTORY = {
+    "cosine": "CosineLRScheduler",
+    "tanh": "TanhLRScheduler",
+    "poly": "PolyLRScheduler",
+    "step": "StepLRScheduler",
+    "multistep": "MultiStepLRScheduler",
+    "constant": "StepLRScheduler",
+    "wsd": "WSDLRScheduler",
+    "rsqrt": "WSDLRScheduler",
+    "plateau": "PlateauLRScheduler",
+}
+
+
+def _decay_t(
+    sched: str, decay_epochs: float | None, milestones: Sequence[int], length: float, unit: int
+) -> Any:
+    if sched == "multistep":
+        return [each * unit for each in milestones]
+    if sched == "constant":
+        return 1
+    if FACTORY[sched] == "WSDLRScheduler":
+        fall = 0.2 if decay_epochs is None else decay_epochs
+        return round(fall * length if 0 < fall < 1 else fall * unit)
+    return (90 if decay_epochs is None else decay_epochs) * unit
+
+
+def _from_factory(sched: str) -> Callable[..., Schedule]:
+    def made(
+        lr: float,
+        num_epochs: int = 300,
+        decay_epochs: float | None = None,
+        decay_milestones: Sequence[int] = (90, 180, 270),
+        cooldown_epochs: int = 0,
+        patience_epochs: int = 10,
+        decay_rate: float = 0.1,
+        min_lr: float = 0.0,
+        warmup_lr: float = 1e-5,
+        warmup_epochs: int = 0,
+        warmup_prefix: bool = False,
+        cycle_mul: float = 1.0,
+        cycle_decay: float = 0.1,
+        cycle_limit: int = 1,
+        k_decay: float = 1.0,
+        decay_fn: str | None = None,
+        stable_timescale: float | None = None,
+        plateau_mode: str = "max",
+        step_on_epochs: bool = True,
+        updates_per_epoch: int = 0,
+    ) -> Schedule:
+        if not step_on_epochs and not updates_per_epoch:
+            raise ValueError("updates_per_epoch must be > 0 where step_on_epochs is false")
+        unit = 1 if step_on_epochs else updates_per_epoch
+        outside = warmup_epochs if FACTORY[sched] == "WSDLRScheduler" and not warmup_prefix else 0
+        length = (num_epochs - outside) * unit
+        given = {
+            "lr": lr,
+            "t_initial": length,
+            "decay_t": _decay_t(sched, decay_epochs, decay_milestones, length, unit),
+            "decay_rate": 1.0 if sched == "constant" else decay_rate,
+            "power": decay_rate,
+            "patience_t": patience_epochs,
+            "mode": plateau_mode,
+            "lr_min": min_lr,
+            "cycle_mul": cycle_mul,
+            "cycle_decay": cycle_decay,
+            "cycle_limit": cycle_limit,
+            "k_decay": k_decay,
+            "stable_fn": "rsqrt" if sched == "rsqrt" else "constant",
+            "stable_timescale": None if stable_timescale is None else stable_timescale * unit,
+            "decay_fn": decay_fn or ("linear" if sched == "rsqrt" else "1-sqrt"),
+            "warmup_t": warmup_epochs * unit,
+            "warmup_lr_init": warmup_lr,
+            "warmup_prefix": warmup_prefix,
+        }
+        takes = TIMM.parameters(FACTORY[sched])
+        return TIMM.converters[FACTORY[sched]](
+            **{name: given[name] for name in takes if name in given}
+        )
+
+    return made
+
+
+for _sched in FACTORY:
+    TIMM.named(_sched)(_from_factory(_sched))

@@ -1,0 +1,493 @@
+"""Schedulers of PyTorch as schedules of this package, and the other way round."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxdecay.compose import multiply, scale
+from jaxdecay.compounds import one_cycle
+from jaxdecay.decays import (
+    constant,
+    cosine,
+    cosine_restarts,
+    cyclic,
+    exponential,
+    linear,
+    multi_step,
+    piecewise_constant,
+    polynomial,
+    step_decay,
+)
+from jaxdecay.migration.peer import Peer, in_sequence, wave, whole
+from jaxdecay.schedule import Schedule
+from jaxdecay.stateful import reduce_on_plateau
+
+MOMENTUM = (
+    "belongs to the cycle of the momentum, and from_torch gives the learning rate; leave it out, "
+    "and give the momentum a schedule of its own with optax.inject_hyperparams"
+)
+TORCH = Peer(
+    "PyTorch",
+    {
+        "base_momentum": MOMENTUM,
+        "max_momentum": MOMENTUM,
+        "last_epoch": "says where to go on, which a schedule of the step does not need; leave it "
+        "out, and call the schedule with the step",
+    },
+)
+
+FACTORS = (
+    "ConstantLR",
+    "LinearLR",
+    "ExponentialLR",
+    "StepLR",
+    "MultiStepLR",
+    "PolynomialLR",
+)
+"""Schedulers that multiply the rate they find, so that a chain of them is a product."""
+
+
+def from_torch(name: str, state: Mapping[str, Any] | None = None, **arguments: Any) -> Schedule:
+    """The schedule of a class of `torch.optim.lr_scheduler`, with the same values.
+
+    A step of the schedule is a call of `scheduler.step()`, in PyTorch most often an epoch: put
+    `jaxdecay.per_epoch(schedule, steps_per_epoch)` around it then. PyTorch's conventions are kept:
+    `CosineAnnealingLR` rises again after `T_max`, `OneCycleLR` ends at `total_steps` − 1, and
+    `LinearLR` starts at a third of the rate. PyTorch itself is not needed.
+
+    Args:
+        name: of the class, such as "StepLR".
+        state: the scheduler's `state_dict()`, which says the arguments; where it lacks one, the
+            message of the error names it. What it has learned from a metric is left out.
+        **arguments: those of the class, by its names, with `lr` for the optimizer's rate.
+            `SequentialLR` and `ChainedScheduler` take `schedulers` as pairs of a name and a
+            dictionary of arguments, or, with a state, as names.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: an unknown name or argument, a value that has no equal here, or one with
+            which PyTorch fails or stands still. The message names what works.
+
+    Example:
+        >>> import jaxdecay
+        >>> jaxdecay.from_torch("StepLR", lr=0.1, step_size=30, gamma=0.5)
+        step_decay(init_value=0.1, decay_rate=0.5, transition_steps=30)
+        >>> state = {"step_size": 30, "gamma": 0.5, "base_lrs": [0.1], "last_epoch": 12}
+        >>> jaxdecay.from_torch("StepLR", state) == jaxdecay.from_torch(
+        ...     "StepLR", lr=0.1, step_size=30, gamma=0.5
+        ... )
+        True
+
+    Source:
+        PyTorch 2.13, `torch/optim/lr_scheduler.py`.
+    """
+    if state is not None:
+        arguments = _arguments_of(name, state, arguments)
+    return TORCH.convert(name, arguments)
+
+
+def _check(fits: bool, fault: str) -> None:
+    if not fits:
+        raise ValueError(fault)
+
+
+@TORCH.named("ConstantLR")
+def constant_lr(lr: float, factor: float = 1 / 3, total_iters: int = 5) -> Schedule:
+    """A share of the rate at first."""
+    _check(
+        total_iters > 0,
+        "total_iters must be > 0: PyTorch never leaves the factor when it has nowhere to end; "
+        f"jaxdecay.constant({lr!r}) is the whole rate",
+    )
+    return piecewise_constant([lr * factor, lr], [total_iters])
+
+
+@TORCH.named("LinearLR")
+def linear_lr(
+    lr: float, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+) -> Schedule:
+    """A line between two shares of the rate."""
+    _check(
+        total_iters > 0,
+        "total_iters must be > 0: PyTorch never leaves start_factor in a line of no steps; "
+        f"jaxdecay.constant({lr * end_factor!r}) is its end",
+    )
+    return linear(lr * start_factor, lr * end_factor, total_iters)
+
+
+@TORCH.named("ExponentialLR")
+def exponential_lr(lr: float, gamma: float) -> Schedule:
+    """A rate per step."""
+    return exponential(lr, gamma)
+
+
+@TORCH.named("StepLR")
+def step_lr(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
+    """A rate per `step_size` steps."""
+    return step_decay(lr, gamma, step_size)
+
+
+@TORCH.named("MultiStepLR")
+def multi_step_lr(lr: float, milestones: Iterable[int], gamma: float = 0.1) -> Schedule:
+    """A rate at each milestone."""
+    return multi_step(lr, gamma, sorted(milestones))
+
+
+@TORCH.named("PolynomialLR")
+def polynomial_lr(lr: float, total_iters: int = 5, power: float = 1.0) -> Schedule:
+    """A power of what remains, down to 0."""
+    _check(
+        total_iters > 0,
+        "total_iters must be > 0: PyTorch keeps the rate for ever when it has no steps to fall in; "
+        f"that is jaxdecay.constant({lr!r})",
+    )
+    return polynomial(lr, 0.0, power, total_iters)
+
+
+@TORCH.named("CosineAnnealingLR")
+def cosine_annealing_lr(lr: float, T_max: int, eta_min: float = 0.0) -> Schedule:  # noqa: N803
+    """A cosine wave, which rises again after `T_max`."""
+    _check(T_max > 0, "T_max must be > 0: PyTorch divides by it")
+    return wave(lr, eta_min, T_max)
+
+
+@TORCH.named("CosineAnnealingWarmRestarts")
+def cosine_annealing_warm_restarts(
+    lr: float,
+    T_0: int,  # noqa: N803
+    T_mult: int = 1,  # noqa: N803
+    eta_min: float = 0.0,
+) -> Schedule:
+    """Half cosines that start again."""
+    return cosine_restarts(lr, T_0, eta_min, T_mult)
+
+
+@TORCH.named("CyclicLR")
+def cyclic_lr(
+    base_lr: float,
+    max_lr: float,
+    step_size_up: int = 2000,
+    step_size_down: int | None = None,
+    mode: str = "triangular",
+    gamma: float = 1.0,
+    scale_fn: Callable[[float], float] | None = None,
+    scale_mode: str = "cycle",
+    cycle_momentum: bool = False,
+) -> Schedule:
+    """A triangle wave."""
+    _check(not cycle_momentum, f"cycle_momentum {MOMENTUM}")
+    _check(
+        scale_fn is None,
+        f"scale_fn with scale_mode={scale_mode!r} has no equal; expected one of the modes, or "
+        "jaxdecay.from_function with the function written for JAX",
+    )
+    rates = {"triangular": 1.0, "triangular2": 0.5, "exp_range": gamma}
+    _check(mode in rates, f"mode must be one of {', '.join(map(repr, rates))}")
+    every = "step" if mode == "exp_range" else "cycle"
+    down = step_size_up if step_size_down is None else step_size_down
+    return cyclic(base_lr, max_lr, step_size_up, down, rates[mode], decay_every=every)
+
+
+@TORCH.named("OneCycleLR")
+def one_cycle_lr(
+    max_lr: float,
+    total_steps: int | None = None,
+    epochs: int | None = None,
+    steps_per_epoch: int | None = None,
+    pct_start: float = 0.3,
+    anneal_strategy: str = "cos",
+    cycle_momentum: bool = False,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+    three_phase: bool = False,
+) -> Schedule:
+    """Up and down; the last of `total_steps` steps is the end."""
+    _check(not cycle_momentum, f"cycle_momentum {MOMENTUM}")
+    if total_steps is None:
+        _check(
+            epochs is not None and steps_per_epoch is not None,
+            "expected total_steps, or epochs and steps_per_epoch",
+        )
+        total_steps = (epochs or 0) * (steps_per_epoch or 0)
+    names = {"cos": "cosine", "linear": "linear"}
+    _check(anneal_strategy in names, "anneal_strategy must be 'cos' or 'linear'")
+    _check(
+        total_steps > 1 and pct_start * total_steps >= 1,
+        "pct_start·total_steps must be at least 1: in a shorter rise PyTorch starts in the middle "
+        "of the fall; expected a larger one, or jaxdecay.one_cycle with warmup_fraction=0",
+    )
+    end = total_steps - 1
+    return one_cycle(
+        max_lr,
+        end,
+        (pct_start * total_steps - 1) / end,
+        div_factor,
+        final_div_factor,
+        interpolation="cosine" if anneal_strategy == "cos" else "linear",
+        three_phase=three_phase,
+    )
+
+
+@TORCH.named("SWALR")
+def swa_lr(
+    lr: float, swa_lr: float, anneal_epochs: int = 10, anneal_strategy: str = "cos"
+) -> Schedule:
+    """From the rate to another one, held."""
+    _check(anneal_strategy in ("cos", "linear"), "anneal_strategy must be 'cos' or 'linear'")
+    if anneal_strategy == "linear":
+        return linear(lr, swa_lr, anneal_epochs)
+    return cosine(lr, anneal_epochs, swa_lr)
+
+
+@TORCH.named("SequentialLR")
+def sequential_lr(
+    lr: float,
+    schedulers: Sequence[tuple[str, Mapping[str, Any]]],
+    milestones: Sequence[int],
+) -> Schedule:
+    """One scheduler after another, each counting from its milestone."""
+    _check(
+        len(milestones) == len(schedulers) - 1,
+        f"{len(schedulers)} schedulers need {len(schedulers) - 1} milestones",
+    )
+    return in_sequence([_part(lr, *each) for each in schedulers], list(milestones))
+
+
+@TORCH.named("ChainedScheduler")
+def chained_scheduler(lr: float, schedulers: Sequence[tuple[str, Mapping[str, Any]]]) -> Schedule:
+    """All at once: the product of their factors."""
+    for name, _ in schedulers:
+        _check(
+            name in FACTORS,
+            f"{name} in a chain has no equal, because it sets the rate and does not multiply it; "
+            f"expected some of {', '.join(FACTORS)}, or SequentialLR",
+        )
+    _check(len(schedulers) > 0, "schedulers must hold at least one")
+    first, *others = (_part(lr, *each) for each in schedulers)
+    return functools.reduce(lambda all, one: multiply(all, scale(one, 1 / lr)), others, first)
+
+
+def _part(lr: float, name: str, arguments: Mapping[str, Any]) -> Schedule:
+    if "base_lrs" in arguments:
+        return from_torch(name, arguments)
+    takes_lr = "lr" in TORCH.parameters(name)
+    return TORCH.convert(name, {"lr": lr, **arguments} if takes_lr else arguments)
+
+
+@TORCH.named("LambdaLR")
+def lambda_lr(lr: float, lr_lambda: Any = None) -> Schedule:
+    """Refused."""
+    raise ValueError(
+        f"lr_lambda={lr_lambda!r} is a function of Python numbers, which JAX cannot trace; write "
+        f"it with jax.numpy and give jaxdecay.from_function(lambda step: {lr!r} * factor(step)), "
+        "or name a decay with @jaxdecay.decay"
+    )
+
+
+@TORCH.named("MultiplicativeLR")
+def multiplicative_lr(lr: float, lr_lambda: Any = None) -> Schedule:
+    """Refused."""
+    raise ValueError(
+        f"lr_lambda={lr_lambda!r} multiplies the rate anew at each step, so that the rate at a "
+        "step needs all those before; give the products to jaxdecay.interpolate, or use "
+        f"jaxdecay.exponential({lr!r}, factor) where the factor is always the same"
+    )
+
+
+@TORCH.named("ReduceLROnPlateau")
+def reduce_lr_on_plateau(
+    lr: float,
+    mode: str = "min",
+    factor: float = 0.1,
+    patience: int = 10,
+    threshold: float = 1e-4,
+    threshold_mode: str = "rel",
+    cooldown: int = 0,
+    min_lr: float = 0.0,
+    eps: float = 1e-8,
+) -> Schedule:
+    """Reduced after more than `patience` bad metrics."""
+    _check(mode in ("min", "max"), "mode must be 'min' or 'max'")
+    _check(threshold_mode in ("rel", "abs"), "threshold_mode must be 'rel' or 'abs'")
+    _check(
+        0 <= eps <= 1e-8,
+        "eps above 1e-8 has no equal: here every reduction is made; expected the default, and "
+        "min_lr for the smallest rate",
+    )
+    return reduce_on_plateau(
+        constant(lr),
+        factor,
+        patience,
+        threshold,
+        cooldown,
+        min_lr / lr,
+        mode="min" if mode == "min" else "max",
+        threshold_mode="relative" if threshold_mode == "rel" else "absolute",
+    )
+
+
+# Arguments from the state of a scheduler, which holds them under other names and beside others.
+
+
+def _single(name: str, what: str, values: Iterable[float]) -> float:
+    found = sorted({float(value) for value in values})
+    if len(found) != 1:
+        raise ValueError(
+            f"PyTorch's {name}: {what}={found} holds several groups; convert each by itself, with "
+            f"{what}=[rate of the group]"
+        )
+    return found[0]
+
+
+def _arguments_of(name: str, state: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    takes = TORCH.parameters(name)
+    found = {each: value for each, value in state.items() if each in takes}
+    if "lr" in takes and "base_lrs" in state:
+        found["lr"] = _single(name, "base_lrs", state["base_lrs"])
+    if name in _FROM_STATE:
+        found |= _FROM_STATE[name](state, given)
+    return {**found, **given}
+
+
+def _milestones(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
+    counts = state["milestones"]  # how often each occurs
+    return {"milestones": [step for step, count in counts.items() for _ in range(count)]}
+
+
+def _cycle(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
+    up = whole(state["total_size"] * state["step_ratio"])
+    return {
+        "base_lr": _single("CyclicLR", "base_lrs", state["base_lrs"]),
+        "max_lr": _single("CyclicLR", "max_lrs", state["max_lrs"]),
+        "step_size_up": up,
+        "step_size_down": whole(state["total_size"] - up),
+        "scale_fn": state["_scale_fn_custom"],
+        "cycle_momentum": False,
+    }
+
+
+def _one_cycle(state: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    for argument in ("max_lr", "final_div_factor"):
+        if argument not in given:
+            raise ValueError(
+                f"PyTorch's OneCycleLR: its state does not hold {argument}; give it beside the "
+                f'state, as in from_torch("OneCycleLR", state, max_lr=..., final_div_factor=...)'
+            )
+    first = _single("OneCycleLR", "base_lrs", state["base_lrs"])
+    phases = state["_schedule_phases"]
+    return {
+        "div_factor": given["max_lr"] / first,
+        "pct_start": (phases[0]["end_step"] + 1) / state["total_steps"],
+        "anneal_strategy": state["_anneal_func_type"],
+        "three_phase": len(phases) == 3,
+        "cycle_momentum": False,
+    }
+
+
+def _several(state: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    states, names = state["_schedulers"], given.get("schedulers", ())
+    if len(names) != len(states):
+        raise ValueError(
+            f"PyTorch's state of {len(states)} schedulers does not hold their names; give them "
+            'beside the state, as in from_torch("SequentialLR", state, schedulers=["LinearLR", '
+            '"CosineAnnealingLR"])'
+        )
+    pairs = list(zip(names, states, strict=True))
+    rates = [_single(each, "base_lrs", part["base_lrs"]) for each, part in pairs]
+    found = {"lr": rates[0], "schedulers": pairs}
+    if "_milestones" in state:
+        found["milestones"] = state["_milestones"]
+    return found
+
+
+def _plateau(state: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    if "lr" not in given:
+        raise ValueError(
+            "PyTorch's ReduceLROnPlateau: its state does not hold the first rate; give it beside "
+            'the state, as in from_torch("ReduceLROnPlateau", state, lr=0.1)'
+        )
+    return {"min_lr": _single("ReduceLROnPlateau", "min_lrs", state["min_lrs"])}
+
+
+_FROM_STATE: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]] = {
+    "MultiStepLR": _milestones,
+    "CyclicLR": _cycle,
+    "OneCycleLR": _one_cycle,
+    "SequentialLR": _several,
+    "ChainedScheduler": _several,
+    "ReduceLROnPlateau": _plateau,
+}
+
+
+def to_torch(schedule: Schedule, optimizer: Any) -> Any:
+    """A schedule as a PyTorch scheduler, to be stepped after each step of the optimizer.
+
+    It sets the rate of every group to the schedule's value, whatever the groups had before: for
+    rates of their own use one optimizer a group. `scheduler.step()` counts steps of the schedule,
+    so call it once a step, or once an epoch for a schedule of epochs.
+
+    Args:
+        schedule: any schedule that needs no metric.
+        optimizer: a `torch.optim.Optimizer`.
+
+    Returns:
+        A `torch.optim.lr_scheduler.LRScheduler`. Its `state_dict()` holds `last_epoch` and, where
+        all decays have names, `schedule.to_dict()`, of plain types that
+        `torch.load(weights_only=True)` reads; `load_state_dict` takes both back.
+
+    Raises:
+        ValueError: the schedule follows a metric.
+
+    Example:
+        >>> import jaxdecay
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # doctest: +SKIP
+        >>> scheduler = jaxdecay.to_torch(jaxdecay.cosine(0.1, 1_000), optimizer)  # doctest: +SKIP
+        >>> scheduler.get_last_lr()  # doctest: +SKIP
+        [0.10000000149011612]
+
+    Source:
+        PyTorch 2.13, `torch.optim.lr_scheduler.LRScheduler`.
+    """
+    if schedule.decay.feedback is not None:
+        raise ValueError(
+            f"to_torch: {schedule.family} follows a metric, which this scheduler cannot see; "
+            "expected a schedule of the step alone, or use "
+            "torch.optim.lr_scheduler.ReduceLROnPlateau"
+        )
+    return _torch_class()(optimizer, schedule)
+
+
+_value = jax.jit(lambda schedule, step: schedule(step))
+
+
+@functools.cache
+def _torch_class() -> type:
+    from torch.optim import lr_scheduler  # pyright: ignore[reportMissingImports]
+
+    class JaxdecayLR(lr_scheduler.LRScheduler):
+        """Every group at the value of a jaxdecay schedule."""
+
+        def __init__(self, optimizer: Any, schedule: Schedule) -> None:
+            self.schedule = schedule
+            super().__init__(optimizer)
+
+        def get_lr(self) -> list[float]:
+            value = float(_value(self.schedule, np.int32(self.last_epoch)))
+            return [value] * len(self.optimizer.param_groups)
+
+        def state_dict(self) -> dict[str, Any]:
+            return {**super().state_dict(), "schedule": self.schedule.to_dict()}
+
+        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+            schedule = Schedule.from_dict(state_dict["schedule"])
+            super().load_state_dict({**state_dict, "schedule": schedule})
+
+    JaxdecayLR.__qualname__ = "JaxdecayLR"
+    return JaxdecayLR

@@ -1,0 +1,272 @@
+"""Schedulers of Hugging Face Transformers as schedules of this package."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from jaxdecay.compose import cooldown, join, warmup
+from jaxdecay.compounds import warmup_linear, warmup_stable_decay
+from jaxdecay.decays import constant, cosine_restarts, inverse_sqrt, polynomial
+from jaxdecay.migration.peer import Peer, in_sequence, ramp_to, warmed_up, wave, whole
+from jaxdecay.migration.torch import reduce_lr_on_plateau
+from jaxdecay.schedule import Schedule
+from jaxdecay.stateful import LARGEST_WINDOW, greedy
+
+TRANSFORMERS = Peer(
+    "transformers",
+    {
+        "last_epoch": "says where to go on, which a schedule of the step does not need; leave it "
+        "out, and call the schedule with the step",
+        "scheduler_specific_kwargs": "is a dictionary of further arguments; give them one by one",
+    },
+)
+
+SHAPES: dict[str, Literal["linear", "cosine", "sqrt"]] = {
+    "linear": "linear",
+    "cosine": "cosine",
+    "1-sqrt": "sqrt",
+}
+
+
+def from_transformers(name: str, **arguments: Any) -> Schedule:
+    """The schedule of a `SchedulerType` of Hugging Face Transformers, with the same values.
+
+    Its conventions are kept: `num_training_steps` include the warm-up, which starts at 0, and
+    "cosine" and "cosine_with_min_lr" rise again after `num_training_steps`:
+    `jaxdecay.hold(schedule, num_training_steps)` stays at the end. Transformers is not needed.
+
+    Args:
+        name: of the scheduler, as in `TrainingArguments(lr_scheduler_type=...)`, such as
+            "cosine_with_min_lr".
+        **arguments: `lr`, the optimizer's rate; `num_warmup_steps`, `num_training_steps`; and
+            those of `lr_scheduler_kwargs`.
+
+    Returns:
+        A `Schedule`; for "reduce_lr_on_plateau" and "greedy" one with state.
+
+    Raises:
+        ValueError: an unknown name or argument, or a value that has no equal here. The message
+            names what works.
+
+    Example:
+        >>> import jaxdecay
+        >>> jaxdecay.from_transformers("linear", lr=0.1, num_warmup_steps=5, num_training_steps=50)
+        warmup_linear(peak_value=0.1, warmup_steps=5, transition_steps=45)
+
+    Source:
+        transformers 5.23.0, `optimization.py`.
+    """
+    return TRANSFORMERS.convert(getattr(name, "value", name), arguments)
+
+
+def _left(num_warmup_steps: int, num_training_steps: int) -> int:
+    return max(1, num_training_steps - num_warmup_steps)
+
+
+@TRANSFORMERS.named("constant")
+def constant_schedule(
+    lr: float, num_warmup_steps: int | None = None, num_training_steps: int | None = None
+) -> Schedule:
+    """One value; `get_scheduler` does not look at the numbers of steps."""
+    return constant(lr)
+
+
+@TRANSFORMERS.named("constant_with_warmup")
+def constant_with_warmup(
+    lr: float, num_warmup_steps: int, num_training_steps: int | None = None
+) -> Schedule:
+    """A line up, held."""
+    return warmed_up(constant(lr), num_warmup_steps)
+
+
+@TRANSFORMERS.named("linear")
+def linear_with_warmup(lr: float, num_warmup_steps: int, num_training_steps: int) -> Schedule:
+    """A line up, a line down to 0."""
+    if num_training_steps <= num_warmup_steps:  # up, and nothing left to come down in
+        return ramp_to(constant(0.0), num_warmup_steps, 0.0, lr)
+    return warmup_linear(lr, num_warmup_steps, num_training_steps - num_warmup_steps)
+
+
+def _cosine(lr: float, end_value: float, length: int, num_cycles: float) -> Schedule:
+    if num_cycles == 0:
+        return constant(lr)
+    return wave(lr, end_value, length / (2 * num_cycles))
+
+
+@TRANSFORMERS.named("cosine")
+def cosine_with_warmup(
+    lr: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5
+) -> Schedule:
+    """A line up, and a cosine wave that goes on after the end."""
+    left = _left(num_warmup_steps, num_training_steps)
+    return warmed_up(_cosine(lr, 0.0, left, num_cycles), num_warmup_steps)
+
+
+@TRANSFORMERS.named("cosine_with_restarts")
+def cosine_with_restarts(
+    lr: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 1
+) -> Schedule:
+    """Cycles of equal length, and 0 after the last."""
+    left = _left(num_warmup_steps, num_training_steps)
+    cycles = cosine_restarts(lr, whole(left / num_cycles))
+    return warmed_up(join([cycles, 0.0], [left, 0]), num_warmup_steps)
+
+
+@TRANSFORMERS.named("polynomial")
+def polynomial_with_warmup(
+    lr: float,
+    num_warmup_steps: int,
+    num_training_steps: int,
+    lr_end: float = 1e-7,
+    power: float = 1.0,
+) -> Schedule:
+    """A line up, a power of what remains down to `lr_end`."""
+    if not lr > lr_end:
+        raise ValueError("lr_end must be below lr; expected a smaller one")
+    if num_training_steps <= num_warmup_steps:
+        raise ValueError(
+            "num_training_steps must be above num_warmup_steps, which it includes (transformers "
+            f"divides by the difference); expected at least {num_warmup_steps + 1}"
+        )
+    decay = polynomial(lr, lr_end, power, num_training_steps - num_warmup_steps)
+    return warmed_up(decay, num_warmup_steps)
+
+
+@TRANSFORMERS.named("inverse_sqrt")
+def inverse_sqrt_with_warmup(
+    lr: float,
+    num_warmup_steps: int,
+    timescale: int | None = None,
+    num_training_steps: int | None = None,
+) -> Schedule:
+    """A line up, and lr/√(1 + t/timescale) from there."""
+    decay = inverse_sqrt(lr, transition_steps=timescale or num_warmup_steps or 10_000)
+    return warmed_up(decay, num_warmup_steps)
+
+
+def _floor(lr: float, min_lr: float | None, min_lr_rate: float | None) -> float:
+    if (min_lr is None) == (min_lr_rate is None):
+        raise ValueError("expected one of min_lr (a rate) and min_lr_rate (a share of lr)")
+    return lr * min_lr_rate if min_lr is None and min_lr_rate is not None else min_lr or 0.0
+
+
+@TRANSFORMERS.named("cosine_with_min_lr")
+def cosine_with_min_lr(
+    lr: float,
+    num_warmup_steps: int,
+    num_training_steps: int,
+    num_cycles: float = 0.5,
+    min_lr: float | None = None,
+    min_lr_rate: float | None = None,
+) -> Schedule:
+    """A line up from 0, and a cosine wave down to a floor, which goes on after the end."""
+    left = _left(num_warmup_steps, num_training_steps)
+    decay = _cosine(lr, _floor(lr, min_lr, min_lr_rate), left, num_cycles)
+    return warmed_up(decay, num_warmup_steps)
+
+
+@TRANSFORMERS.named("cosine_warmup_with_min_lr")
+def cosine_warmup_with_min_lr(
+    lr: float,
+    num_warmup_steps: int,
+    num_training_steps: int,
+    num_cycles: float = 0.5,
+    min_lr: float | None = None,
+    min_lr_rate: float | None = None,
+    warmup_lr_rate: float | None = None,
+) -> Schedule:
+    """The same a step early: at the peak in the last step of the warm-up."""
+    if num_warmup_steps < (1 if warmup_lr_rate is None else 2):
+        raise ValueError(
+            "with so short a warm-up transformers leaves out the first step of the decay; "
+            "expected num_warmup_steps of 1 or more, or 2 with warmup_lr_rate, or "
+            'the scheduler "cosine_with_min_lr"'
+        )
+    left = _left(num_warmup_steps, num_training_steps)
+    decay = _cosine(lr, _floor(lr, min_lr, min_lr_rate), left, num_cycles)
+    first = lr / num_warmup_steps if warmup_lr_rate is None else lr * warmup_lr_rate
+    return warmed_up(decay, num_warmup_steps - 1, first)
+
+
+@TRANSFORMERS.named("warmup_stable_decay")
+def warmup_stable_and_decay(
+    lr: float,
+    num_warmup_steps: int,
+    num_decay_steps: int,
+    num_training_steps: int | None = None,
+    num_stable_steps: int | None = None,
+    warmup_type: str = "linear",
+    decay_type: str = "cosine",
+    min_lr_ratio: float = 0.0,
+    num_cycles: float = 0.5,
+) -> Schedule:
+    """Up from the floor, level, and down to the floor, each in a shape."""
+    for argument, value in {"warmup_type": warmup_type, "decay_type": decay_type}.items():
+        if value not in SHAPES:
+            raise ValueError(f"{argument} must be one of {', '.join(map(repr, SHAPES))}")
+    if num_stable_steps is None:
+        if num_training_steps is None:
+            raise ValueError("expected num_training_steps or num_stable_steps")
+        num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
+    if num_stable_steps < 0 or num_stable_steps + num_decay_steps == 0:
+        raise ValueError(
+            f"the steps leave {num_stable_steps} between warm-up and decay; expected "
+            "num_training_steps of at least num_warmup_steps + num_decay_steps"
+        )
+    floor, fall = lr * min_lr_ratio, SHAPES[decay_type]
+    if decay_type == "cosine" and num_cycles != 0.5:
+        fluctuation = _cosine(lr, floor, max(1, num_decay_steps), num_cycles)
+        boundaries = [num_stable_steps, num_stable_steps + num_decay_steps]
+        decay = in_sequence([lr, fluctuation, floor], boundaries)
+    elif warmup_type == "linear":
+        return warmup_stable_decay(
+            lr, num_warmup_steps, num_stable_steps, num_decay_steps, floor, floor, shape=fall
+        )
+    else:
+        decay = cooldown(lr, num_stable_steps, num_decay_steps, floor, shape=fall)
+    return warmup(decay, num_warmup_steps, floor, shape=SHAPES[warmup_type])
+
+
+TRANSFORMERS.named("reduce_lr_on_plateau")(reduce_lr_on_plateau)
+
+
+@TRANSFORMERS.named("greedy")
+def greedy_lr(
+    lr: float,
+    mode: str = "min",
+    factor: float = 0.95,
+    patience: int = 10,
+    threshold: float = 1e-6,
+    threshold_mode: str = "abs",
+    cooldown: int = 0,
+    warmup: int = 0,
+    min_lr: float = 1e-3,
+    max_lr: float = 1.0,
+    eps: float = 1e-8,
+    smooth: bool = False,
+    window_size: int = 50,
+    reset_start: int = 500,
+) -> Schedule:
+    """Up while the metric gets better, down while it does not."""
+    if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+        raise ValueError("expected mode 'min' or 'max', and threshold_mode 'rel' or 'abs'")
+    if not 0 <= eps <= 1e-8:
+        raise ValueError(
+            "eps above 1e-8 has no equal: here every change is made; expected the default"
+        )
+    if smooth and window_size > LARGEST_WINDOW:
+        raise ValueError(f"window_size must be at most {LARGEST_WINDOW}")
+    return greedy(
+        constant(lr),
+        factor,
+        patience,
+        threshold,
+        cooldown,
+        warmup,
+        min_lr / lr,
+        max_lr / lr,
+        reset_start,
+        window_size if smooth else 1,
+        mode="min" if mode == "min" else "max",
+        threshold_mode="relative" if threshold_mode == "rel" else "absolute",
+    )
