@@ -81,6 +81,14 @@ if TYPE_CHECKING:
     from jaxdecay.data import digits as digits
     from jaxdecay.data import mnist as mnist
     from jaxdecay.elapsed import scale_by_elapsed as scale_by_elapsed
+    from jaxdecay.migration import from_keras as from_keras
+    from jaxdecay.migration import from_optax as from_optax
+    from jaxdecay.migration import from_timm as from_timm
+    from jaxdecay.migration import from_torch as from_torch
+    from jaxdecay.migration import from_transformers as from_transformers
+    from jaxdecay.migration import keras_class as keras_class
+    from jaxdecay.migration import to_keras as to_keras
+    from jaxdecay.migration import to_torch as to_torch
     from jaxdecay.training.sweep import SweepResult as SweepResult
     from jaxdecay.training.sweep import sweep as sweep
     from jaxdecay.training.task import MLP as MLP
@@ -95,6 +103,16 @@ __version__ = "0.1.0"
 _LOADED_WHEN_USED = {
     "jaxdecay.data": ("Data", "DataError", "digits", "mnist"),
     "jaxdecay.elapsed": ("scale_by_elapsed",),
+    "jaxdecay.migration": (
+        "from_keras",
+        "from_optax",
+        "from_timm",
+        "from_torch",
+        "from_transformers",
+        "keras_class",
+        "to_keras",
+        "to_torch",
+    ),
     "jaxdecay.training.sweep": ("SweepResult", "sweep"),
     "jaxdecay.training.task": ("Batch", "MLP", "Task", "classifier"),
     "jaxdecay.training.train": ("Trained", "train"),

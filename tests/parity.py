@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from jaxdecay import Schedule
+from jaxdecay.functions import FunctionDecay
 
 PEERS = ("Optax", "Keras", "PyTorch", "transformers", "timm", "Paddle", "fairseq", "MaxText")
 
@@ -72,4 +73,5 @@ def families_in(schedule: Any) -> set[str]:
         return set()
     inside = (schedule.parts(),) if schedule.decay.is_compound else ()
     operands = families_in((*inside, *schedule.hyperparameters.values()))
-    return {schedule.family} | operands
+    is_function = isinstance(schedule.decay, FunctionDecay)
+    return {"from_function" if is_function else schedule.family} | operands

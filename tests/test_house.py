@@ -30,6 +30,10 @@ LAYERS = [
     {"training.sweep"},
     {"report.curves"},
     {"report.files", "report.leaderboard"},
+    {"migration.peer"},
+    {"migration.optax", "migration.keras", "migration.torch"},
+    {"migration.transformers", "migration.timm"},
+    {"migration"},
     {"cli", "__init__"},
     {"__main__"},
 ]

@@ -207,10 +207,10 @@ def keras_class() -> type:
             self.schedule = Schedule.from_dict(schedule)
 
         def __call__(self, step: Any) -> Any:
+            ops: Any = keras.ops
             if keras.backend.backend() == "jax":
-                return self.schedule(keras.ops.convert_to_tensor(step))
-            value = self.schedule(keras.ops.convert_to_numpy(step))
-            return keras.ops.convert_to_tensor(float(value))
+                return self.schedule(ops.convert_to_tensor(step))
+            return ops.convert_to_tensor(float(self.schedule(ops.convert_to_numpy(step))))
 
         def get_config(self) -> dict[str, Any]:
             return {"schedule": self.schedule.to_dict()}

@@ -493,6 +493,20 @@ def timm_shape(chance: random.Random, name: str) -> Arguments:
     return k_decay
 
 
+def timm_restarts(chance: random.Random) -> Iterator[Setting]:
+    """Plain cosines; the cycle that begins at 121, 1 + 3 + … + 81, is taken for the one before."""
+    for first, cycle_mul, cycle_limit in [(12, 1.0, 3), (8, 2.0, 3), (1, 3.0, 6)]:
+        arguments = {
+            "lr": peak(chance),
+            "t_initial": first,
+            "lr_min": floor(chance),
+            "cycle_mul": cycle_mul,
+            "cycle_decay": between(chance, 0.3, 0.9),
+            "cycle_limit": cycle_limit,
+        }
+        yield "CosineLRScheduler", arguments, 130 if cycle_mul == 3 else 80
+
+
 def timm_stairs(chance: random.Random) -> Iterator[Setting]:
     """Steps; MultiStepLRScheduler takes each of its steps one early, at `decay_t` − 1."""
     for warmup, prefix in [(0, True), (6, True), (6, False)]:
@@ -595,7 +609,7 @@ def record_timm() -> list[Case]:
             "mode": mode,
         }
         cases.append(timm_plateau(arguments, metrics(chance, sign * 16.0, sign)))
-    return cases
+    return cases + [timm_case(*setting) for setting in timm_restarts(chance)]
 
 
 # paddle
@@ -782,6 +796,12 @@ def fairseq_phases(chance: random.Random) -> Iterator[Setting]:
     yield "tri_stage", {**lr, "warmup_steps": 5, "hold_steps": 5, "decay_steps": 20}, 40
 
 
+def fairseq_restarts(chance: random.Random) -> Iterator[Setting]:
+    """The cycle that begins at 121, 1 + 3 + … + 81, is taken for the one before."""
+    cycle = {"t_mult": 3.0, "lr_period_updates": 1, "lr_shrink": between(chance, 0.3, 0.9)}
+    yield "cosine", {"lr": peak(chance), "min_lr": floor(chance), **cycle}, 130
+
+
 def fairseq_by_epoch(chance: random.Random) -> Iterator[Setting]:
     """Epochs count from 1, updates from 0.
 
@@ -886,7 +906,7 @@ def record_fairseq(folder: Path) -> list[Case]:
     fairseq = import_fairseq(package)
     chance = random.Random(4)
     cases = []
-    for draw in [fairseq_by_update, fairseq_phases, fairseq_by_epoch]:
+    for draw in [fairseq_by_update, fairseq_phases, fairseq_by_epoch, fairseq_restarts]:
         cases += [fairseq_case(fairseq, *setting) for setting in draw(chance)]
     return cases
 
