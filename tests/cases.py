@@ -278,7 +278,6 @@ def _constant_values() -> list[Case]:
         case("constant", "integer", value=1),
         pieces("falling", [0.1, 0.05, 0.01], [10, 20]),
         pieces("rising", [0.0, 0.05, 0.1], [7, 8]),
-        pieces("unsorted", [0.3, 0.2, 0.1], [20, 10]),
         pieces("equal boundaries", [0.3, 0.2, 0.1], [10, 10]),
         pieces("from the start", [0.3, 0.2], [0]),
         pieces("no boundary", [0.3], []),
