@@ -175,7 +175,7 @@ def compare_values() -> None:
     steps = np.array([0, 50, 300, 499, 500, 750, 999])
     for family, of_optax in OF_OPTAX.items():
         ours = FAMILIES[family](0.25)(steps)
-        theirs = np.array([float(of_optax(0.25)(step)) for step in steps])
+        theirs = [np.asarray(of_optax(0.25)(step)) for step in steps]
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-7, err_msg=family)
 
 

@@ -200,8 +200,8 @@ def without_floor(step, init_value):
     return init_value - 0.01 * elapsed(step, 1)
 
 
-def exploding(step, init_value):
-    return init_value * 2.0 ** elapsed(step, 1)
+def infinite_once(step, init_value):
+    return init_value / jnp.where(step == 128, 0.0, 1.0)
 
 
 def warm(schedule: jaxdecay.ScheduleLike, steps: int) -> jaxdecay.Schedule:
@@ -282,10 +282,7 @@ MISTAKES = {
     "far too large": (jaxdecay.constant(1e7), [("large", 0, "1e\\+07, .* at 1,000 more steps")]),
     "not a number": (of_function(divided_by_zero), [("nan", 5, "the rate is nan; .* jnp.where")]),
     "below 0": (of_function(without_floor), [("negative", 11, "-0.01.* at 989 more steps")]),
-    "infinite": (
-        of_function(exploding),
-        [("large", 24, "rate is 1.67"), ("infinite", 128, "rate is inf")],
-    ),
+    "infinite": (of_function(infinite_once), [("infinite", 128, "rate is inf; .* jnp.where")]),
 }
 
 
