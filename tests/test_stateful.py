@@ -293,7 +293,7 @@ def test_the_value_is_that_of_the_schedule_times_the_scale() -> None:
     for decay in (jaxdecay.reduce_on_plateau, jaxdecay.greedy):
         schedule = decay(inner)
         first = schedule.init()
-        for state in (first, first._replace(scale=jnp.float32(0.25))):
+        for state in (first, first._replace(scale=jnp.asarray(0.25, float))):
             expected = np.asarray(inner(steps)) * float(state.scale)
             np.testing.assert_array_equal(schedule(steps, state), expected)
         np.testing.assert_array_equal(schedule(steps), inner(steps))

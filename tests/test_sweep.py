@@ -171,12 +171,10 @@ def test_the_callback_sees_each_epoch(task):
     np.testing.assert_array_equal([each for _, each in seen], result.history["test_accuracy"])
 
 
-def test_every_family_is_in_the_built_in_population():
+def test_the_built_in_population_is_a_wide_choice():
     population = default_population(steps=660, steps_per_epoch=44)
-    families = {schedule.family for schedule in population}
-    known = jaxdecay.families.items()
-    ours = {name for name, each in known if each.__module__.startswith("jaxdecay.")}
-    assert ours - families == {"add", "multiply", "scale"}
+    assert len({schedule.family for schedule in population}) >= 14
+    assert not population.has_state  # its own metric would set a member apart from its pair
     rates = np.asarray(population(np.arange(661)))
     assert np.isfinite(rates).all()
     assert (rates >= 0).all()

@@ -139,7 +139,7 @@ def sweep(
         seeds: K, how many seeds, at least 1.
         seed: the first of them; the others follow.
         monitor: the name in the history that schedules with state follow: after each epoch each
-            member's schedule sees the member's own value. Of more is better, such as
+            member's schedule sees the member's own value. Where more is better, as of
             "test_accuracy", the schedule needs `mode="max"`.
         callback: called after each epoch, counted from 0, with its history: arrays [S, K].
 
