@@ -11,7 +11,6 @@ from jax.typing import ArrayLike
 
 from jaxdecay.decays.transition import cosine_weights, transition
 from jaxdecay.domain import (
-    LARGEST_FLOAT_STEP,
     LAST_STEP,
     AtLeastOne,
     Factor,
@@ -198,9 +197,9 @@ def _wave(
 
 
 def _repeated(rate: ArrayLike, times: Array) -> Array:
-    """rate**times, which stops growing at e**60, so that nothing made of it overflows."""
+    """rate**times, which stops growing at e**40, so that nothing made of it overflows."""
     log = jnp.log(rate)
-    most = 60 / jnp.where(log > 0, log, 1)
+    most = 40 / jnp.where(log > 0, log, 1)
     return jnp.power(
         rate, jax.lax.stop_gradient(jnp.where(log > 0, jnp.minimum(times, most), times))
     )
@@ -233,8 +232,8 @@ def _cycle(
     """
     step, period = _counts(step, transition_steps)
     period = jnp.where(period > 0, period, 1)
-    multiplier = jnp.where(jnp.greater(multiplier, 1), multiplier, 1)
-    multiplier = jnp.minimum(multiplier, LARGEST_FLOAT_STEP)  # its powers must not overflow
+    multiplier = jnp.where(jnp.less(multiplier, 1), 1, multiplier)
+    multiplier = jnp.minimum(multiplier, 1e15)  # the second cycle never ends; powers stay finite
     index, left, done = _located(*map(jax.lax.stop_gradient, (step, period, multiplier)))
     start = as_number(period) * _geometric_sum(multiplier, index)
     since = as_number(step) - start
