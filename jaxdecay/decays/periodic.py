@@ -41,7 +41,7 @@ def cosine_restarts(
         end_value: E, the learning rate that each cycle ends towards, ≥ 0.
         period_multiplier: m, ≥ 1, without unit: how much longer each cycle is than the one
             before. If it is whole and T an integer, cycles are counted in integers and exact at
-            any step; else in floats.
+            any step; else in floats, where a restart may come a step early or late.
         peak_multiplier: g, > 0, without unit: how much of its start each cycle leaves to the next.
 
     Returns:
