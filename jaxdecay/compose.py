@@ -438,42 +438,54 @@ def extend(
         [0.75, 0.5, 0.25, 0.0]
 
     Source:
-        OLMo's `override_decay` has the purpose; no peer slows an arbitrary schedule down. The
-        slowed step is a fraction, which the schedule gets as a float and a correction of the
-        first order: the value is within 1e-6 of the exact one, relative to the value at A.
+        OLMo's `override_decay` has the purpose; no peer slows an arbitrary schedule down. Of
+        integers the slowed step is exact to its fraction, up to step 2²⁴; from there on it is
+        the whole step before.
     """
     end = _length(schedule) if transition_steps is None else transition_steps
     counts = [as_number(each, count=True) for each in (step, at, new_transition_steps, end)]
-    whole = all(jnp.issubdtype(each.dtype, jnp.integer) for each in counts)
-    step, at, new_end, end = counts if whole else map(as_number, counts)
+    integers = all(jnp.issubdtype(each.dtype, jnp.integer) for each in counts)
+    step, at, new_end, end = counts if integers else map(as_number, counts)
     end = jnp.maximum(end, at)
     left, done = countdown(step - at, new_end - at)
-    outside = value_at(schedule, jnp.where(step <= at, step, end))
     inside = (left > 0) & (done > 0)
     left, done = jnp.where(inside, left, 1), jnp.where(inside, done, 1)
-    slowed = _slowed_in_integers if whole else _slowed
-    return jnp.where(inside, slowed(schedule, left, done, at, end), outside)
+    outside = jnp.where(step <= at, step, end)
+    if not integers:
+        share = (end - at) / (left + done)
+        slowed = jnp.where(done < left, at + done * share, end - left * share)
+        return value_at(schedule, jnp.where(inside, slowed, outside))
+    whole, fraction = _slowed(left, done, at, end)
+    before = whole - (fraction < 0).astype(int)
+    between = inside & (before < _LAST_FRACTION)
+    return jnp.where(
+        between,
+        _value_between(schedule, jnp.minimum(whole, _LAST_FRACTION), fraction),
+        value_at(schedule, jnp.where(inside, before, outside)),
+    )
 
 
-def _slowed(schedule: ScheduleLike, left: Array, done: Array, begin: Array, end: Array) -> Array:
-    """The value with `done` of the steps from `begin` to `end` done, counted from the nearer."""
-    share = (end - begin) / (left + done)
-    return value_at(schedule, jnp.where(done < left, begin + done * share, end - left * share))
+_LAST_FRACTION = 2**24
+"""From here on a float holds no fraction of a step."""
 
 
-def _slowed_in_integers(
-    schedule: ScheduleLike, left: Array, done: Array, begin: Array, end: Array
-) -> Array:
-    """The same, exact where the slowed step is a whole one; else to first order in its rounding."""
+def _slowed(left: Array, done: Array, begin: Array, end: Array) -> tuple[Array, Array]:
+    """The step with `done` of the way from `begin` to `end` done, as a whole one and a fraction.
+
+    The fraction is that from the nearer end, and below 0 if that is `end`.
+    """
     early = done < left
     steps, fraction = _exact_share(jnp.where(early, done, left), end - begin, left + done)
-    base = jnp.where(early, begin + steps, end - steps)
-    fraction = jnp.where(early, fraction, -fraction)
-    # A float just below the slowed step, so that a staircase stays on its stair, and the rest.
-    whole = jnp.minimum(as_number(base), LAST_STEP - 127)  # the largest float that is an int32
-    near = whole + fraction
-    near = jnp.where(near - whole > fraction, jnp.nextafter(near, jnp.zeros_like(near)), near)
-    rest = as_number(base - whole.astype(int)) + (fraction - (near - whole))
+    return jnp.where(early, begin + steps, end - steps), jnp.where(early, fraction, -fraction)
+
+
+def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Array:
+    """The value at a step of which a float holds only the first digits, to first order."""
+    start = as_number(whole)
+    near = start + fraction
+    # Below the step rather than above, so that a staircase stays on its stair.
+    near = jnp.where(near - start > fraction, jnp.nextafter(near, jnp.zeros_like(near)), near)
+    rest = fraction - (near - start)
     value, change = jax.jvp(lambda step: value_at(schedule, step), (near,), (rest,))
     return value + change
 
@@ -488,10 +500,12 @@ def _exact_share(count: Array, part: Array, total: Array) -> tuple[Array, Array]
         over = rest >= total - more
         return whole + over.astype(int), jnp.where(over, rest - (total - more), rest + more)
 
-    whole = rest = jnp.zeros_like(count)
-    for bit in reversed(range(31)):
+    def next_bit(index: int, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        whole, rest = carry
         whole, rest = add(2 * whole, rest, rest)
-        whole, rest = add(whole, rest, jnp.where((part >> bit) & 1 == 1, count, 0))
+        return add(whole, rest, jnp.where((part >> (30 - index)) & 1 == 1, count, 0))
+
+    whole, rest = jax.lax.fori_loop(0, 31, next_bit, (jnp.zeros_like(count),) * 2)
     return whole, as_number(rest) / as_number(total)
 
 

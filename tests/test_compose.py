@@ -1,0 +1,302 @@
+"""Compositions and compounds: what they refuse, and what happens where phases meet or vanish."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from fractions import Fraction
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+import jaxdecay
+from jaxdecay import Schedule
+from jaxdecay.domain import LAST_STEP, Positive, PositiveSteps
+
+WAVE = jaxdecay.cosine(0.1, 100)
+
+
+@jax.jit
+def called(schedule: Schedule, steps: Any) -> Any:
+    return schedule(steps)
+
+
+def as_floats(schedule: Schedule) -> Schedule:
+    """The same schedule with every count as a float, which can be differentiated."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float), schedule)
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("family", "arguments", "message"),
+    [
+        ("cooldown", {"begin": -1}, "cooldown: begin must be a number ≥ 0"),
+        ("cooldown", {"shape": "exponential"}, "which never reaches 0, got 0.0; shape='linear', "),
+        ("cooldown", {"shape": "inverse", "end_value": 0}, "end_value must be a number > 0 with"),
+        ("cooldown", {"shape": "cosine", "power": 2}, "leave it out or use shape='power'"),
+        ("repeat", {"period": 0}, "repeat: period must be a number > 0"),
+        ("in_units", {"units_per_step": 2**31}, "units_per_step must be a number > 0 and ≤ 2³¹−1"),
+        ("clip", {"lower": 0.2, "upper": 0.1}, "clip: lower must be at most upper, got 0.2 and 0."),
+        ("warmup", {"warmup_steps": 5, "shape": "exponential"}, "'linear' or 'cosine' or 'sqrt'"),
+    ],
+)
+def test_what_does_not_fit(family: str, arguments: dict[str, Any], message: str) -> None:
+    usual = {"begin": 10, "transition_steps": 10} if family == "cooldown" else {}
+    with pytest.raises(ValueError, match="^" + family) as caught:
+        jaxdecay.family(family)(WAVE, **{**usual, **arguments})
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "without_an_end_of_its_own",
+    [
+        *(0.1, WAVE * 2.0, jaxdecay.warmup(WAVE, 5), jaxdecay.exponential(0.1, 0.5, 10)),
+        *(jaxdecay.cooldown(0.1, 10, 10), jaxdecay.warmup_cosine(0.1, 10, 10)),
+    ],
+    ids=repr,
+)
+def test_extend_does_not_guess_an_end(without_an_end_of_its_own: Any) -> None:
+    with pytest.raises(ValueError, match="extend: transition_steps must say at which step"):
+        jaxdecay.extend(without_an_end_of_its_own, 5, 200)
+    jaxdecay.extend(without_an_end_of_its_own, 5, 200, transition_steps=110)
+
+
+def test_compounds_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"one_cycle: warmup_fraction .* at most 0.5 .* got 0.6"):
+        jaxdecay.one_cycle(0.1, 100, 0.6, three_phase=True)
+    with pytest.raises(ValueError, match="warmup_stable_decay: end_value must be a number > 0 wi"):
+        jaxdecay.warmup_stable_decay(0.1, 1, 1, 1, shape="exponential")
+    with pytest.raises(ValueError, match="infinite: cooldown_steps and constant_steps must sum"):
+        jaxdecay.infinite(0.1, 0.05, 0.01, 1, 2**30, 2**30, 1)
+    tokens = jaxdecay.infinite(0.1, 0.05, 0.01, 0, 1e12, 1e12, 1e12)  # floats may
+    assert float(tokens(1.5e12)) == float(np.float32(0.05))
+
+
+# Compounds, taken apart.
+
+
+COMPOUNDS = [
+    jaxdecay.warmup_cosine(0.1, 10, 100, exponent=2.0),
+    jaxdecay.warmup_linear(0.1, 10, 100, end_value=0.01),
+    jaxdecay.warmup_stable_decay(0.1, 10, 40, 20),
+    jaxdecay.tri_stage(0.1, 10, 40, 20, end_value=0.001),
+    jaxdecay.infinite(0.1, 0.05, 0.01, 10, 20, 30, 40),
+    jaxdecay.one_cycle(0.1, 100, 0.3, three_phase=True),
+    jaxdecay.slanted_triangular(0.1, 100),
+]
+
+
+@pytest.mark.parametrize("schedule", COMPOUNDS, ids=lambda schedule: schedule.family)
+def test_compounds_come_apart_into_what_prints_as_plain_numbers(schedule: Schedule) -> None:
+    parts = schedule.parts()
+    assert parts.family != schedule.family
+    assert "Array" not in repr(parts)
+    assert eval(repr(parts), dict(vars(jaxdecay))) == parts
+    steps = np.arange(0, 130, 7)
+    np.testing.assert_allclose(called(parts, steps), called(schedule, steps), rtol=1e-6)
+    assert float(schedule(7)) == pytest.approx(float(called(schedule, steps)[1]), rel=1e-6)
+
+
+def test_a_part_is_replaced() -> None:
+    parts = jaxdecay.warmup_cosine(0.1, 10, 100).parts()
+    slower = parts.replace(schedule=parts.schedule.replace(end_value=0.05), shape="sqrt")
+    assert float(slower(1_000)) == float(np.float32(0.05))
+    assert float(slower(5)) == pytest.approx(0.1 * (1 - math.sqrt(0.5)), rel=1e-6)
+
+
+# Phases of no length, and values of no size.
+
+
+def vanishing() -> list[Schedule]:
+    line = jaxdecay.linear(0.1, 0.0, 10)
+    shapes = ("linear", "cosine", "sqrt", "power", "inverse", "exponential")
+    return [
+        *(jaxdecay.warmup(line, 0, shape=shape) for shape in ("cosine", "sqrt")),
+        *(
+            jaxdecay.cooldown(line, begin, steps, 0.1, shape=shape)
+            for shape in shapes
+            for begin, steps in ((10, 0), (0, 5), (10, 5))
+        ),
+        *(without_end(shape) for shape in shapes[4:]),
+        *(jaxdecay.extend(line, *counts) for counts in ((0, 0, 10), (10, 20, 10), (5, 20, 5))),
+        *(jaxdecay.one_cycle(0.1, steps, share) for steps in (0, 10) for share in (0, 0.5, 1)),
+        *(jaxdecay.one_cycle(0.1, 10, share, three_phase=True) for share in (0, 0.5)),
+        jaxdecay.infinite(0.1, 0.05, 0.01, 0, 0, 0, 0),
+    ]
+
+
+def without_end(shape: Any) -> Schedule:
+    """A cooldown to 0 that could not be made of a concrete 0."""
+    schedule = jaxdecay.cooldown(0.1, 5, 10, 0.1, shape=shape)
+    leaves, structure = jax.tree.flatten(schedule)
+    return structure.unflatten(
+        [0.0 if leaf == 0.1 and i else leaf for i, leaf in enumerate(leaves)]
+    )
+
+
+@jax.jit
+def with_gradients(schedule: Schedule, steps: Any) -> Any:
+    return jax.vmap(lambda step: jax.value_and_grad(lambda each: each(step))(schedule))(steps)
+
+
+def test_phases_of_no_length_are_finite_in_value_and_gradient() -> None:
+    steps = np.array([0, 1, 4, 5, 9, 10, 11, 10**6, LAST_STEP], np.int32)
+    for schedule in vanishing():
+        values, gradients = with_gradients(as_floats(schedule), steps)
+        for leaf in jax.tree.leaves([values, gradients]):
+            assert np.all(np.isfinite(leaf)), schedule
+        assert np.all(np.asarray(values) >= 0), schedule
+
+
+def test_a_cooldown_of_no_length_ends_where_it_begins() -> None:
+    schedule = jaxdecay.cooldown(0.1, 10, 0, 0.01, shape="sqrt")
+    values = np.asarray(called(schedule, np.array([0, 9, 10, 11])))
+    assert values.tolist() == np.float32([0.1, 0.1, 0.01, 0.01]).tolist()
+
+
+def test_what_a_traced_end_of_zero_means() -> None:
+    for shape in ("inverse", "exponential"):
+        values = called(without_end(shape), np.array([0, 5, 6, 14, 15, 100]))
+        assert values.tolist() == [*[float(np.float32(0.1))] * 2, 0, 0, 0, 0]
+
+
+# Units.
+
+
+def test_units_stay_at_the_largest_integer() -> None:
+    rate = jaxdecay.inverse_time(1.0, 1.0)
+    steps = np.array([0, 1, 32_767, 32_768, 10**6, LAST_STEP])
+    units = np.minimum(steps * 2**16, LAST_STEP)
+    whole = called(jaxdecay.in_units(rate, 2**16), steps)
+    np.testing.assert_allclose(whole, 1 / (1 + units), rtol=1e-6)
+    endless = called(jaxdecay.in_units(rate, 2.0**16), steps)
+    np.testing.assert_allclose(endless, 1 / (1 + steps * 2.0**16), rtol=1e-6)
+
+
+# Extension.
+
+
+def slowed(step: int, at: int, new_end: int, end: int) -> Fraction:
+    if step <= at or new_end <= at:
+        return Fraction(step if step <= at else max(end, at))
+    share = Fraction(max(end - at, 0), new_end - at)
+    return at + min(step - at, new_end - at) * share
+
+
+def cosine64(step: Fraction, end: int) -> float:
+    return 0.1 * math.sin(math.pi / 2 * float(1 - min(step / end, Fraction(1)))) ** 2
+
+
+@pytest.mark.parametrize(
+    ("at", "new_end", "end"),
+    [
+        *[
+            (300, 1_000, 777),
+            (300, 600, 777),
+            (0, 1_000, 999),
+            (50, 300, 20),
+            (10**6, 10**7, 10**7),
+        ],
+        *[(500, 400, 777), (10**6, 3 * 10**6, 2 * 10**6)],
+    ],
+)
+def test_extend_slows_down_to_the_last_digit(at: int, new_end: int, end: int) -> None:
+    near = {max(0, edge + offset) for edge in (0, at, new_end) for offset in range(-3, 5)}
+    steps = np.array(sorted([*near, (at + new_end) // 2, (at + 9 * new_end) // 10, LAST_STEP]))
+    schedule = jaxdecay.extend(jaxdecay.cosine(0.1, end), at, new_end)
+    slow = [slowed(int(step), at, new_end, end) for step in steps]
+    expected = np.array([cosine64(step, end) for step in slow])
+    np.testing.assert_allclose(called(schedule, steps), expected, rtol=1e-6)
+    stairs = jaxdecay.extend(jaxdecay.step_decay(1.0, 0.5, 37), at, new_end, end)
+    halves = [0.5 ** min(step // 37, 200) for step in slow]
+    np.testing.assert_allclose(called(stairs, steps), np.float32(halves), rtol=1e-6)
+
+
+def test_extend_is_continuous_and_never_below_zero() -> None:
+    for at, new_end, end in ((50, 150, 100), (10**9, LAST_STEP, 2 * 10**9)):
+        schedule = jaxdecay.extend(jaxdecay.linear(0.1, 0.0, end), at, new_end)
+        around = called(schedule, np.array([at - 1, at, at + 1]))
+        assert np.max(np.abs(np.diff(around))) <= 0.1 / end * (1 + 1e-4) + 1e-8
+        last = np.asarray(called(schedule, new_end - np.arange(200)))
+        assert last[0] == 0
+        assert np.all(np.diff(last) >= 0)
+    half = jaxdecay.extend(WAVE, 50, 150)(50)
+    assert float(half) == float(WAVE(50))
+
+
+def test_extend_is_differentiable_in_float_counts() -> None:
+    def value(new_end: Any) -> Any:
+        return jaxdecay.extend(WAVE, 50.0, new_end, 100.0)(120)
+
+    def value64(new_end: float) -> float:
+        return 0.05 * (1 + math.cos(math.pi * (50 + 70 * 50 / (new_end - 50)) / 100))
+
+    slope = (value64(150 + 1e-4) - value64(150 - 1e-4)) / 2e-4
+    assert float(jax.jit(jax.grad(value))(150.0)) == pytest.approx(slope, rel=1e-5)
+
+
+# Functions.
+
+
+def hyperbola(step: Any, init_value: Any, half_life: Any) -> Any:
+    return init_value * half_life / (half_life + jnp.asarray(step, float))
+
+
+def test_a_function_is_a_schedule() -> None:
+    schedule = jaxdecay.from_function(hyperbola, init_value=0.5, half_life=100)
+    assert float(schedule(100)) == float(jax.jit(schedule)(100)) == 0.25
+    assert repr(schedule) == "from_function(hyperbola, init_value=0.5, half_life=100.0)"
+    names = {"from_function": jaxdecay.from_function, "hyperbola": hyperbola}
+    assert eval(repr(schedule), names) == schedule
+    assert pickle.loads(pickle.dumps(schedule)) == copy.deepcopy(schedule) == schedule
+    assert schedule != jaxdecay.from_function(lambda step: 0.5)
+    assert schedule.replace(half_life=50).half_life == 50
+    assert jaxdecay.stack([schedule, schedule.replace(init_value=1.0)])(100).tolist() == [0.25, 0.5]
+    assert "hyperbola" not in jaxdecay.families
+
+
+def test_equal_functions_cost_one_trace() -> None:
+    traces = 0
+
+    @jax.jit
+    def count(schedule: Schedule) -> Any:
+        nonlocal traces
+        traces += 1
+        return schedule(3)
+
+    for rate in (0.1, 0.2):
+        count(jaxdecay.from_function(hyperbola, init_value=rate, half_life=100))
+    assert traces == 1
+
+
+def test_a_function_has_no_name_in_files() -> None:
+    schedule = jaxdecay.warmup(jaxdecay.from_function(hyperbola, init_value=1, half_life=9), 5)
+    with pytest.raises(ValueError, match=r"@jaxdecay\.decay above the function hyperbola"):
+        schedule.to_dict()
+
+
+def test_annotations_of_a_function_are_read() -> None:
+    def stepped(step: Any, init_value: Positive, period: PositiveSteps = 10) -> Any:
+        return init_value / (1 + step // period)
+
+    assert jaxdecay.from_function(stepped, init_value=1).period == 10
+    with pytest.raises(ValueError, match="stepped: init_value must be a number > 0, got -1"):
+        jaxdecay.from_function(stepped, init_value=-1)
+    with pytest.raises(TypeError, match="stepped has no hyperparameter 'perio'"):
+        jaxdecay.from_function(stepped, init_value=1, perio=3)
+
+
+def test_optax_closures_are_schedules(relaxed_promotion: None) -> None:
+    theirs = optax.cosine_decay_schedule(0.1, 100)
+    ours = jaxdecay.warmup(jaxdecay.from_function(theirs), 10)
+    assert ours == jaxdecay.warmup(jaxdecay.from_function(theirs), 10)
+    np.testing.assert_allclose(ours([5, 35]), [0.05, theirs(25)], rtol=1e-6)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(ours)
