@@ -288,6 +288,15 @@ def test_a_metric_that_was_no_number_leaves_the_mean_when_it_leaves_the_window()
     assert rates.tolist() == [1.0] * 8 + [2.0, 2.0, 2.0]
 
 
+def test_an_increase_starts_the_count_towards_a_reset_again() -> None:
+    schedule = jaxdecay.greedy(
+        1.0, factor=0.5, patience=0, min_scale=0.5, max_scale=1.0, reset_after=2
+    )
+    rates = watched([schedule], np.array([3.0, 3.0, 2.0, 2.0, 2.0, 2.0, 2.0])[:, None])[:, 0]
+    # These are the rates of GreedyLR in Transformers 5.23.
+    assert rates.tolist() == [1.0, 1.0, 0.5, 1.0, 0.5, 1.0, 1.0, 0.5]
+
+
 def test_the_value_is_that_of_the_schedule_times_the_scale() -> None:
     inner, steps = jaxdecay.cosine(0.5, 100), np.arange(0, 120, 7)
     for decay in (jaxdecay.reduce_on_plateau, jaxdecay.greedy):
