@@ -450,7 +450,7 @@ def extend(
     left, done = countdown(step - at, new_end - at)
     inside = (left > 0) & (done > 0)
     left, done = jnp.where(inside, left, 1), jnp.where(inside, done, 1)
-    outside = jnp.where(step <= at, step, end)
+    outside = jnp.where(step > at, end, step)
     if not integers:
         share = (end - at) / (left + done)
         slowed = jnp.where(done < left, at + done * share, end - left * share)
