@@ -5,8 +5,11 @@ python examples/gallery.py --out gallery.png
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
+import jax
 import numpy as np
+from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -15,12 +18,12 @@ from jaxdecay import Schedule
 from jaxdecay.catalogue import catalogue
 
 STEPS = 1_000
-COLUMNS = 7
+COLUMNS = 9
 COLOURS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito: told apart by colour-blind readers
 METRICS = np.concatenate(
     [np.linspace(1.0, 0.5, 300), np.full(300, 0.5), np.linspace(0.5, 0.45, 400)]
 )
-"""A loss at each step, for the families that follow one: it falls, stands still, falls again."""
+"""A loss at each step, for families that follow one: it falls, stands still, falls again."""
 
 wave = jaxdecay.cosine(1.0, 700)
 line = jaxdecay.linear(1.0, 0.0, 700)
@@ -52,7 +55,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
     ],
     "rex": [jaxdecay.rex(1.0, 1000)],
     "inverse_linear": [jaxdecay.inverse_linear(1.0, end, 1000) for end in (0.01, 0.1)],
-    "hyperbolic": [jaxdecay.hyperbolic(1.0, 0.0, 1000, bound) for bound in (1000, 2000)],
+    "hyperbolic": [jaxdecay.hyperbolic(1.0, 0.0, 1000, bound) for bound in (1050, 2000)],
     "exponential_hyperbolic": [
         jaxdecay.exponential_hyperbolic(1.0, 0.01, 1000, bound) for bound in (1000, 2000)
     ],
@@ -122,7 +125,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
         jaxdecay.one_cycle(1.0, 1000, interpolation="linear", three_phase=True),
     ],
     "slanted_triangular": [jaxdecay.slanted_triangular(1.0, 1000)],
-    "reduce_on_plateau": [jaxdecay.reduce_on_plateau(1.0, 0.5, patience) for patience in (50, 150)],
+    "reduce_on_plateau": [jaxdecay.reduce_on_plateau(1.0, 0.5, patience) for patience in (3, 12)],
     "greedy": [jaxdecay.greedy(jaxdecay.constant(0.5), 0.9, 10)],
 }
 
@@ -131,10 +134,11 @@ def values(schedule: Schedule) -> np.ndarray:
     """The rate at each step; a schedule with state watches METRICS."""
     if schedule.decay.feedback is None:
         return np.asarray(schedule(np.arange(STEPS + 1)))
-    state, rates = schedule.init(), []
-    for step, metric in enumerate(METRICS[::10]):
-        rates.append(float(schedule(step, state)))
-        state = schedule.update(state, metric)
+
+    def follow(state: Any, metric: ArrayLike) -> tuple[Any, jax.Array]:
+        return schedule.update(state, metric), schedule(0, state)
+
+    _, rates = jax.lax.scan(follow, schedule.init(), METRICS[::10])
     return np.repeat(rates, 10)
 
 
@@ -142,8 +146,8 @@ def draw(axis: Axes, family: str, schedules: Sequence[Schedule]) -> None:
     for schedule, colour in zip(schedules, COLOURS, strict=False):
         rates = values(schedule)
         axis.plot(np.arange(len(rates)), rates, color=colour, lw=1.6)
-    axis.set_title(family, fontsize=9)
-    axis.set(xlim=(0, STEPS), ylim=(0, None), xticks=[], yticks=[])
+    axis.set_title(family, fontsize=8.5)
+    axis.set(xlim=(0, STEPS), ylim=(0, 1.08 * axis.get_ylim()[1]), xticks=[], yticks=[])
     axis.spines[["top", "right"]].set_visible(False)
 
 
@@ -154,10 +158,12 @@ def sheet() -> Figure:
         groups.setdefault(entry.group, []).append(entry.family)
     heights = [-(-len(families) // COLUMNS) for families in groups.values()]
     figure = Figure(
-        figsize=(14, 1.45 * sum(heights) + 0.35 * len(groups)), dpi=100, layout="constrained"
+        figsize=(16, 1.45 * sum(heights) + 0.35 * len(groups)), dpi=100, layout="constrained"
     )
-    parts = figure.subfigures(len(groups), 1, height_ratios=[rows + 0.25 for rows in heights])
-    for part, (group, families), rows in zip(parts, groups.items(), heights, strict=True):
+    parts = figure.subfigures(
+        len(groups), 1, squeeze=False, height_ratios=[rows + 0.25 for rows in heights]
+    )
+    for part, (group, families), rows in zip(np.ravel(parts), groups.items(), heights, strict=True):
         part.suptitle(group, x=0.005, ha="left", fontsize=11, fontweight="bold")
         axes = part.subplots(rows, COLUMNS, squeeze=False).ravel()
         for axis, family in zip(axes, families, strict=False):

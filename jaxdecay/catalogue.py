@@ -35,6 +35,7 @@ class Entry:
     """
 
     family: str
+    group: str
     summary: str
     formula: str
     parameters: tuple[str, ...]

@@ -55,6 +55,9 @@ def sweep(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds for each schedule.")] = 3,
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The first seed.")] = 0,
     optimizer: Annotated[str, typer.Option(help="Name of an Optax optimizer.")] = "sgd",
+    monitor: Annotated[
+        str, typer.Option(help="Metric that schedules with state follow, such as test_accuracy.")
+    ] = "test_loss",
     out: Annotated[
         Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
     ] = None,
@@ -97,6 +100,7 @@ def sweep(
         batch_size=batch_size,
         seeds=seeds,
         seed=seed,
+        monitor=monitor,
     )
     with _one_line_errors():
         save(result, out, overwrite=overwrite)

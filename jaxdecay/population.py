@@ -331,7 +331,7 @@ def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
         parameter.kind == "schedules" or bool(parameter.domain.rank)
     )
     if one_vector and not (choices and all(np.ndim(each) == 1 for each in choices)):
-        return [value] if choices else []
+        return [value]
     return choices
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import jaxdecay
+from jaxdecay.catalogue import GROUPS
 from jaxdecay.schedules_file import read_schedules
 
 TWO = """
@@ -321,6 +322,64 @@ def test_list_names_every_family_with_its_formula(tmp_path):
     assert "init_value > 0, decay_rate ≥ 0, transition_steps > 0 and ≤ 2³¹−1 [1]" in text
 
 
+def test_list_is_in_groups(tmp_path):
+    lines = jaxdecay_command("list", cwd=tmp_path).stdout.splitlines()
+    places = [lines.index(group) for group in GROUPS.values()]
+    assert places == sorted(places)
+    assert places[2] < next(i for i, line in enumerate(lines) if line.startswith("inverse_time "))
+    assert places[3] < next(i for i, line in enumerate(lines) if line.startswith("cyclic "))
+
+
+OWN = """
+import jaxdecay
+from jaxdecay.domain import Positive
+
+@jaxdecay.decay
+def halving(step, init_value: Positive, half_life: Positive):
+    \"\"\"Half after its half-life.
+
+    Formula: I·h/(h + t).
+    \"\"\"
+    return init_value * half_life / (half_life + step)
+"""
+
+
+def test_own_decays_are_known_to_every_command(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN)
+    own = ("--decays", "mine.py")
+    listed = jaxdecay_command("list", *own, cwd=tmp_path).stdout
+    assert "Your own\nhalving  Half after its half-life." in listed
+    shown = jaxdecay_command(
+        *("show", "halving", "init_value=0.5", "half_life=9", *own), cwd=tmp_path
+    )
+    assert "halving(init_value=0.5, half_life=9.0)" in shown.stdout
+    (tmp_path / "mine.toml").write_text(
+        '[[schedule]]\nfamily = "halving"\ninit_value = [0.1, 0.2]\nhalf_life = 9'
+    )
+    swept = jaxdecay_command(
+        *("sweep", "--schedules", "mine.toml", "--epochs", 1, "--seeds", 1, "--out", "o", *own),
+        cwd=tmp_path,
+    )
+    assert "best: halving(init_value=" in swept.stdout, swept.stderr
+
+
+def test_show_draws_every_schedule_of_a_file(tmp_path):
+    (tmp_path / "two.toml").write_text(TWO)
+    run = jaxdecay_command("show", "two.toml", "--steps", 50, "--plot", "two.png", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    for schedule in read_schedules(tmp_path / "two.toml"):
+        assert repr(schedule) in run.stdout
+    assert matplotlib.image.imread(tmp_path / "two.png").std() > 0
+
+
+def test_show_notes_what_is_wrong_with_a_schedule(tmp_path):
+    run = jaxdecay_command(
+        *("show", "warmup", "schedule=0.1", "warmup_steps=500", "--steps", 100), cwd=tmp_path
+    )
+    assert run.returncode == 0, run.stderr
+    assert "  note: " in run.stdout
+
+
 def test_show_draws_and_prints_values(tmp_path):
     run = jaxdecay_command(
         *("show", "inverse_time", "init_value=0.1", "decay_rate=0.5", "--steps", 1000),
@@ -355,6 +414,9 @@ def test_show_takes_options_and_nested_schedules(tmp_path):
     [
         (("inverse_tim",), "unknown family 'inverse_tim' (did you mean 'inverse_time'?)"),
         (("constant",), "missing a required argument: 'value'"),
+        (("nowhere.toml",), "there is no schedules file nowhere.toml"),
+        (("few.toml", "value=1"), "few.toml holds the hyperparameters; got 'value=1' too"),
+        (("constant", "value=1", "--decays", "no.py"), "--decays: there is no Python file no.py"),
         (("constant", "0.1"), "'0.1' is not of the form name=value"),
         (("constant", "value=-1"), "constant: value must be a number ≥ 0, got -1"),
         (("constant", "value=abc"), "constant: value must be a number ≥ 0, got 'abc'"),
