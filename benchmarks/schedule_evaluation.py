@@ -136,6 +136,7 @@ def main() -> None:
     arguments = parse_arguments()
     if sorted(FAMILIES) != sorted(jd.families):
         sys.exit(f"no schedule here for {sorted(set(jd.families) ^ set(FAMILIES))}")
+    load = os.getloadavg()[0]  # of other programs, which widen the spread
     compare_values()
     ways = all_ways(arguments)
     print("compiled", file=sys.stderr, flush=True)
@@ -149,10 +150,11 @@ def main() -> None:
         "machine": {
             "platform": f"{platform.system()} {platform.machine()}",
             "cores": os.cpu_count(),
+            "load_average_at_start": load,
             "devices": [device.device_kind for device in jax.devices()],
         },
         "versions": {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "optax")},
-        "command": "python benchmarks/schedule_evaluation.py" + " --quick" * arguments.quick,
+        "command": " ".join(["python", *sys.argv]),
     }
     show(report)
     if arguments.json:
