@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 
-from jaxdecay import compose, decays
+from jaxdecay import compose, compounds, decays
 from jaxdecay.parameter import Parameter
 from jaxdecay.population import Population, concat, grid, stack
 from jaxdecay.schedule import Decay, families
@@ -82,7 +82,7 @@ def _describe(parameter: Parameter) -> str:
 
 
 def default_population(steps: int, steps_per_epoch: int) -> Population:
-    """A population with every shape of decay, each at three learning rates.
+    """A population with the shapes of decay that people use, each at three learning rates.
 
     Args:
         steps: updates of the whole training.
@@ -95,11 +95,9 @@ def default_population(steps: int, steps_per_epoch: int) -> Population:
     epochs = max(1, steps // steps_per_epoch)
     third = max(1, steps // 3)
     thirds = [[rate, rate / 3, rate / 10] for rate in rates]
-    warm = [decays.cosine(rate, steps - steps // 10) for rate in rates]
+    tenth, fifth = steps // 10, steps // 5
     drops = [decays.step_decay(rate, 0.5, max(1, epochs // 4)) for rate in rates]
-    flats = [[rate, decays.linear(rate, 0.0, steps - steps // 2)] for rate in rates]
     stairs = [decays.discrete_staircase(rate, rate / epochs, steps_per_epoch) for rate in rates]
-    halves = [steps // 2, steps - steps // 2]
     return concat(
         grid(decays.constant, value=rates),
         grid(decays.linear, init_value=rates, end_value=0.0, transition_steps=steps),
@@ -118,7 +116,21 @@ def default_population(steps: int, steps_per_epoch: int) -> Population:
         grid(decays.step_decay, init_value=rates, decay_rate=0.1, transition_steps=third),
         stack(stairs),
         grid(decays.piecewise_constant, values=thirds, boundaries=[third, 2 * third]),
-        grid(compose.warmup, schedule=warm, warmup_steps=steps // 10),
-        grid(compose.join, schedules=flats, lengths=halves),
         grid(compose.per_epoch, schedule=drops, steps_per_epoch=steps_per_epoch),
+        grid(decays.rex, init_value=rates, transition_steps=steps),
+        grid(decays.cosine_restarts, init_value=rates, transition_steps=third),
+        grid(
+            compounds.warmup_cosine,
+            peak_value=rates,
+            warmup_steps=tenth,
+            transition_steps=steps - tenth,
+        ),
+        grid(
+            compounds.warmup_stable_decay,
+            peak_value=rates,
+            warmup_steps=tenth,
+            stable_steps=steps - tenth - fifth,
+            transition_steps=fifth,
+        ),
+        grid(compounds.one_cycle, peak_value=rates, transition_steps=steps),
     )

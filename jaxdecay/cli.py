@@ -41,6 +41,14 @@ OwnDecays = Annotated[
 ]
 
 
+class Monitor(enum.StrEnum):
+    """The metrics of a classifier."""
+
+    TEST_LOSS = "test_loss"
+    TEST_ACCURACY = "test_accuracy"
+    TRAIN_LOSS = "train_loss"
+
+
 @app.command()
 def sweep(
     data: Annotated[DataName, typer.Option(help="What to train on.")] = DataName.DIGITS,
@@ -56,8 +64,8 @@ def sweep(
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The first seed.")] = 0,
     optimizer: Annotated[str, typer.Option(help="Name of an Optax optimizer.")] = "sgd",
     monitor: Annotated[
-        str, typer.Option(help="Metric that schedules with state follow, such as test_accuracy.")
-    ] = "test_loss",
+        Monitor, typer.Option(help="The metric that schedules with state follow.")
+    ] = Monitor.TEST_LOSS,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
     ] = None,
@@ -100,7 +108,7 @@ def sweep(
         batch_size=batch_size,
         seeds=seeds,
         seed=seed,
-        monitor=monitor,
+        monitor=monitor.value,
     )
     with _one_line_errors():
         save(result, out, overwrite=overwrite)
