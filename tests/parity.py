@@ -24,12 +24,9 @@ class Verdict:
 
     family: str
     peer: str
-    text: str
     test: str
-
-    @property
-    def is_equal(self) -> bool:
-        return self.text.startswith("equal")
+    convention: str = ""
+    is_wrong: bool = False
 
 
 VERDICTS: list[Verdict] = []
@@ -48,18 +45,17 @@ def claim(families: str, convention: str = "") -> Claim:
 
 
 def equal(peer: str, claims: Iterable[Claim], test: str) -> None:
-    """Enters the claims of a test that compares all of a peer's schedules."""
+    """Enters the claims of a test that compares schedules of a peer."""
     for each in claims:
-        text = f"equal: {each.convention}" if each.convention else "equal"
-        VERDICTS.extend(Verdict(family, peer, text, test) for family in each.families)
+        VERDICTS.extend(Verdict(family, peer, test, each.convention) for family in each.families)
 
 
 def wrong(peer: str, families: str) -> Callable[[Test], Test]:
     """Enters a test that shows a peer wrong and this package right."""
 
     def mark(test: Test) -> Test:
-        text = f"peer is wrong: {test.__name__}"
-        VERDICTS.extend(Verdict(each, peer, text, test.__name__) for each in families.split())
+        name = test.__name__
+        VERDICTS.extend(Verdict(each, peer, name, is_wrong=True) for each in families.split())
         return test
 
     return mark

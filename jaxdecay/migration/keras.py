@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxdecay.compose import warmup
+from jaxdecay.compounds import warmup_cosine
 from jaxdecay.decays import (
     cosine,
     cosine_restarts,
@@ -108,8 +108,8 @@ def cosine_decay(
     _check_steps("decay_steps", decay_steps)
     if warmup_target is None:
         return cosine(initial_learning_rate, decay_steps, alpha * initial_learning_rate)
-    decay = cosine(warmup_target, decay_steps, alpha * warmup_target)
-    return warmup(decay, warmup_steps, initial_learning_rate)
+    floor = alpha * warmup_target
+    return warmup_cosine(warmup_target, warmup_steps, decay_steps, initial_learning_rate, floor)
 
 
 @KERAS.named("CosineDecayRestarts")

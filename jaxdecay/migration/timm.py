@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxdecay.compose import clip, cooldown, join, multiply, warmup
+from jaxdecay.compounds import warmup_cosine, warmup_linear, warmup_stable_decay
 from jaxdecay.decays import (
     constant,
     cosine,
@@ -17,6 +18,7 @@ from jaxdecay.decays import (
     inverse_sqrt,
     inverse_time,
     k_decay,
+    linear,
     multi_step,
     polynomial,
     step_decay,
@@ -39,11 +41,10 @@ TIMM = Peer(
     },
 )
 
-SHAPES: dict[str, Literal["linear", "sqrt", "cosine", "power"]] = {
+SHAPES: dict[str, Literal["linear", "sqrt", "cosine"]] = {
     "linear": "linear",
     "1-sqrt": "sqrt",
     "cosine": "cosine",
-    "power": "power",
 }
 
 
@@ -130,6 +131,8 @@ def cosine_lr(
     k_decay: float = 1.0,
 ) -> Schedule:
     """Half cosines."""
+    if cycle_limit == 1 and k_decay == 1 and warmup_t and warmup_prefix:
+        return warmup_cosine(lr, warmup_t, t_initial, warmup_lr_init, lr_min)
     if cycle_limit == 1:
         decay = _cosine(lr, lr_min, t_initial, k_decay)
     elif k_decay == 1 and cycle_limit > 1:
@@ -190,6 +193,8 @@ def poly_lr(
     def cycle(peak: float, length: float) -> Schedule:
         return _polynomial(peak, lr_min, length, k_decay, power)
 
+    if cycle_limit == 1 and power == k_decay == 1 and warmup_t and warmup_prefix:
+        return warmup_linear(lr, warmup_t, t_initial, warmup_lr_init, lr_min)
     if cycle_limit == 1:
         decay = cycle(lr, t_initial)
     else:
@@ -198,6 +203,8 @@ def poly_lr(
 
 
 def _polynomial(lr: float, lr_min: float, length: float, k: float, power: float) -> Schedule:
+    if power == k == 1:
+        return linear(lr, lr_min, length)
     if k == 1:
         return polynomial(lr, lr_min, power, length)
     return k_decay(lr, lr_min, length, k, power, shape="polynomial")
@@ -252,18 +259,20 @@ def wsd_lr(
     """Up, stable, and down to `lr_min` in the last `decay_t` of `t_initial` steps."""
     if not 0 < decay_t <= t_initial:
         raise ValueError("decay_t must be above 0 and at most t_initial, which includes it")
-    if decay_fn != "exp" and decay_fn not in SHAPES:
+    if decay_fn not in (*SHAPES, "power", "exp"):
         raise ValueError(
-            f"decay_fn must be one of {', '.join(map(repr, [*SHAPES, 'exp']))}; for a function of "
-            "your own use jaxdecay.from_function"
+            f"decay_fn must be one of {', '.join(map(repr, [*SHAPES, 'power', 'exp']))}; for a "
+            "function of your own use jaxdecay.from_function"
         )
     if lr < lr_min:
         raise ValueError("lr_min must be at most lr")
     stable = _stable(lr, lr_min, stable_fn, stable_timescale or warmup_t, stable_power)
     begin = t_initial - decay_t
-    if stable is None and decay_fn != "exp":
-        power = {"power": decay_power} if decay_fn == "power" else {}
-        decay = cooldown(lr, begin, decay_t, lr_min, **power, shape=SHAPES[decay_fn])
+    if stable is None and decay_fn in SHAPES:
+        lengths, shape = (warmup_t, begin, decay_t), SHAPES[decay_fn]
+        return warmup_stable_decay(lr, *lengths, warmup_lr_init, lr_min, shape=shape)
+    if stable is None and decay_fn == "power":
+        decay = cooldown(lr, begin, decay_t, lr_min, decay_power, shape="power")
     else:
         falls, rises = _fall(begin, decay_t, decay_fn, decay_power, decay_ratio)
         decay = lr * falls if stable is None else multiply(stable, falls)
@@ -293,25 +302,26 @@ def _fall(
     begin: int, decay_t: int, decay_fn: str, power: float, ratio: float
 ) -> tuple[Schedule, Schedule]:
     """From 1 to 0, and from 0 to 1, in the last steps."""
-    if decay_fn != "exp":
-        given = {"power": power} if decay_fn == "power" else {}
-        shape = SHAPES[decay_fn]
-        falls, rises = (
-            cooldown(start, begin, decay_t, 1.0 - start, **given, shape=shape)
-            for start in (1.0, 0.0)
+    if decay_fn == "power":
+        return (
+            cooldown(1.0, begin, decay_t, 0.0, power, shape="power"),
+            cooldown(0.0, begin, decay_t, 1.0, power, shape="power"),
         )
-        return falls, rises
+    if decay_fn in SHAPES:
+        shape = SHAPES[decay_fn]
+        return (
+            cooldown(1.0, begin, decay_t, 0.0, shape=shape),
+            cooldown(0.0, begin, decay_t, 1.0, shape=shape),
+        )
     # (rᵖ − r)/(1 − r) is below an exponential by a constant, and constants here are not negative:
     # a table of the whole steps.
     progress = np.arange(decay_t + 1) / decay_t
     weight = -np.expm1((1 - progress) * np.log(ratio)) * ratio**progress / (1 - ratio)
     complement = -np.expm1(progress * np.log(ratio)) / (1 - ratio)
-    tables = (interpolate(each.tolist()) for each in (weight, complement))
-    falls, rises = (
-        join([start, table], [begin, decay_t])
-        for start, table in zip((1.0, 0.0), tables, strict=True)
+    return (
+        join([1.0, interpolate(weight.tolist())], [begin, decay_t]),
+        join([0.0, interpolate(complement.tolist())], [begin, decay_t]),
     )
-    return falls, rises
 
 
 @TIMM.named("PlateauLRScheduler")

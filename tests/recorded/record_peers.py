@@ -494,7 +494,7 @@ def timm_shape(chance: random.Random, name: str) -> Arguments:
 
 
 def timm_restarts(chance: random.Random) -> Iterator[Setting]:
-    """Plain cosines; the cycle that begins at 121, 1 + 3 + … + 81, is taken for the one before."""
+    """Plain ones; the cycle that begins at 121, 1 + 3 + … + 81, is taken for the one before."""
     for first, cycle_mul, cycle_limit in [(12, 1.0, 3), (8, 2.0, 3), (1, 3.0, 6)]:
         arguments = {
             "lr": peak(chance),
@@ -505,6 +505,10 @@ def timm_restarts(chance: random.Random) -> Iterator[Setting]:
             "cycle_limit": cycle_limit,
         }
         yield "CosineLRScheduler", arguments, 130 if cycle_mul == 3 else 80
+    ramp = {"warmup_t": 5, "warmup_lr_init": floor(chance), "warmup_prefix": True}
+    plain = {"lr": peak(chance), "t_initial": 30, "lr_min": floor(chance)}
+    yield "CosineLRScheduler", {**plain, **ramp}, 45
+    yield "PolyLRScheduler", {**plain, **ramp, "power": 1.0}, 45
 
 
 def timm_stairs(chance: random.Random) -> Iterator[Setting]:
@@ -901,6 +905,39 @@ def fairseq_case(fairseq: Any, name: str, arguments: Arguments, length: int) -> 
     return {**found, "steps_per_epoch": steps_per_epoch} if by_epoch else found
 
 
+def fairseq_plateau(fairseq: Any, arguments: Arguments, watched: list[float]) -> Case:
+    """Steps are epochs, with a metric after each; it drives torch's ReduceLROnPlateau."""
+    registry, base = fairseq
+    scheduler, config = registry["reduce_lr_on_plateau"]
+    held = optimizer_at(arguments["lr"])
+
+    class Optimizer(base):
+        optimizer = held
+
+        def set_lr(self, lr: float) -> None:
+            held.param_groups[0]["lr"] = lr
+
+        def get_lr(self) -> float:
+            return held.param_groups[0]["lr"]
+
+    made = scheduler(config(**{**arguments, "lr": [arguments["lr"]]}), Optimizer())
+    steps = list(range(len(watched) + 1))
+    used = walk(Optimizer().get_lr, lambda step: made.step(step, watched[step - 1]), steps)
+    return {**case("reduce_lr_on_plateau", arguments, steps, used), "metrics": watched}
+
+
+def fairseq_plateaus(chance: random.Random) -> Iterator[tuple[Arguments, list[float]]]:
+    for maximize in [False, True]:
+        arguments = {
+            "lr": peak(chance),
+            "lr_shrink": between(chance, 0.3, 0.9),
+            "lr_patience": chance.choice([0, 2, 4]),
+            "lr_threshold": 2.0**-7,
+            "maximize_best_checkpoint_metric": maximize,
+        }
+        yield arguments, metrics(chance, 16.0 if not maximize else -16.0, -1 if maximize else 1)
+
+
 def record_fairseq(folder: Path) -> list[Case]:
     (package,) = folder.glob("fairseq-*/fairseq")
     fairseq = import_fairseq(package)
@@ -908,7 +945,7 @@ def record_fairseq(folder: Path) -> list[Case]:
     cases = []
     for draw in [fairseq_by_update, fairseq_phases, fairseq_by_epoch, fairseq_restarts]:
         cases += [fairseq_case(fairseq, *setting) for setting in draw(chance)]
-    return cases
+    return cases + [fairseq_plateau(fairseq, *setting) for setting in fairseq_plateaus(chance)]
 
 
 # maxtext
