@@ -351,9 +351,8 @@ def _arguments_of(name: str, state: Mapping[str, Any], given: Mapping[str, Any])
     found = {each: value for each, value in state.items() if each in takes}
     if "lr" in takes and "base_lrs" in state:
         found["lr"] = _single(name, "base_lrs", state["base_lrs"])
-    if name in _FROM_STATE:
-        found |= _FROM_STATE[name](state, given)
-    return {**found, **given}
+    derived = _FROM_STATE[name](state, given) if name in _FROM_STATE else {}
+    return {**found, **given, **derived}
 
 
 def _milestones(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
