@@ -670,7 +670,8 @@ def test_torch_one_cycle_without_a_rise_starts_in_the_fall() -> None:
         with pytest.raises(ValueError, match="pct_start·total_steps must be at least 1"):
             torch("OneCycleLR", **case["arguments"])
         schedule = jaxdecay.one_cycle(peak, length - 1, warmup_fraction=0.0)
-        np.testing.assert_allclose(float(schedule(0)), peak, rtol=RTOL)
+        first = values_at(schedule, jnp.arange(256))[0]
+        np.testing.assert_allclose(first, peak, rtol=RTOL)
 
 
 @wrong("transformers", "cosine")
@@ -808,7 +809,7 @@ def test_timm_falls_one_step_early() -> None:
         falls = np.flatnonzero(np.diff(case["rates"], prepend=arguments["lr"])).tolist()
         assert falls == [each - 1 for each in boundaries]
         schedule = jaxdecay.multi_step(arguments["lr"], arguments["decay_rate"], boundaries)
-        values = np.asarray(schedule(jnp.arange(60)))
+        values = np.asarray(values_at(schedule, jnp.arange(256)))
         assert (np.flatnonzero(np.diff(values)) + 1).tolist() == boundaries
 
 
