@@ -104,6 +104,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
     "join": [jaxdecay.join([0.7, line, 0.4], [300, 500, 200])],
     "hold": [jaxdecay.hold(line, 400)],
     "delay": [jaxdecay.delay(line, 300)],
+    "advance": [jaxdecay.advance(line, 300)],
     "repeat": [jaxdecay.repeat(jaxdecay.linear(1.0, 0.0, 300), 250)],
     "clip": [jaxdecay.clip(wave, 0.2, 0.8)],
     "per_epoch": [jaxdecay.per_epoch(jaxdecay.linear(1.0, 0.0, 10), 100)],

@@ -14,6 +14,7 @@ from jaxdecay.calculus import mean as mean
 from jaxdecay.calculus import refine as refine
 from jaxdecay.calculus import step_at as step_at
 from jaxdecay.compose import add as add
+from jaxdecay.compose import advance as advance
 from jaxdecay.compose import clip as clip
 from jaxdecay.compose import cooldown as cooldown
 from jaxdecay.compose import delay as delay

@@ -290,6 +290,38 @@ def delay(step: ArrayLike, schedule: ScheduleLike, delay_steps: Steps) -> ArrayL
 
 
 @decay
+def advance(step: ArrayLike, schedule: ScheduleLike, advance_steps: Steps) -> ArrayLike:
+    """A schedule that has already begun: its first steps are left out.
+
+    Formula: schedule(t + A).
+
+    Args:
+        schedule: a schedule, or a number for a constant one.
+        advance_steps: A, in steps, 0 … 2³¹−1.
+
+    Returns:
+        A `Schedule`.
+
+    Raises:
+        ValueError: `advance_steps` outside its range, or `schedule` is not a schedule.
+
+    Example:
+        >>> import jaxdecay
+        >>> schedule = jaxdecay.advance(jaxdecay.linear(1.0, 0.0, 100), advance_steps=50)
+        >>> [float(schedule(step)) for step in (0, 25, 50)]
+        [0.5, 0.25, 0.0]
+
+    Source:
+        The opposite of `delay`; timm's warm-up without `warmup_prefix` ends in the middle of a
+        schedule.
+    """
+    step, advance_steps = same_kind(step, advance_steps)
+    if jnp.issubdtype(step.dtype, jnp.integer):
+        step = jnp.minimum(step, LAST_STEP - advance_steps)  # their sum stays an integer of JAX
+    return value_at(schedule, step + advance_steps)
+
+
+@decay
 def repeat(step: ArrayLike, schedule: ScheduleLike, period: PositiveSteps) -> ArrayLike:
     """The first steps of a schedule, again and again.
 

@@ -318,7 +318,9 @@ def test_list_names_every_family_with_its_formula(tmp_path):
     assert run.returncode == 0, run.stderr
     text = " ".join(run.stdout.split())
     assert all(name in run.stdout for name in jaxdecay.families)
-    assert "step_decay Multiplied by `decay_rate` every `transition_steps` steps. I·r^⌊t/T⌋." in text
+    assert (
+        "step_decay Multiplied by `decay_rate` every `transition_steps` steps. I·r^⌊t/T⌋." in text
+    )
     assert "init_value > 0, decay_rate ≥ 0, transition_steps > 0 and ≤ 2³¹−1 [1]" in text
 
 

@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jaxdecay.compose import join, repeat, warmup
-from jaxdecay.decays import cosine, linear, piecewise_constant
+from jaxdecay.compose import advance, join, repeat, warmup
+from jaxdecay.decays import cosine, linear
 from jaxdecay.domain import LAST_STEP
 from jaxdecay.schedule import Schedule, ScheduleLike, nearest
 
@@ -109,8 +109,7 @@ def ramp_instead(
     """A line to `peak_value` in the place of the schedule's first steps, which are left out."""
     if not warmup_steps:
         return schedule
-    line = join([linear(init_value, peak_value, warmup_steps), 0.0], [warmup_steps, 0])
-    return line + piecewise_constant([0.0, 1.0], [warmup_steps]) * schedule
+    return ramp_to(advance(schedule, warmup_steps), warmup_steps, init_value, peak_value)
 
 
 def warmed_up(schedule: Schedule, warmup_steps: float, init_value: float = 0.0) -> Schedule:
