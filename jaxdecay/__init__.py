@@ -90,6 +90,8 @@ if TYPE_CHECKING:
     from jaxdecay.migration import keras_class as keras_class
     from jaxdecay.migration import to_keras as to_keras
     from jaxdecay.migration import to_torch as to_torch
+    from jaxdecay.schedules_file import read_schedules as read_schedules
+    from jaxdecay.schedules_file import write_schedules as write_schedules
     from jaxdecay.training.sweep import SweepResult as SweepResult
     from jaxdecay.training.sweep import sweep as sweep
     from jaxdecay.training.task import MLP as MLP
@@ -104,6 +106,7 @@ __version__ = "0.1.0"
 _LOADED_WHEN_USED = {
     "jaxdecay.data": ("Data", "DataError", "digits", "mnist"),
     "jaxdecay.elapsed": ("scale_by_elapsed",),
+    "jaxdecay.schedules_file": ("read_schedules", "write_schedules"),
     "jaxdecay.migration": (
         "from_keras",
         "from_optax",
@@ -133,4 +136,10 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *(name for names in _LOADED_WHEN_USED.values() for name in names)])
+    here = [name for name, value in globals().items() if _is_public(name, value)]
+    return sorted([*here, *(name for names in _LOADED_WHEN_USED.values() for name in names)])
+
+
+def _is_public(name: str, value: Any) -> bool:
+    ours = getattr(value, "__module__", "").startswith("jaxdecay")
+    return (ours and not name.startswith("_")) or name in ("families", "ScheduleLike")

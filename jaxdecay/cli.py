@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import enum
 import importlib.util
@@ -64,7 +65,7 @@ def sweep(
     seed: Annotated[int, typer.Option(min=0, max=2**31, help="The first seed.")] = 0,
     optimizer: Annotated[str, typer.Option(help="Name of an Optax optimizer.")] = "sgd",
     monitor: Annotated[
-        Monitor, typer.Option(help="The metric that schedules with state follow.")
+        Monitor, typer.Option(help="The metric that schedules with state follow, once an epoch.")
     ] = Monitor.TEST_LOSS,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
@@ -119,12 +120,17 @@ def sweep(
 
 
 @app.command("list")
-def list_families(decays: OwnDecays = None) -> None:
+def list_families(
+    family: Annotated[str | None, typer.Argument(help="One family, told in full.")] = None,
+    decays: OwnDecays = None,
+) -> None:
     """List every family, in groups: formula, hyperparameters, their ranges and [defaults].
 
     For example:
 
     jaxdecay list
+
+    jaxdecay list cosine
     """
     from rich.padding import Padding
     from rich.text import Text
@@ -133,10 +139,15 @@ def list_families(decays: OwnDecays = None) -> None:
 
     with _one_line_errors():
         _import_decays(decays)
+        if family is not None:
+            told = jaxdecay.family(family)
+            typer.echo(f"{family}{inspect.signature(told)}\n\n{inspect.getdoc(told)}")
+            return
     console = Console(highlight=False)
     console.print(
         "In formulas t is the step, T transition_steps, I init_value, E end_value, P peak_value, "
-        "W warmup_steps, r decay_rate, p the share of T that is done; [in brackets] a default.",
+        "W warmup_steps, r decay_rate, p the share of T that is done; other letters are explained "
+        "by `jaxdecay list FAMILY`; [in brackets] a default.",
         markup=False,
     )
     group = ""
@@ -175,12 +186,12 @@ def show(
     with _one_line_errors():
         _import_decays(decays)
         schedules = _schedules(family, hyperparameters or [])
+        if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
+            raise ValueError(f"--plot needs a name that ends in .png, .pdf or .svg, got {plot}")
         _draw_in_terminal(schedules, steps)
         if plot is not None:
             from jaxdecay.report.curves import draw_schedules
 
-            if plot.suffix not in (".png", ".pdf", ".svg"):
-                raise ValueError(f"--plot needs a name that ends in .png, .pdf or .svg, got {plot}")
             draw_schedules(schedules, steps).savefig(plot)
             typer.echo(f"Written to {plot}")
 
@@ -285,11 +296,16 @@ def _schedules(family: str, hyperparameters: list[str]) -> list[Schedule]:
         name, equals, value = text.partition("=")
         if not equals:
             raise ValueError(f"{text!r} is not of the form name=value, such as init_value=0.1")
-        try:
-            values[name] = json.loads(value)
-        except json.JSONDecodeError:
-            values[name] = value
+        values[name] = _value(value)
     return [from_plain({"family": family, **values})]
+
+
+def _value(text: str) -> Any:
+    """A value as in JSON, else as in Python, else the text itself."""
+    for read in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError):
+            return read(text)
+    return text
 
 
 def _import_decays(path: Path | None) -> None:

@@ -183,10 +183,10 @@ def _exponential_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights
 def _check_lengths(schedules: tuple[Any, ...], lengths: Any) -> None:
     if not schedules:
         raise ValueError("join: schedules must hold at least one schedule, got none")
-    if jnp.shape(lengths)[-1:] != (len(schedules),):
+    if jnp.shape(lengths)[-1:] not in ((len(schedules),), (len(schedules) - 1,)):
         raise ValueError(
-            f"join: lengths must hold one length a schedule, got {len(schedules)} schedules "
-            f"and lengths of shape {jnp.shape(lengths)}"
+            "join: lengths must hold one length a schedule, or all but that of the last one, "
+            f"got {len(schedules)} schedules and lengths of shape {jnp.shape(lengths)}"
         )
     if not isinstance(lengths, Tracer) and np.sum(lengths, dtype=float) > LAST_STEP:
         raise ValueError(f"join: lengths must sum to at most {LAST_STEP}, got {lengths}")
@@ -196,12 +196,13 @@ def _check_lengths(schedules: tuple[Any, ...], lengths: Any) -> None:
 def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries) -> ArrayLike:
     """One schedule after another, each counting its own steps from 0.
 
-    Formula: schedule i at t − (sum of the lengths before i), for the last i that has begun; after
-    the last length the last schedule holds its value there.
+    Formula: schedule i at t − (sum of the lengths before i), for the last i that has begun. If the
+    last schedule has a length it holds its value there; else it goes on for ever.
 
     Args:
         schedules: at least one schedule, or number for a constant one.
-        lengths: vector of steps, one a schedule, each ≥ 0; a schedule of length 0 is skipped.
+        lengths: vector of steps, one a schedule or one fewer, each ≥ 0. A schedule of length 0 is
+            skipped; the last one holds its first value.
 
     Returns:
         A `Schedule`.
@@ -221,9 +222,9 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries
     """
     step, lengths = same_kind(step, lengths)
     # One by one: with jnp.cumsum the compiled and vmapped gradient was wrong (JAX 0.10.2, CPU).
-    starts = [jnp.zeros_like(lengths[0]), *itertools.accumulate(lengths[:-1])]
-    value = value_at(schedules[0], jnp.minimum(step, lengths[0]))
-    for schedule, start, length in list(zip(schedules, starts, lengths, strict=True))[1:]:
+    starts = itertools.accumulate([jnp.zeros((), lengths.dtype), *lengths[: len(schedules) - 1]])
+    value = jnp.zeros(())
+    for schedule, start, length in itertools.zip_longest(schedules, starts, lengths):
         # Each schedule sees only steps of its own phase, so that those it does not answer for
         # are finite in value and gradient.
         value = jnp.where(
@@ -359,8 +360,8 @@ def in_units(step: ArrayLike, schedule: ScheduleLike, units_per_step: PositiveSt
 
     Args:
         schedule: a schedule whose steps are units.
-        units_per_step: units, such as the examples of a batch, that pass in a step, > 0. An
-            integer is exact and counts to 2³¹−1 units, where it stays; a float goes on.
+        units_per_step: units, such as the examples of a batch, that pass in a step, > 0. If it is
+            an integer units are exact to 2³¹−1, and floats from there on.
 
     Returns:
         A `Schedule`.
@@ -379,11 +380,12 @@ def in_units(step: ArrayLike, schedule: ScheduleLike, units_per_step: PositiveSt
         Composer's and OLMo's units of duration; big_vision's `warmup_examples`.
     """
     step, units_per_step = same_kind(step, units_per_step)
-    units = step * units_per_step
-    if jnp.issubdtype(units.dtype, jnp.integer):
-        fits = step <= LAST_STEP // jnp.where(units_per_step > 0, units_per_step, 1)
-        units = jnp.where(fits, units, LAST_STEP)
-    return value_at(schedule, units)
+    units = as_number(step) * as_number(units_per_step)
+    if not jnp.issubdtype(step.dtype, jnp.integer):
+        return value_at(schedule, units)
+    fits = step <= LAST_STEP // jnp.where(units_per_step > 0, units_per_step, 1)
+    exact = jnp.where(fits, step * units_per_step, LAST_STEP)
+    return jnp.where(fits, value_at(schedule, exact), value_at(schedule, units))
 
 
 @decay

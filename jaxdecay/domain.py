@@ -141,7 +141,9 @@ class Domain:
         if np.all(inside):
             return None
         wrong = array.ravel()[int(np.argmin(np.ravel(inside)))]
-        return f"must be {self}, got {wrong.item()!r}"
+        long = self.count and not floats and wrong > LAST_STEP
+        hint = "; so large a count must be a float" if long else ""
+        return f"must be {self}, got {wrong.item()!r}{hint}"
 
     def draw(self, key: jax.Array, number: int, low: float, high: float) -> np.ndarray:
         """Draws `number` values in [low, high], on the scale of the search range."""

@@ -73,8 +73,8 @@ def check(schedule: Schedule, steps: int) -> list[Finding]:
         >>> schedule = jaxdecay.warmup(jaxdecay.cosine(0.1, 1_000), 100)
         >>> for finding in jaxdecay.check(schedule, 1_000):
         ...     print(finding)
-        zero at step 0: the first update is at rate 0 and changes nothing; start above 0 \
-(init_value, or first_step="one_over_w")
+        zero at step 0: the first update is at rate 0 and changes nothing; start above 0, as a \
+warm-up does with an init_value or with first_step="one_over_w"
         cut at step 1,000: cosine ends at step 1,100, but the run ends at 1,000; make it 100 \
 steps shorter (the length of a decay does not include its warm-up)
         >>> jaxdecay.check(jaxdecay.cosine(0.1, 1_000), 1_000)
@@ -177,8 +177,8 @@ def _zeros(curve: _Curve) -> Iterator[Finding]:
         yield Finding(
             "zero",
             0,
-            f"{_updates('first', curve.at[first])}; start above 0 "
-            '(init_value, or first_step="one_over_w")',
+            f"{_updates('first', curve.at[first])}; start above 0, as a warm-up does with an "
+            'init_value or with first_step="one_over_w"',
         )
     between = np.flatnonzero(zero[first:last]) + first
     if len(between):
@@ -210,7 +210,7 @@ def _unreached(parts: Iterable[Phase]) -> Iterator[Finding]:
     for part in parts:
         clock = part.around
         told = part.name in names or clock.offset >= clock.until  # for what it is a part of
-        if part.begin >= clock.until and not told:
+        if part.begin > clock.until and not told:
             names.add(part.name)
             yield Finding(
                 "unreached",
@@ -233,8 +233,15 @@ def _cut(parts: Iterable[Phase]) -> Iterator[Finding]:
                 "cut",
                 int(clock.until),
                 f"{part.name} ends at step {part.end:,.10g}, but {clock.because} at "
-                f"{clock.until:,.10g}; make it {part.end - clock.until:,.10g} steps shorter{note}",
+                f"{clock.until:,.10g}; {_shorter(part)}{note}",
             )
+
+
+def _shorter(part: Phase) -> str:
+    if part.around.unit == 1:
+        return f"make it {part.end - part.around.until:,.10g} steps shorter"
+    share = (part.around.until - part.begin) / (part.end - part.begin)
+    return f"make it {share:.3g} times as long"
 
 
 def _early(parts: Iterable[Phase], curve: _Curve) -> Iterator[Finding]:

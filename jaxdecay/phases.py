@@ -202,6 +202,8 @@ def _cooldown(schedule: Schedule, clock: Clock) -> Marks:
 
 def _join(schedule: Schedule, clock: Clock) -> Marks:
     lengths = np.asarray(schedule.lengths, float).tolist()
+    if len(lengths) < len(schedule.schedules):
+        lengths.append(float("inf"))
     *starts, end = itertools.accumulate(lengths, initial=0.0)
     for index, each in enumerate(schedule.schedules):
         start, length = starts[index], lengths[index]

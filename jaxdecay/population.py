@@ -154,11 +154,11 @@ class Population:
         return stack(self[int(each)] for each in chosen)
 
     def __repr__(self) -> str:
-        name = max(len(group.family) for group in self.groups)
+        name = max(len(_name(group)) for group in self.groups)
         counts = [np.shape(leaf)[:1] for leaf in map(_first_leaf, self.groups)]
         width = max(len(str(*count)) for count in counts)
         rows = [
-            f"  {str(*count):>{width}} {group.family:{name}}  {_ranges(group)}"
+            f"  {str(*count):>{width}} {_name(group):{name}}  {_ranges(group)}"
             for count, group in zip(counts, self.groups, strict=True)
         ]
         return "\n".join([f"Population of {len(self)} schedules", *rows])
@@ -299,7 +299,7 @@ def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Popu
           8 cosine  init_value 0.0174 … 0.484, transition_steps 500
     """
     _check_decay(decay)
-    if number < 1:
+    if not isinstance(number, int) or number < 1:
         raise ValueError(f"sample of {decay.family}: number must be at least 1, got {number}")
     columns = {name: [value] * number for name, value in values.items()}
     for position, (name, parameter) in enumerate(decay.parameters.items()):
@@ -380,6 +380,15 @@ def _row(group: Schedule, row: int) -> Schedule:
         return value.item() if isinstance(value, np.generic) else value
 
     return jax.tree.map(pick, group)
+
+
+def _name(group: Schedule) -> str:
+    """Its family, and those of the schedules that it is made of."""
+    values = jax.tree.leaves(
+        list(group.hyperparameters.values()), is_leaf=lambda each: isinstance(each, Schedule)
+    )
+    inner = [_name(value) for value in values if isinstance(value, Schedule)]
+    return f"{group.family}({', '.join(inner)})" if inner else group.family
 
 
 def _ranges(group: Schedule) -> str:

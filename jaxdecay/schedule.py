@@ -537,8 +537,8 @@ class Schedule:
             >>> jaxdecay.Schedule.from_dict({"family": "constant", "value": 0.1})
             constant(value=0.1)
         """
-        if "family" not in data:
-            raise ValueError(f"a schedule needs a family, got {dict(data)!r}")
+        if not isinstance(data, Mapping) or "family" not in data:
+            raise ValueError(f"a schedule needs a dictionary with a family, got {data!r}")
         values = {name: from_plain(value) for name, value in data.items() if name != "family"}
         try:
             return family(data["family"])(**values)
@@ -603,7 +603,8 @@ def _checked_operand(where: str, domain: Domain, value: Any) -> Any:
         fault = domain.fault(value)
         if fault is None:
             return as_python(value, count=False)
-    raise ValueError(f"{where} must be a jaxdecay schedule or {domain}, got {value!r}")
+    hint = "; jaxdecay.from_function makes a schedule of a function" if callable(value) else ""
+    raise ValueError(f"{where} must be a jaxdecay schedule or {domain}, got {value!r}{hint}")
 
 
 def _as_step(step: ArrayLike) -> Array:

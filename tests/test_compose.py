@@ -170,14 +170,22 @@ def test_what_a_traced_end_of_zero_means() -> None:
 # Units.
 
 
-def test_units_stay_at_the_largest_integer() -> None:
+def test_units_go_on_past_the_largest_integer() -> None:
     rate = jaxdecay.inverse_time(1.0, 1.0)
     steps = np.array([0, 1, 32_767, 32_768, 10**6, LAST_STEP])
-    units = np.minimum(steps * 2**16, LAST_STEP)
-    whole = called(jaxdecay.in_units(rate, 2**16), steps)
-    np.testing.assert_allclose(whole, 1 / (1 + units), rtol=1e-6)
-    endless = called(jaxdecay.in_units(rate, 2.0**16), steps)
-    np.testing.assert_allclose(endless, 1 / (1 + steps * 2.0**16), rtol=1e-6)
+    for factor in (2**16, 2.0**16):
+        values = called(jaxdecay.in_units(rate, factor), steps)
+        np.testing.assert_allclose(values, 1 / (1 + steps * 2.0**16), rtol=1e-6)
+    tokens = jaxdecay.in_units(jaxdecay.linear(1.0, 0.0, 2e12), 4_000_000)
+    values = called(tokens, np.array([0, 250_000, 500_000, 10**6]))
+    np.testing.assert_allclose(values, [1.0, 0.5, 0.0, 0.0], rtol=1e-6)
+
+
+def test_units_that_are_integers_are_exact() -> None:
+    boundary = 2**24 + 1  # a float would be a step early
+    stairs = jaxdecay.in_units(jaxdecay.step_decay(1.0, 0.5, 3 * boundary), 3)
+    values = called(stairs, np.array([boundary - 1, boundary]))
+    assert values.tolist() == [1.0, 0.5]
 
 
 # Extension.

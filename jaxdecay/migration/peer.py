@@ -9,7 +9,6 @@ from typing import Any
 
 from jaxdecay.compose import advance, join, repeat, warmup
 from jaxdecay.decays import cosine, linear
-from jaxdecay.domain import LAST_STEP
 from jaxdecay.schedule import Schedule, ScheduleLike, nearest
 
 Converter = Callable[..., Schedule]
@@ -84,9 +83,7 @@ def whole(number: float) -> float:
 
 def in_sequence(schedules: Sequence[ScheduleLike], boundaries: Sequence[float]) -> Schedule:
     """One schedule after another, each counting from its boundary; the last one goes on."""
-    starts = [0, *boundaries]
-    lengths = [whole(end - start) for start, end in itertools.pairwise(starts)]
-    return join(schedules, [*lengths, LAST_STEP - starts[-1]])
+    return join(schedules, [whole(b - a) for a, b in itertools.pairwise([0, *boundaries])])
 
 
 def wave(init_value: float, end_value: float, half_period: float) -> Schedule:

@@ -161,7 +161,7 @@ def sweep(
         >>> result.best()
         cosine(init_value=0.3, transition_steps=220)
     """
-    _check_arguments(task, population, optimizer, seeds, seed)
+    _check_arguments(task, population, optimizer, seeds, seed, monitor)
     steps = steps_per_epoch(task.data, epochs, batch_size)
     numbers = tuple(range(seed, seed + seeds))
     program = _Program(task, optimizer, batch_size, steps, monitor)
@@ -208,7 +208,9 @@ def sweep(
     )
 
 
-def _check_arguments(task: Any, population: Any, optimizer: Any, seeds: int, seed: int) -> None:
+def _check_arguments(
+    task: Any, population: Any, optimizer: Any, seeds: int, seed: int, monitor: str
+) -> None:
     if not isinstance(task, Task):
         raise TypeError(
             "sweep takes a jaxdecay.Task, such as jaxdecay.classifier(data), "
@@ -224,10 +226,22 @@ def _check_arguments(task: Any, population: Any, optimizer: Any, seeds: int, see
             "sweep takes a function that makes an optimizer from a learning rate, such as "
             f"optax.sgd or lambda rate: optax.sgd(rate, momentum=0.9), got {optimizer!r}"
         )
+    _check_mode(population, monitor)
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     if not 0 <= seed <= seed + seeds <= 2**32:
         raise ValueError(f"seeds must be within 0 … 2³²−1, got {seeds} from {seed} on")
+
+
+def _check_mode(population: Population, monitor: str) -> None:
+    """Refuses to reduce a rate because an accuracy rises, or because a loss falls."""
+    better = "max" if monitor.endswith("accuracy") else "min" if monitor.endswith("loss") else None
+    for group in population.groups:
+        mode = group.options.get("mode", better) if group.decay.feedback is not None else better
+        if better is not None and mode != better:
+            raise ValueError(
+                f'{group.family}: mode must be "{better}" with monitor="{monitor}", got "{mode}"'
+            )
 
 
 def learning_rates(population: Population, states: Any, step: ArrayLike) -> Array:
