@@ -1,211 +1,18 @@
-"""One list of schedules, each with a reference; every law runs over all of them.
-
-The references are the formulas of the catalogue, written a second time: literally, in decimal
-arithmetic of 60 digits, without the care that float32 needs, and without JAX. They are evaluated
-at the hyperparameters as float32 holds them. Counts of steps that are integers stay exact.
-"""
+"""One list of schedules, each with its reference; every law runs over all of them."""
 
 from __future__ import annotations
 
 import dataclasses
-import decimal
+import functools
 import inspect
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
+import jax
 import numpy as np
+from references import FORMULAS, LAST_STEP, Reference
 
 import jaxdecay
-
-LAST_STEP = 2**31 - 1
-DIGITS = decimal.Context(prec=60, Emax=10**9, Emin=-(10**9), traps=[decimal.InvalidOperation])
-PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620900")
-
-# The formulas. t is a step, not below 0; every number is a Decimal.
-
-
-def constant(t, value):
-    return value
-
-
-def piecewise_constant(t, values, boundaries):
-    return values[sum(boundary <= t for boundary in boundaries)]
-
-
-def linear(t, init_value, end_value, transition_steps):
-    return polynomial(t, init_value, end_value, Decimal(1), transition_steps)
-
-
-def polynomial(t, init_value, end_value, power, transition_steps, cycle=False):
-    if cycle and transition_steps > 0:
-        transition_steps *= max(1, _ceil(t / transition_steps))
-    remaining = 1 - _share(t, transition_steps)
-    return end_value + (init_value - end_value) * _power(remaining, power)
-
-
-def cosine(t, init_value, transition_steps, end_value=0.0, exponent=1.0):
-    half_wave = (1 + _cos(PI * _share(t, transition_steps))) / 2 if t < transition_steps else 0
-    return end_value + (init_value - end_value) * _power(half_wave, exponent)
-
-
-def exponential(t, init_value, decay_rate, transition_steps=1, end_value=None, staircase=False):
-    value = init_value * decay_rate ** _transitions(t, transition_steps, staircase)
-    if end_value is None or decay_rate == 1:
-        return value
-    return max(value, end_value) if decay_rate < 1 else min(value, end_value)
-
-
-def natural_exponential(t, init_value, decay_rate, transition_steps=1, staircase=False):
-    return init_value * (-decay_rate * _transitions(t, transition_steps, staircase)).exp()
-
-
-def inverse_time(t, init_value, decay_rate, transition_steps=1, staircase=False):
-    return init_value / (1 + decay_rate * _transitions(t, transition_steps, staircase))
-
-
-def inverse_sqrt(t, init_value, scale=1.0, transition_steps=1, offset=1.0, staircase=False):
-    return init_value * scale / (offset + _transitions(t, transition_steps, staircase)).sqrt()
-
-
-def step_decay(t, init_value, decay_rate, transition_steps):
-    return init_value * decay_rate ** _transitions(t, transition_steps, True)
-
-
-def discrete_staircase(t, init_value, decay_rate, transition_steps=1, end_value=0.0):
-    return max(init_value - decay_rate * _transitions(t, transition_steps, True), end_value)
-
-
-def warmup(t, schedule, warmup_steps, init_value=0.0, first_step="init"):
-    if t >= warmup_steps:
-        return _value(schedule, t - warmup_steps)
-    done = t if first_step == "init" else min(t + 1, warmup_steps)
-    return init_value + (_value(schedule, Decimal(0)) - init_value) * done / warmup_steps
-
-
-def join(t, schedules, lengths):
-    starts = [sum(lengths[:index], Decimal(0)) for index in range(len(lengths))]
-    now = max(index for index, start in enumerate(starts) if start <= t or index == 0)
-    return _value(schedules[now], min(t - starts[now], lengths[now]))
-
-
-def per_epoch(t, schedule, steps_per_epoch):
-    return _value(schedule, _floor(t / steps_per_epoch))
-
-
-def add(t, first, second):
-    return _value(first, t) + _value(second, t)
-
-
-def multiply(t, first, second):
-    return _value(first, t) * _value(second, t)
-
-
-def scale(t, schedule, factor):
-    return _value(schedule, t) * factor
-
-
-FORMULAS: Mapping[str, Callable[..., Decimal]] = {
-    each.__name__: each
-    for each in (
-        *(constant, piecewise_constant, linear, polynomial, cosine, exponential),
-        *(natural_exponential, inverse_time, inverse_sqrt, step_decay, discrete_staircase),
-        *(warmup, join, per_epoch, add, multiply, scale),
-    )
-}
-
-
-def _value(schedule: Any, t: Decimal) -> Decimal:
-    return schedule(t) if callable(schedule) else schedule
-
-
-def _share(t: Decimal, transition_steps: Decimal) -> Decimal:
-    return min(t, transition_steps) / transition_steps if transition_steps > 0 else Decimal(1)
-
-
-def _transitions(t: Decimal, transition_steps: Decimal | int, staircase: bool) -> Decimal:
-    return _floor(t / transition_steps) if staircase else t / transition_steps
-
-
-def _power(base: Decimal, exponent: Decimal) -> Decimal:
-    return base**exponent if base > 0 else Decimal(0)  # the end is the end, even with power 0
-
-
-def _floor(number: Decimal) -> Decimal:
-    return number.to_integral_value(decimal.ROUND_FLOOR)
-
-
-def _ceil(number: Decimal) -> Decimal:
-    return number.to_integral_value(decimal.ROUND_CEILING)
-
-
-def _cos(angle: Decimal) -> Decimal:
-    term, total, order = Decimal(1), Decimal(1), 0
-    while abs(term) > Decimal("1e-62"):
-        order += 2
-        term *= -angle * angle / (order * (order - 1))
-        total += term
-    return total
-
-
-# The same schedule twice: as the library makes it and as its formula.
-
-
-@dataclasses.dataclass(frozen=True)
-class Reference:
-    """A formula with its numbers: called with a step, it gives the exact value as a float."""
-
-    family: str
-    arguments: Mapping[str, Any]
-
-    def __call__(self, step: int | float) -> float:
-        with decimal.localcontext(DIGITS):
-            return float(self.exact(Decimal(step)))
-
-    def exact(
-        self,
-        t: Decimal,
-        change: Mapping[str, Decimal] | None = None,
-        floats: bool = False,
-        place: str = "",
-    ) -> Decimal:
-        """The value, with some numbers changed by some amount, and with all counts as float32."""
-
-        def resolve(value: Any, path: str) -> Any:
-            if isinstance(value, Reference):
-                return lambda t: value.exact(t, change, floats, path + ".")
-            if isinstance(value, Sequence) and not isinstance(value, str):
-                return [resolve(each, f"{path}.{i}") for i, each in enumerate(value)]
-            if isinstance(value, bool | str) or value is None:
-                return value
-            exact = isinstance(value, int) and not floats
-            number = Decimal(value) if exact else Decimal(float(np.float32(value)))
-            return number + (change or {}).get(path, 0)
-
-        numbers = {name: resolve(value, place + name) for name, value in self.arguments.items()}
-        return FORMULAS[self.family](max(t, Decimal(0)), **numbers)
-
-    def slopes(self, path: str, step: float) -> tuple[float, float]:
-        """The derivatives by one number to its left and its right; they differ at a corner.
-
-        Differences over 1e-25 of numbers with 60 digits are derivatives for every purpose here.
-        """
-        small = Decimal("1e-25")
-        with decimal.localcontext(DIGITS):
-            here = self.exact(Decimal(step), floats=True)
-            below = self.exact(Decimal(step), {path: -small}, floats=True)
-            above = self.exact(Decimal(step), {path: small}, floats=True)
-            return float((here - below) / small), float((above - here) / small)
-
-    def counts(self) -> Iterator[int]:
-        """Every whole number of steps among the hyperparameters."""
-        for value in self.arguments.values():
-            for each in value if isinstance(value, Sequence) else [value]:
-                if isinstance(each, Reference):
-                    yield from each.counts()
-                elif isinstance(each, int) and not isinstance(each, bool):
-                    yield each
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,22 +26,24 @@ class Case:
     also_at: tuple[int, ...] = ()
 
     def boundaries(self) -> list[int]:
-        """Steps at which something may happen: counts, their sums, multiples and products."""
+        """Steps at which something changes: counts and their sums."""
         counts = [count for count in self.reference.counts() if count > 1]
-        found = {0, sum(counts), *np.cumsum(counts, dtype=object)}
-        for first in counts:
-            found |= {first, 2 * first, 3 * first, 100 * first, *(first * each for each in counts)}
-            found |= {first + each for each in counts}
+        found = {0, *counts, *np.cumsum(counts, dtype=object), *self.also_at}
         return sorted(step for step in found if step <= LAST_STEP)
 
-    def steps(self, around: int = 3, random: int = 40) -> list[int]:
-        """Steps to test at: the first ones, those around boundaries, powers of ten, random ones."""
-        found = {*range(21), 10**3, 10**6, 10**7, 10**8, LAST_STEP, LAST_STEP - 1}
-        for boundary in [*self.boundaries(), *self.also_at]:
-            found.update(range(boundary - around, boundary + around + 1))
-        for boundary in self.boundaries()[-1:]:
-            found.update(range(boundary - 100, boundary + 101))
-        generator = np.random.default_rng(len(self.name) + len(found))
+    def steps(self, around: int = 100, random: int = 40) -> list[int]:
+        """Steps to test at: around boundaries, their sums and multiples, powers of ten, some more.
+
+        There are more steps around what changes than elsewhere, and some of every size.
+        """
+        found = {*range(21), 1, 10**3, 10**6, 10**7, 10**8, LAST_STEP, LAST_STEP - 1}
+        boundaries = self.boundaries()
+        for first in boundaries:
+            found.update(range(first - around, first + around + 1))
+            sums = {first + each for each in boundaries}
+            products = {first * each for each in (2, 3, 100, *boundaries[:9])}
+            found |= {step + near for step in sums | products for near in (-1, 0, 1)}
+        generator = np.random.default_rng(len(self.name) + len(boundaries))
         found.update(int(step) for step in 2 ** generator.uniform(0, 31, random))
         return sorted(step for step in found if 0 <= step <= LAST_STEP)
 
@@ -242,59 +51,77 @@ class Case:
 def case(
     family: str,
     note: str = "",
+    *numbers: Any,
     tolerance: float = 1e-6,
     also_at: tuple[int, ...] = (),
-    **arguments: Any,
+    **named: Any,
 ) -> Case:
     """A case from one set of arguments; an argument may be a case (for a schedule) itself."""
-
-    signature = inspect.signature(FORMULAS[family]).parameters.values()
-    defaults = {each.name: each.default for each in signature if each.default is not each.empty}
+    signature = inspect.signature(FORMULAS[family])
+    arguments = signature.bind(None, *numbers, **named).arguments
+    given = {name: value for name, value in arguments.items() if name not in ("t", "others")}
+    given |= arguments.get("others", {})
+    defaults = {
+        each.name: each.default
+        for each in signature.parameters.values()
+        if each.default is not each.empty
+    }
 
     def pick(value: Any, attribute: str) -> Any:
         if isinstance(value, Case):
             return getattr(value, attribute)
         return [pick(each, attribute) for each in value] if isinstance(value, list) else value
 
-    of_library = {name: pick(value, "schedule") for name, value in arguments.items()}
-    of_formula = {name: pick(value, "reference") for name, value in arguments.items()}
-    of_formula = defaults | of_formula
     return Case(
         name=f"{family}: {note}",
-        schedule=getattr(jaxdecay, family)(**of_library),
-        reference=Reference(family, of_formula),
+        schedule=jaxdecay.families[family](
+            **{name: pick(value, "schedule") for name, value in given.items()}
+        ),
+        reference=Reference(
+            family, defaults | {name: pick(value, "reference") for name, value in given.items()}
+        ),
         tolerance=tolerance,
         also_at=also_at,
     )
 
 
-def _constant_values() -> list[Case]:
-    def pieces(note: str, values: list[float], boundaries: list[int]) -> Case:
-        return case("piecewise_constant", note, values=values, boundaries=boundaries)
+PRIME = 99_991
 
+
+def _held_values() -> list[Case]:
+    pieces = functools.partial(case, "piecewise_constant")
+    points = functools.partial(case, "piecewise_linear")
+    table = functools.partial(case, "interpolate")
     return [
-        case("constant", "usual", value=0.1),
-        case("constant", "zero", value=0.0),
-        case("constant", "integer", value=1),
+        case("constant", "usual", 0.1),
+        case("constant", "zero", 0.0),
+        case("constant", "integer", 1),
         pieces("falling", [0.1, 0.05, 0.01], [10, 20]),
         pieces("rising", [0.0, 0.05, 0.1], [7, 8]),
         pieces("equal boundaries", [0.3, 0.2, 0.1], [10, 10]),
         pieces("from the start", [0.3, 0.2], [0]),
         pieces("no boundary", [0.3], []),
         pieces("long", [0.3, 0.2, 0.1], [10**6, LAST_STEP]),
+        points("usual", [0.1, 0.5, 0.02], [10, 20, 1000]),
+        points("to zero", [0.1, 0.0], [0, 997]),
+        points("a jump", [0.1, 0.3, 0.2, 0.0], [5, 50, 50, 80]),
+        points("two jumps", [0.1, 0.3, 0.2, 0.05, 0.01], [7, 7, 7, 30, 30]),
+        points("one", [0.3], [10]),
+        points("long", [0.0, 0.3, 0.1, 0.0], [1, 10**6, 2**24 + 1, LAST_STEP]),
+        points("cosine", [0.1, 0.5, 0.02], [10, 20, 1000], interpolation="cosine"),
+        points("cosine with a jump", [0.1, 0.3, 0.2, 0.0], [0, 9, 9, 80], interpolation="cosine"),
+        points("long cosine", [0.0, 0.3, 0.0], [1, 10**6, LAST_STEP], interpolation="cosine"),
+        table("each step", [0.0, 0.1, 0.05, 0.02]),
+        table("usual", [0.3, 0.1, 0.2, 0.0], 100),
+        table("one", [0.3], 10),
+        table("length is no integer", [0.3, 0.1, 0.2], 2.5),
+        table("million", [0.3, 0.1, 0.2, 0.0], 10**6),
+        table("longest", [0.3, 0.0], LAST_STEP),
     ]
 
 
 def _linear() -> list[Case]:
-    def line(note: str, init_value: float, end_value: float, transition_steps: float) -> Case:
-        return case(
-            "linear",
-            note,
-            init_value=init_value,
-            end_value=end_value,
-            transition_steps=transition_steps,
-        )
-
+    line = functools.partial(case, "linear")
     return [
         line("to zero", 0.1, 0.0, 1000),
         line("falling", 0.1, 0.03, 997),
@@ -311,19 +138,7 @@ def _linear() -> list[Case]:
 
 
 def _polynomial() -> list[Case]:
-    def power(
-        note: str, init_value: float, end_value: float, power: float, steps: int, **options: bool
-    ) -> Case:
-        return case(
-            "polynomial",
-            note,
-            init_value=init_value,
-            end_value=end_value,
-            power=power,
-            transition_steps=steps,
-            **options,
-        )
-
+    power = functools.partial(case, "polynomial")
     return [
         power("root", 0.1, 0.0, 0.5, 1000),
         power("falls late", 0.1, 0.0, 0.9, 1000),
@@ -346,11 +161,7 @@ def _polynomial() -> list[Case]:
 
 
 def _cosine() -> list[Case]:
-    def wave(note: str, init_value: float, transition_steps: int, **others: float) -> Case:
-        return case(
-            "cosine", note, init_value=init_value, transition_steps=transition_steps, **others
-        )
-
+    wave = functools.partial(case, "cosine")
     return [
         wave("to zero", 0.1, 1000),
         wave("falling", 0.1, 10**4, end_value=0.01),
@@ -366,58 +177,133 @@ def _cosine() -> list[Case]:
     ]
 
 
-def _exponential() -> list[Case]:
-    def falls(note: str, decay_rate: float, steps: int = 1, **others: Any) -> Case:
-        return case(
-            "exponential",
-            note,
-            tolerance=1e-5,
-            init_value=0.1,
-            decay_rate=decay_rate,
-            transition_steps=steps,
-            **others,
-        )
-
-    def natural(note: str, decay_rate: float, steps: int, **options: bool) -> Case:
-        return case(
-            "natural_exponential",
-            note,
-            tolerance=1e-5,
-            init_value=0.3,
-            decay_rate=decay_rate,
-            transition_steps=steps,
-            **options,
-        )
-
-    def drops(note: str, decay_rate: float, steps: int) -> Case:
-        return case(
-            "step_decay",
-            note,
-            tolerance=1e-5,
-            init_value=0.1,
-            decay_rate=decay_rate,
-            transition_steps=steps,
-        )
-
+def _k_decay() -> list[Case]:
+    warped = functools.partial(case, "k_decay")
     return [
-        falls("each step", 0.9),
-        falls("smooth", 0.96, 1000),
-        falls("stairs", 0.96, 1000, staircase=True),
-        falls("stairs of ten million", 0.5, 10_800_001, staircase=True),
-        falls("slow", 0.9999999),
-        falls("floor", 0.5, 10, end_value=0.004),
-        falls("floor of stairs", 0.5, 10, end_value=0.004, staircase=True),
-        falls("ceiling", 1.5, 10, end_value=0.7),
-        falls("level", 1.0, 10, end_value=0.7),
-        falls("rising slowly", 1.1, 10**8),
-        falls("longest", 0.1, LAST_STEP),
-        natural("smooth", 0.5, 1000),
-        natural("stairs", 0.5, 1000, staircase=True),
-        natural("each step", 1e-4, 1),
-        natural("level", 0.0, 1),
-        drops("usual", 0.5, 28_125),
-        drops("each step", 0.99, 1),
-        drops("rising slowly", 2.0, 10**8),
+        warped("usual", 0.1, 0.01, 1000, 2.0),
+        warped("to zero", 0.1, 0.0, 1000, 1.5),
+        warped("early", 0.1, 0.0, PRIME, 0.4),
+        warped("late and squared", 0.3, 0.001, 997, 5.0, 2.0),
+        warped("rising", 0.0, 0.1, 300, 2.0, 0.5),
+        warped("k 1", 0.1, 0.01, 100, 1),
+        warped("k 0", 0.1, 0.01, 20, 0.0),
+        warped("power 0", 0.1, 0.01, 20, 2.0, 0.0),
+        warped("one step", 0.1, 0.01, 1, 2.0),
+        warped("no step", 0.1, 0.01, 0, 2.0),
+        warped("million", 0.1, 0.0, 10**6, 2.0),
+        warped("longest", 0.1, 0.0, LAST_STEP, 2.0),
+        warped("polynomial", 0.1, 0.01, 1000, 2.0, shape="polynomial"),
+        warped("polynomial to zero", 0.1, 0.0, 1000, 0.5, 0.9, shape="polynomial"),
+        warped("polynomial rising", 0.0, 0.1, 77, 3.0, 2.0, shape="polynomial"),
+        warped("polynomial, no step", 0.1, 0.01, 0, 2.0, shape="polynomial"),
+        warped("polynomial, k 0", 0.1, 0.01, 20, 0.0, shape="polynomial"),
+        warped("longest polynomial", 0.1, 0.0, LAST_STEP, 1.5, shape="polynomial"),
+    ]
+
+
+def _tanh() -> list[Case]:
+    curve = functools.partial(case, "tanh")
+    exact = functools.partial(case, "tanh", normalized=True)
+    return [
+        curve("usual", 0.1, 0.01, 1000),
+        curve("to zero", 0.1, 0.0, PRIME),
+        curve("rising", 0.0, 0.1, 300, -3.0, 4.0),
+        curve("level", 0.1, 0.0, 100, 0.5, 0.5),
+        curve("backwards", 0.1, 0.01, 100, 2.0, -1.0),
+        curve("one step", 0.1, 0.01, 1),
+        curve("no step", 0.1, 0.01, 0),
+        curve("million", 0.1, 0.0, 10**6, -8.0, 8.0, tolerance=1e-5),
+        curve("longest", 0.1, 0.0, LAST_STEP),
+        exact("normalized", 0.1, 0.01, 1000),
+        exact("normalized to zero", 0.1, 0.0, 997),
+        exact("normalized rising", 0.0, 0.1, 300, -3.0, 4.0),
+        exact("normalized line", 0.1, 0.0, 100, 0.5, 0.5),
+        exact("normalized, nearly a line", 0.1, 0.0, 100, 0.5, 0.5001),
+        exact("normalized backwards", 0.1, 0.01, 100, 2.0, -1.0),
+        exact("normalized, one step", 0.1, 0.01, 1),
+        exact("normalized, no step", 0.1, 0.01, 0),
+        exact("normalized, longest", 0.1, 0.0, LAST_STEP),
+    ]
+
+
+def _to_the_end() -> list[Case]:
+    rex, inverse = (functools.partial(case, each) for each in ("rex", "inverse_linear"))
+    return [
+        rex("to zero", 0.1, 1000),
+        rex("falling", 0.1, PRIME, 0.01),
+        rex("rising", 0.01, 300, 0.1),
+        rex("one step", 0.1, 1),
+        rex("no step", 0.1, 0, 0.02),
+        rex("million", 0.1, 10**6),
+        rex("longest", 0.1, LAST_STEP),
+        inverse("falling", 0.1, 0.001, 1000),
+        inverse("far", 1.0, 1e-6, PRIME),
+        inverse("rising", 0.01, 0.1, 300),
+        inverse("level", 0.1, 0.1, 100),
+        inverse("one step", 0.1, 0.01, 1),
+        inverse("no step", 0.1, 0.01, 0),
+        inverse("million", 0.1, 1e-4, 10**6),
+        inverse("longest", 0.1, 0.01, LAST_STEP),
+    ]
+
+
+def _hyperbolic() -> list[Case]:
+    plain = functools.partial(case, "hyperbolic")
+    power = functools.partial(case, "exponential_hyperbolic", tolerance=1e-5)
+    return [
+        plain("usual", 0.1, 0.001, 200, 250),
+        plain("to its infimum", 0.1, 0.001, 200),
+        plain("to zero", 0.1, 0.0, 997),
+        plain("far from its bound", 0.1, 0.01, 100, 10**6),
+        plain("level", 0.1, 0.1, 100, 150),
+        plain("one step", 0.1, 0.01, 1, 2),
+        plain("no step", 0.1, 0.01, 0),
+        plain("no step, bound", 0.1, 0.01, 0, 10),
+        plain("million", 0.1, 0.001, 10**6, 10**6 + 1),
+        plain("longest", 0.1, 0.0, LAST_STEP),
+        power("usual", 0.1, 0.001, 200, 250),
+        power("to its infimum", 0.1, 1e-6, 997),
+        power("far from its bound", 0.1, 0.01, 100, 10**6),
+        power("level", 0.1, 0.1, 100, 150),
+        power("one step", 0.1, 0.01, 1, 2),
+        power("no step", 0.1, 0.01, 0),
+        power("million", 0.1, 0.001, 10**6, 10**6 + 1),
+        power("longest", 0.1, 0.01, LAST_STEP),
+    ]
+
+
+def _exponential() -> list[Case]:
+    falls = functools.partial(case, "exponential", tolerance=1e-5, init_value=0.1)
+    natural = functools.partial(case, "natural_exponential", tolerance=1e-5, init_value=0.3)
+    drops = functools.partial(case, "step_decay", tolerance=1e-5)
+    steps = functools.partial(case, "multi_step")
+    return [
+        falls("each step", decay_rate=0.9),
+        falls("smooth", decay_rate=0.96, transition_steps=1000),
+        falls("stairs", decay_rate=0.96, transition_steps=1000, staircase=True),
+        falls("many stairs", decay_rate=0.5, transition_steps=10_800_001, staircase=True),
+        falls("slow", decay_rate=0.9999999),
+        falls("floor", decay_rate=0.5, transition_steps=10, end_value=0.004),
+        falls(
+            "floor of stairs", decay_rate=0.5, transition_steps=10, end_value=0.004, staircase=True
+        ),
+        falls("ceiling", decay_rate=1.5, transition_steps=10, end_value=0.7),
+        falls("level", decay_rate=1.0, transition_steps=10, end_value=0.7),
+        falls("rising slowly", decay_rate=1.1, transition_steps=10**8),
+        falls("longest", decay_rate=0.1, transition_steps=LAST_STEP),
+        natural("smooth", decay_rate=0.5, transition_steps=1000),
+        natural("stairs", decay_rate=0.5, transition_steps=1000, staircase=True),
+        natural("each step", decay_rate=1e-4, transition_steps=1),
+        natural("level", decay_rate=0.0, transition_steps=1),
+        drops("usual", 0.1, 0.5, 28_125),
+        drops("each step", 0.1, 0.99, 1),
+        drops("rising slowly", 0.1, 2.0, 10**8),
+        steps("usual", 0.1, 0.1, [30, 60, 80]),
+        steps("unsorted", 0.1, 0.5, [60, 30, 80]),
+        steps("equal boundaries", 0.1, 0.1, [30, 30, 80]),
+        steps("rising", 0.1, 2.0, [0, 7, 8]),
+        steps("no boundary", 0.1, 0.1, []),
+        steps("long", 0.1, 0.3, [1, 10**6, LAST_STEP]),
     ]
 
 
@@ -425,42 +311,45 @@ SHARES = (0.3, 0.5, 0.9, 0.99, 0.999, 0.9999, 1.0)
 
 
 def _inverse() -> list[Case]:
-    def time(note: str, decay_rate: float, steps: int = 1, **options: bool) -> Case:
-        return case(
-            "inverse_time",
-            note,
-            init_value=0.1,
-            decay_rate=decay_rate,
-            transition_steps=steps,
-            **options,
-        )
+    time = functools.partial(case, "inverse_time", init_value=0.1)
+    root = functools.partial(case, "inverse_sqrt", init_value=0.1)
+    model = functools.partial(case, "noam")
+    law = functools.partial(case, "power_law")
 
-    def root(note: str, **others: Any) -> Case:
-        return case("inverse_sqrt", note, init_value=0.1, **others)
-
-    def staircase(note: str, init_value: float, decay_rate: float, *others: float) -> Case:
-        names = ("transition_steps", "end_value")
-        given = dict(zip(names, others, strict=False))
+    def staircase(
+        note: str, init_value: float, decay_rate: float, steps: int = 1, end_value: float = 0.0
+    ) -> Case:
         drops = init_value / decay_rate if decay_rate else 1
-        near_zero = [int(share * drops * (given.get("transition_steps", 1))) for share in SHARES]
-        return case(
-            "discrete_staircase",
-            note,
-            also_at=tuple(near_zero),
-            init_value=init_value,
-            decay_rate=decay_rate,
-            **given,
-        )
+        near_zero = tuple(int(share * drops * steps) for share in SHARES)
+        numbers = (init_value, decay_rate, steps, end_value)
+        return case("discrete_staircase", note, *numbers, also_at=near_zero)
 
     return [
-        time("each step", 1e-4),
-        time("smooth", 0.5, 1000),
-        time("stairs", 0.5, 1000, staircase=True),
-        time("level", 0.0),
+        time("each step", decay_rate=1e-4),
+        time("smooth", decay_rate=0.5, transition_steps=1000),
+        time("stairs", decay_rate=0.5, transition_steps=1000, staircase=True),
+        time("level", decay_rate=0.0),
+        time("squared", decay_rate=1e-3, transition_steps=10, power=2.0),
+        time("root", decay_rate=0.1, power=0.5),
+        time("stairs with a power", decay_rate=0.1, transition_steps=7, power=1.3, staircase=True),
+        time("power 0", decay_rate=0.1, power=0.0),
         root("each step"),
         root("epochs", scale=2.0, transition_steps=28_125, staircase=True),
         root("after warm-up", offset=4000.0),
         root("timescale", scale=0.5, transition_steps=10_000, offset=0.25),
+        model("usual", 512, 4000),
+        model("scaled", 768, 997, 2.0),
+        model("one step", 512.0, 1),
+        model("million", 64, 10**6),
+        model("longest", 1.0, LAST_STEP),
+        law("usual", 0.02, -0.51, 1000),
+        law("each step", 0.1, -0.5),
+        law("floor", 0.1, -0.5, 100, 0.01),
+        law("steep", 1.0, -1.0, PRIME, 1e-6),
+        law("level", 0.1, 0.0, 100),
+        law("at its floor", 0.1, -0.5, 100.5, 0.1),
+        law("million", 0.1, -0.7, 10**6),
+        law("longest", 0.1, -0.5, LAST_STEP),
         staircase("each step", 0.1, 1e-4),
         staircase("epochs", 1.0, 0.07, 10),
         staircase("floor", 0.3, 0.011, 7, 0.01),
@@ -471,95 +360,313 @@ def _inverse() -> list[Case]:
     ]
 
 
-def _compositions() -> list[Case]:
-    wave = case("cosine", init_value=0.3, transition_steps=200, end_value=0.01)
-    line = case("linear", init_value=0.1, end_value=0.0, transition_steps=50)
-    power = case("polynomial", init_value=0.1, end_value=0.0, power=0.9, transition_steps=30)
-    root = case("inverse_sqrt", init_value=0.1)
-    warm = case("warmup", schedule=wave, warmup_steps=20, init_value=0.001)
-    epochs = case("per_epoch", schedule=power, steps_per_epoch=1875)
-    phases = case("join", schedules=[line, wave, 0.02], lengths=[50, 100, 10])
-    drops = case("step_decay", init_value=1.0, decay_rate=0.5, transition_steps=10)
+def _restarts() -> list[Case]:
+    def waves(note: str, steps: int, multiplier: int, *others: float, **also: Any) -> Case:
+        """Restarts with a whole multiplier: every restart is a boundary."""
+        starts = [0]
+        while starts[-1] <= LAST_STEP and len(starts) < 40:
+            starts.append(starts[-1] + steps * multiplier ** (len(starts) - 1))
+        numbers = (0.1, steps, *(others[:1] or (0.0,)), multiplier, *others[1:])
+        return case("cosine_restarts", note, *numbers, also_at=tuple(starts[:-1]), **also)
+
     return [
-        case("warmup", "usual", schedule=wave, warmup_steps=10),
-        case("warmup", "1/W", schedule=wave, warmup_steps=10, first_step="one_over_w"),
-        case("warmup", "from a rate", schedule=root, warmup_steps=30, init_value=0.01),
-        case("warmup", "falling", schedule=line, warmup_steps=9, init_value=0.5),
-        case(
-            "warmup",
-            "1/W from a rate",
-            schedule=line,
-            warmup_steps=9,
-            init_value=0.05,
-            first_step="one_over_w",
-        ),
-        case("warmup", "of a number", schedule=0.1, warmup_steps=1000),
-        case("warmup", "no step", schedule=line, warmup_steps=0, init_value=0.5),
-        case("warmup", "1/W of one step", schedule=line, warmup_steps=1, first_step="one_over_w"),
-        case("warmup", "million", schedule=wave, warmup_steps=10**6),
-        case("warmup", "longest", schedule=0.1, warmup_steps=LAST_STEP),
-        case(
-            "warmup",
-            "longest, 1/W",
-            schedule=0.1,
-            warmup_steps=LAST_STEP,
-            first_step="one_over_w",
-        ),
-        case("join", "phases", schedules=[0.5, line, wave], lengths=[100, 50, 300]),
-        case("join", "cut short", schedules=[wave, root, line], lengths=[40, 1000, 10]),
-        case("join", "skipped", schedules=[0.5, line, wave, 0.02], lengths=[10, 0, 7, 3]),
-        case("join", "nothing before", schedules=[0.5, line], lengths=[0, 60]),
-        case("join", "one", schedules=[line], lengths=[20]),
-        case("join", "long", schedules=[root, wave, 0.1], lengths=[10**6, 10**9, 10**9]),
-        case("per_epoch", "usual", schedule=power, steps_per_epoch=1875),
-        case("per_epoch", "drops", tolerance=1e-5, schedule=drops, steps_per_epoch=28_125),
-        case("per_epoch", "of a number", schedule=0.1, steps_per_epoch=10),
-        case("per_epoch", "one step", schedule=line, steps_per_epoch=1),
-        case("add", "two", first=wave, second=line),
-        case("add", "number", first=0.01, second=root),
-        case("multiply", "two", first=wave, second=root),
-        case("multiply", "number", first=power, second=0.5),
-        case("scale", "usual", schedule=wave, factor=0.1),
-        case("scale", "zero", schedule=root, factor=0.0),
-        case("scale", "number", schedule=0.2, factor=3.0),
-        case(
-            "scale",
-            "of a warm-up of a join",
-            schedule=case("warmup", schedule=phases, warmup_steps=5),
-            factor=0.5,
-        ),
-        case(
-            "add",
-            "of a product of epochs",
-            first=0.001,
-            second=case("multiply", first=epochs, second=warm),
-        ),
-        case(
-            "join",
-            "of warm-ups of epochs",
-            schedules=[
-                case("warmup", schedule=epochs, warmup_steps=100),
-                case("scale", schedule=warm, factor=2),
-            ],
-            lengths=[20_000, 500],
-        ),
-        case(
-            "per_epoch",
-            "of a join of warm-ups",
-            schedule=case("join", schedules=[warm, line], lengths=[100, 50]),
-            steps_per_epoch=469,
+        waves("equal", 100, 1),
+        waves("doubled", 10, 2, 0.001),
+        waves("tripled", 7, 3, 0.0, 0.5),
+        waves("times ten", 1, 10, 0.001, 0.9),
+        waves("times ten, to zero", 10, 10),
+        waves("equal and lower", 50, 1, 0.0, 0.8),
+        waves("each step", 1, 1, 0.01),
+        waves("doubled from one step", 1, 2),
+        waves("prime", PRIME, 3, 0.02, 0.7),
+        waves("rising", 30, 2, 0.2, 0.5),
+        waves("million", 10**6, 2),
+        waves("longest", LAST_STEP, 2),
+        case("cosine_restarts", "half more", 0.1, 16, 0.001, 1.5, 0.5, tolerance=1e-5),
+        case("cosine_restarts", "length is no integer", 0.1, 12.5, 0.0, 2.0),
+    ]
+
+
+def _periodic() -> list[Case]:
+    triangle = functools.partial(case, "cyclic")
+    wave = functools.partial(case, "sine")
+    return [
+        triangle("usual", 0.001, 0.006, 2000),
+        triangle("uneven", 0.01, 0.1, 30, 71),
+        triangle("halved", 0.001, 0.1, 100, 100, 0.5),
+        triangle("downwards", 0.1, 0.01, 7, 3, 0.9),
+        triangle("from zero", 0.0, 0.1, 1, 4),
+        triangle("jump up", 0.01, 0.1, 0, 10),
+        triangle("jump down", 0.01, 0.1, 10, 0),
+        triangle("no step", 0.01, 0.1, 0, 0),
+        triangle("no step at all", 0.01, 0.1, 0),
+        triangle("prime", 0.0, 0.1, PRIME, PRIME + 1),
+        triangle("million", 0.0, 0.1, 10**6, 10**5),
+        triangle("longest", 0.0, 0.1, 2**30),
+        triangle("each step fades", 0.001, 0.1, 100, 60, 0.999, decay_every="step", tolerance=1e-5),
+        triangle("fades, equal sides", 0.001, 0.1, 50, decay_rate=0.99, decay_every="step"),
+        wave("usual", 0.001, 0.1, 100),
+        wave("halved", 0.0, 0.1, 997, 0.5),
+        wave("downwards", 0.1, 0.01, 7, 0.9),
+        wave("each step", 0.01, 0.1, 1),
+        wave("million", 0.0, 0.1, 10**6),
+        wave("longest", 0.0, 0.1, LAST_STEP),
+        wave("each step fades", 0.0, 0.1, 100, 0.999, decay_every="step", tolerance=1e-5),
+    ]
+
+
+WAVE = case("cosine", "", 0.3, 200, 0.01)
+LINE = case("linear", "", 0.1, 0.0, 50)
+POWER = case("polynomial", "", 0.1, 0.0, 0.9, 30)
+ROOT = case("inverse_sqrt", "", 0.1)
+
+
+def _in_phases() -> list[Case]:
+    warm, join = (functools.partial(case, each) for each in ("warmup", "join"))
+    return [
+        warm("usual", WAVE, 10),
+        warm("1/W", LINE, 10, first_step="one_over_w"),
+        warm("from a rate", ROOT, 30, 0.01),
+        warm("falling", WAVE, 9, 0.5),
+        warm("1/W from a rate", LINE, 9, 0.05, first_step="one_over_w"),
+        warm("of a number", 0.1, 1000),
+        warm("no step", WAVE, 0, 0.5),
+        warm("1/W of one step", LINE, 1, first_step="one_over_w"),
+        warm("million", WAVE, 10**6),
+        warm("longest", 0.1, LAST_STEP),
+        warm("longest, 1/W", 0.1, LAST_STEP, first_step="one_over_w"),
+        warm("cosine", WAVE, 10, 0.001, shape="cosine"),
+        warm("cosine from zero", WAVE, 997, shape="cosine"),
+        warm("cosine, 1/W", WAVE, 9, shape="cosine", first_step="one_over_w"),
+        warm("longest cosine", WAVE, LAST_STEP, shape="cosine"),
+        warm("no step of a cosine", WAVE, 0, 0.5, shape="cosine"),
+        warm("sqrt", WAVE, 10, 0.001, shape="sqrt"),
+        warm("sqrt from zero", WAVE, 997, shape="sqrt"),
+        warm("sqrt, 1/W", WAVE, 9, shape="sqrt", first_step="one_over_w"),
+        warm("longest sqrt", WAVE, LAST_STEP, shape="sqrt"),
+        join("phases", [0.5, LINE, WAVE], [100, 50, 300]),
+        join("cut short", [WAVE, ROOT, LINE], [40, 1000, 10]),
+        join("skipped", [0.5, LINE, WAVE, 0.02], [10, 0, 7, 3]),
+        join("nothing before", [0.5, LINE], [0, 60]),
+        join("one", [LINE], [20]),
+        join("goes on", [LINE, WAVE, ROOT], [50, 100]),
+        join("long", [ROOT, WAVE, 0.1], [10**6, 10**9, 10**9]),
+    ]
+
+
+def _cooldown() -> list[Case]:
+    cool = functools.partial(case, "cooldown")
+    return [
+        cool("usual", ROOT, 100, 50),
+        cool("of a number", 0.1, 1000, 100, 0.01),
+        cool("rising", WAVE, 40, 30, 0.3),
+        cool("at once", WAVE, 0, 30, 0.001),
+        cool("no step", WAVE, 10, 0, 0.001),
+        cool("one step", WAVE, 10, 1, 0.001),
+        cool("longest", 0.1, 0, LAST_STEP),
+        cool("long", ROOT, 10**6, 10**9),
+        cool("cosine", ROOT, 100, 50, shape="cosine"),
+        cool("longest cosine", ROOT, 1, LAST_STEP - 1, shape="cosine"),
+        cool("sqrt", ROOT, 100, 50, shape="sqrt"),
+        cool("sqrt to a rate", ROOT, 10, 997, 0.001, shape="sqrt"),
+        cool("longest sqrt", ROOT, 1, LAST_STEP - 1, shape="sqrt"),
+        cool("power", ROOT, 100, 50, 0.0, 2.0, shape="power"),
+        cool("usual power", ROOT, 10, 997, 0.001, shape="power"),
+        cool("small power", ROOT, 10, 100, 0.01, 0.1, shape="power"),
+        cool("power 0", ROOT, 10, 20, 0.01, 0.0, shape="power"),
+        cool("inverse", ROOT, 100, 50, 1e-4, shape="inverse"),
+        cool("inverse, no step", ROOT, 100, 0, 1e-4, shape="inverse"),
+        cool("longest inverse", ROOT, 1, LAST_STEP - 1, 0.001, shape="inverse"),
+        cool("exponential", ROOT, 100, 50, 1e-4, shape="exponential", tolerance=1e-5),
+        cool("exponential, no step", ROOT, 100, 0, 1e-4, shape="exponential"),
+        cool(
+            *("longest exponential", ROOT, 1, LAST_STEP - 1, 1e-6),
+            shape="exponential",
+            tolerance=1e-5,
         ),
     ]
 
 
+def _in_time() -> list[Case]:
+    held, late, early, again, units, longer = (
+        functools.partial(case, each)
+        for each in ("hold", "delay", "advance", "repeat", "in_units", "extend")
+    )
+    drops = case("step_decay", "", 1.0, 0.5, 10)
+    tokens = case("linear", "", 0.1, 0.0, 2**31 - 1)
+    return [
+        held("usual", WAVE, 70),
+        held("at once", WAVE, 0),
+        held("a number", 0.1, 10),
+        held("long", WAVE, 10**9),
+        late("usual", WAVE, 70),
+        late("not at all", WAVE, 0),
+        late("long", WAVE, 10**9),
+        late("longest", WAVE, LAST_STEP),
+        early("usual", WAVE, 70),
+        early("not at all", WAVE, 0),
+        early("longest", WAVE, LAST_STEP),
+        again("usual", ROOT, 150),
+        again("each step", ROOT, 1),
+        again("prime", ROOT, 997),
+        again("long", ROOT, 10**9),
+        case("per_epoch", "usual", POWER, 1875),
+        case("per_epoch", "drops", drops, 28_125, tolerance=1e-5),
+        case("per_epoch", "of a number", 0.1, 10),
+        case("per_epoch", "one step", POWER, 1),
+        units("usual", WAVE, 7),
+        units("tokens", tokens, 4096 * 512, also_at=(1023, 1024)),
+        units("of a wave", WAVE, 2**20),
+        units("one", LINE, 1),
+        units("half", WAVE, 0.5),
+        units("a float", WAVE, 2.0**20),
+        longer("usual", LINE, 20, 80),
+        longer("further", case("linear", "", 0.1, 0.03, 200), 100, 1000),
+        longer("of a wave", WAVE, 100, 150),
+        longer("at once", LINE, 0, 100),
+        longer("at its end", LINE, 50, 100),
+        longer("over", LINE, 30, 20),
+        longer("at the new end", LINE, 30, 30),
+        longer("long", case("linear", "", 0.1, 0.0, 10**6), 10**5, LAST_STEP, tolerance=1e-5),
+        longer("of a warm-up", case("warmup", "", WAVE, 10), 50, 500, 210),
+        longer("a number", 0.1, 10, 100, 50),
+    ]
+
+
+def _arithmetic() -> list[Case]:
+    between = functools.partial(case, "clip")
+    return [
+        case("add", "two", WAVE, ROOT),
+        case("add", "number", 0.01, ROOT),
+        case("multiply", "two", WAVE, ROOT),
+        case("multiply", "number", POWER, 0.5),
+        case("scale", "usual", WAVE, 0.1),
+        case("scale", "zero", ROOT, 0.0),
+        case("scale", "number", 0.2, 3.0),
+        between("usual", WAVE, 0.05, 0.2),
+        between("floor", WAVE, 0.01),
+        between("ceiling", WAVE, upper=0.03),
+        between("nothing", WAVE),
+        between("to one value", WAVE, 0.1, 0.1),
+    ]
+
+
+def _with_state() -> list[Case]:
+    return [
+        case("reduce_on_plateau", "usual", WAVE),
+        case("reduce_on_plateau", "largest", WAVE, mode="max", threshold_mode="absolute"),
+        case("reduce_on_plateau", "as Keras", ROOT, patience_rule="reaches"),
+        case("greedy", "usual", WAVE),
+        case("greedy", "largest", WAVE, mode="max", threshold_mode="relative"),
+    ]
+
+
+def _compounds() -> list[Case]:
+    cosine, linear, stable, stages, endless, cycle, slanted = (
+        functools.partial(case, each)
+        for each in (
+            *("warmup_cosine", "warmup_linear", "warmup_stable_decay", "tri_stage"),
+            *("infinite", "one_cycle", "slanted_triangular"),
+        )
+    )
+    return [
+        cosine("usual", 0.1, 100, 900, 0.001, 0.01),
+        cosine("to zero", 0.1, 10, PRIME),
+        cosine("squared", 0.1, 10, 997, exponent=2.0),
+        cosine("no warm-up", 0.1, 0, 100, 0.5),
+        cosine("no decay", 0.1, 10, 0, 0.0, 0.02),
+        cosine("nothing", 0.1, 0, 0, 0.5, 0.02),
+        cosine("long", 0.1, 10**6, 2 * 10**9),
+        linear("usual", 0.1, 100, 900, 0.001, 0.01),
+        linear("to zero", 0.1, 10, PRIME),
+        linear("no warm-up", 0.1, 0, 100, 0.5),
+        linear("nothing", 0.1, 0, 0, 0.5, 0.02),
+        linear("long", 0.1, 10**6, 2 * 10**9),
+        stable("usual", 0.1, 100, 600, 300, 0.001, 0.01),
+        stable("to zero", 0.1, 10, PRIME, 997),
+        stable("nothing stable", 0.1, 10, 0, 50),
+        stable("nothing", 0.1, 0, 0, 0, 0.5, 0.02),
+        stable("long", 0.1, 10**6, 10**9, 10**9),
+        stable("linear", 0.1, 10, 60, 30, shape="linear"),
+        stable("cosine", 0.1, 10, 60, 30, shape="cosine"),
+        stable("inverse", 0.1, 10, 60, 30, 0.0, 0.001, shape="inverse"),
+        stable("exponential", 0.1, 10, 60, 30, 0.0, 0.001, shape="exponential"),
+        stages("usual", 0.1, 100, 600, 300, 0.001, 0.01),
+        stages("from zero", 0.1, 10, PRIME, 997, 1e-6, tolerance=1e-5),
+        stages("nothing", 0.1, 0, 0, 0, 0.02, 0.5),
+        stages("long", 0.1, 10**6, 10**9, 10**9, 0.001, tolerance=1e-5),
+        endless("usual", 0.3, 0.1, 0.01, 10, 50, 100, 30, 0.001),
+        endless("from zero", 0.3, 0.1, 0.01, 10, 997, 100, 30),
+        endless("nothing", 0.3, 0.1, 0.01, 0, 0, 0, 0, 0.5),
+        endless("nothing constant", 0.3, 0.1, 0.01, 10, 20, 0, 30),
+        endless("long", 0.3, 0.1, 0.01, 10**6, 10**9, 10**6, 10**9, tolerance=1e-5),
+        cycle("usual", 0.1, 1000),
+        cycle("prime", 0.1, 997, 0.25, 10.0, 100.0),
+        cycle("one step", 0.1, 1),
+        cycle("two steps", 0.1, 2, 0.5),
+        cycle("no step", 0.1, 0),
+        cycle("only up", 0.1, 100, 1.0),
+        cycle("only down", 0.1, 100, 0.0),
+        cycle("longest that is exact", 0.1, 2**24),
+        cycle("linear", 0.1, 1000, interpolation="linear"),
+        cycle("three phases", 0.1, 1000, three_phase=True),
+        cycle("two and nothing", 0.1, 100, 0.5, three_phase=True),
+        cycle("three, linear", 0.1, 997, 0.45, interpolation="linear", three_phase=True),
+        slanted("usual", 0.1, 1000),
+        slanted("prime", 0.1, 997, 0.3, 10.0),
+        slanted("level", 0.1, 100, 0.3, 1.0),
+        slanted("one step", 0.1, 1),
+        slanted("no step", 0.1, 0),
+        slanted("only up", 0.1, 100, 1.0),
+        slanted("only down", 0.1, 100, 0.0),
+        slanted("longest that is exact", 0.1, 2**24),
+    ]
+
+
+def _nested() -> list[Case]:
+    """Compositions of compositions of compositions."""
+    warm = case("warmup", "", WAVE, 20, 0.001)
+    epochs = case("per_epoch", "", POWER, 1875)
+    phases = case("join", "", [LINE, WAVE, 0.02], [50, 100, 10])
+    cooled = case("cooldown", "", warm, 100, 30)
+    late = case("delay", "", case("hold", "", WAVE, 90), 9)
+    longer = case("extend", "", case("one_cycle", "", 0.1, 100), 50, 200)
+    return [
+        case("scale", "of a warm-up of a join", case("warmup", "", phases, 5), 0.5),
+        case("add", "of a product of epochs", 0.001, case("multiply", "", epochs, warm)),
+        case(
+            *("join", "of warm-ups of epochs"),
+            [case("warmup", "", epochs, 100), case("scale", "", warm, 2)],
+            [20_000, 500],
+        ),
+        case("per_epoch", "of a join", case("join", "", [warm, LINE], [100, 50]), 469),
+        case("clip", "of a cooldown of a warm-up", cooled, 0.0005, 0.25),
+        case("repeat", "of a delay of a hold", late, 120),
+        case("in_units", "of an extended cycle", longer, 8),
+        case("reduce_on_plateau", "of a cooldown of a warm-up", cooled),
+    ]
+
+
 CASES: list[Case] = [
-    *_constant_values(),
+    *_held_values(),
     *_linear(),
     *_polynomial(),
     *_cosine(),
+    *_k_decay(),
+    *_tanh(),
+    *_to_the_end(),
+    *_hyperbolic(),
     *_exponential(),
     *_inverse(),
-    *_compositions(),
+    *_restarts(),
+    *_periodic(),
+    *_in_phases(),
+    *_cooldown(),
+    *_in_time(),
+    *_arithmetic(),
+    *_with_state(),
+    *_compounds(),
+    *_nested(),
 ]
 """Every schedule that the laws are tested on."""
 
@@ -573,6 +680,29 @@ def one_of_each_family() -> list[Case]:
     for each in CASES:
         first.setdefault(each.schedule.family, each)
     return list(first.values())
+
+
+def one_of_each_kind() -> list[Case]:
+    """Cases of another family, other options or another choice of hyperparameters that are None."""
+    first: dict[Any, Case] = {}
+    for each in CASES:
+        nothing = [value is None for value in each.schedule.hyperparameters.values()]
+        key = (each.schedule.family, *each.schedule.options.items(), *nothing)
+        first.setdefault(key, each)
+    return list(first.values())
+
+
+def by_structure(integers: bool = True) -> list[list[Case]]:
+    """Cases that are traced alike, together: family, options, nesting, None, shapes.
+
+    Also by which counts are integers, or not, as where all of them are made floats.
+    """
+    together: dict[Any, list[Case]] = {}
+    for each in CASES:
+        leaves, structure = jax.tree.flatten(each.schedule)
+        types = [np.asarray(leaf).dtype.kind for leaf in leaves] if integers else []
+        together.setdefault((structure, *map(np.shape, leaves), *types), []).append(each)
+    return list(together.values())
 
 
 def representable(step: int) -> bool:

@@ -10,15 +10,18 @@ import pickle
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
+import drawn
 import hypothesis
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from annotated_types import Ge, Interval, Le
-from cases import LAST_STEP, case
+from cases import Case, one_of_each_kind
 from hypothesis import strategies
 from jax.typing import ArrayLike
+from references import LAST_STEP
+from rows import called
 
 import jaxdecay
 from jaxdecay import Schedule, ScheduleLike
@@ -290,6 +293,7 @@ def test_key_paths_are_names() -> None:
         ".schedule.schedules[0].init_value",
         ".schedule.schedules[0].decay_rate",
         ".schedule.schedules[0].transition_steps",
+        ".schedule.schedules[0].power",
         ".schedule.lengths",
         ".warmup_steps",
         ".init_value",
@@ -376,7 +380,7 @@ def test_two_modules_cannot_share_a_family(hyperbola: Any) -> None:
 def test_parameters_are_read_from_annotations() -> None:
     parameters = jaxdecay.warmup.parameters
     assert [parameters[name].kind for name in parameters] == [
-        *("schedule", "number", "number", "option")
+        *("schedule", "number", "number", "option", "option")
     ]
     assert jaxdecay.join.parameters["schedules"].kind == "schedules"
     assert parameters["first_step"].choices == ("init", "one_over_w")
@@ -451,71 +455,34 @@ def test_draws_of_counts_are_integers() -> None:
 # Properties: hyperparameters drawn from the declared domains.
 
 
-def numbers(domain: Domain) -> strategies.SearchStrategy[Any]:
-    """Numbers of a domain of moderate size; a bound that excludes 0 excludes what is nearly 0."""
-    low, high = -1000.0, 1000.0
-    for bound in domain.bounds:
-        low = max(low, getattr(bound, "ge", -np.inf), getattr(bound, "gt", -np.inf) + 1e-3)
-        high = min(high, getattr(bound, "le", np.inf), getattr(bound, "lt", np.inf) - 1e-3)
-    if domain.count:
-        return strategies.one_of(
-            strategies.integers(math.ceil(low), 100),
-            strategies.integers(math.ceil(low), LAST_STEP // 4),
-        )
-    return strategies.floats(low, high, allow_subnormal=False).map(lambda x: float(np.float32(x)))
-
-
-SMOOTH = [
-    name
-    for name, each in jaxdecay.families.items()
-    if each.__module__.startswith("jaxdecay.decays.")
-    and all(one.kind == "option" or not one.domain.rank for one in each.parameters.values())
-]
-
-
-@strategies.composite
-def drawn_cases(draw: Any) -> Any:
-    """A case of one of the families of numbers, with hyperparameters from their domains."""
-    family = draw(strategies.sampled_from(SMOOTH))
-    arguments = {
-        name: draw(
-            strategies.sampled_from(parameter.choices)
-            if parameter.kind == "option"
-            else numbers(parameter.domain)
-        )
-        for name, parameter in jaxdecay.families[family].parameters.items()
-    }
-    return case(family, **arguments)
-
-
-@jax.jit
-def called(schedule: Schedule, steps: Any) -> Any:
-    return schedule(steps)
+drawn_cases = strategies.sampled_from(one_of_each_kind()).flatmap(
+    lambda template: drawn.cases(template.reference, wide=True)
+)
 
 
 STEPS = np.array([0, 1, 2, 3, 10, 99, 100, 101, 10**4, 10**6, 10**8, LAST_STEP], np.int32)
 
 
-@hypothesis.given(drawn_cases())
-def test_drawn_schedules_are_finite_and_not_negative(drawn: Any) -> None:
-    exact = np.array([drawn.reference(int(step)) for step in STEPS])
+@hypothesis.given(drawn_cases)
+def test_drawn_schedules_are_finite_and_not_negative(example: Case) -> None:
+    exact = np.array([example.reference(int(step)) for step in STEPS])
     fits = exact < 1e38  # a rate above 1 grows past what a float holds
-    for got in (np.asarray(called(drawn.schedule, STEPS)), np.asarray(drawn.schedule(STEPS))):
+    for got in (np.asarray(called(example.schedule, STEPS)), np.asarray(example.schedule(STEPS))):
         assert not np.any(np.isnan(got))
         assert np.all(got >= 0)
         assert np.all(np.isfinite(got[fits]))
 
 
-@hypothesis.given(drawn_cases())
-def test_drawn_schedules_agree_eager_and_compiled(drawn: Any) -> None:
-    eager, compiled = drawn.schedule(STEPS), called(drawn.schedule, STEPS)
+@hypothesis.given(drawn_cases)
+def test_drawn_schedules_agree_eager_and_compiled(example: Case) -> None:
+    eager, compiled = example.schedule(STEPS), called(example.schedule, STEPS)
     # Powers and exponentials: each unit in the last place of an exponent of up to 88 counts.
     np.testing.assert_allclose(eager, compiled, rtol=2e-5, atol=1e-30)
 
 
-@hypothesis.given(drawn_cases())
-def test_drawn_schedules_survive_every_journey(drawn: Any) -> None:
-    schedule = drawn.schedule
+@hypothesis.given(drawn_cases)
+def test_drawn_schedules_survive_every_journey(example: Case) -> None:
+    schedule = example.schedule
     assert Schedule.from_dict(json.loads(json.dumps(schedule.to_dict()))) == schedule
     assert eval(repr(schedule), dict(vars(jaxdecay))) == schedule
     assert pickle.loads(pickle.dumps(schedule)) == schedule
@@ -590,7 +557,7 @@ def test_a_negative_number_for_a_schedule_is_refused() -> None:
 
 def test_scalars_of_numpy_and_jax_are_kept_as_numbers() -> None:
     schedule = jaxdecay.inverse_time(jnp.float32(0.1), np.float16(0.5), np.int64(3))
-    assert jax.tree.leaves(schedule) == [float(np.float32(0.1)), 0.5, 3]
+    assert jax.tree.leaves(schedule) == [float(np.float32(0.1)), 0.5, 3, 1.0]
     assert eval(repr(schedule), {"inverse_time": jaxdecay.inverse_time}) == schedule
     assert Schedule.from_dict(schedule.to_dict()) == schedule
 

@@ -1,0 +1,206 @@
+"""The third law: ends are exact for every length, and held for ever, however it is called."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from references import LAST_STEP
+
+import jaxdecay
+from jaxdecay import Schedule
+
+LENGTHS = np.array([*range(2001), 10**6, 2**24 + 1, LAST_STEP], np.int32)
+FROM_THE_END = np.array([*(-(2 ** np.arange(31))), -3, 0, 1, 1000, LAST_STEP])
+STEPS = np.clip(LENGTHS[:, None].astype(np.int64) + FROM_THE_END, 0, LAST_STEP).astype(np.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A schedule of every length: its value at step 0, that at its end, and its largest.
+
+    Lengths below the shortest have no step for one of its phases.
+    """
+
+    make: Callable[[Any], Schedule]
+    start: float
+    end: float
+    peak: float = 0.0
+    shortest: int = 0
+
+    def faults(self, lengths: np.ndarray, steps: np.ndarray, got: Any) -> np.ndarray:
+        """The lengths at which a value is not that of a schedule with exact ends."""
+        start, end = np.float32(self.start), np.float32(self.end)
+        got, lengths = np.asarray(got), lengths[:, None]
+        assert got.dtype == np.float32
+        low, high = min(start, end), max(start, end, np.float32(self.peak))
+        wrong = ~((got >= low) & (got <= high))  # past an end, or NaN
+        wrong |= (steps >= lengths) & (got != end)
+        wrong |= (steps == 0) & (lengths > 0) & (got != start)
+        return lengths[(wrong & (lengths >= self.shortest)).any(axis=1), 0]
+
+
+def _kinds() -> dict[str, Kind]:
+    linear, polynomial, cosine = jaxdecay.linear, jaxdecay.polynomial, jaxdecay.cosine
+    k_decay, tanh, warmup, cooldown = (
+        *(jaxdecay.k_decay, jaxdecay.tanh),
+        *(jaxdecay.warmup, jaxdecay.cooldown),
+    )
+    to_infimum = {
+        "hyperbolic": jaxdecay.hyperbolic,
+        "exponential hyperbolic": jaxdecay.exponential_hyperbolic,
+    }
+    shapes = ("linear", "cosine", "sqrt")
+    falling = (*shapes, "power", "inverse", "exponential")
+    line = linear(0.1, 0.01, 10)
+    return {
+        "linear to zero": Kind(lambda n: linear(0.1, 0.0, n), 0.1, 0.0),
+        "linear falling": Kind(lambda n: linear(0.1, 0.03, n), 0.1, 0.03),
+        "linear rising": Kind(lambda n: linear(0.03, 0.1, n), 0.03, 0.1),
+        "root to zero": Kind(lambda n: polynomial(0.1, 0.0, 0.5, n), 0.1, 0.0),
+        "power .9 to zero": Kind(lambda n: polynomial(0.1, 0.0, 0.9, n), 0.1, 0.0),
+        "power .9 falling": Kind(lambda n: polynomial(0.1, 0.03, 0.9, n), 0.1, 0.03),
+        "square rising": Kind(lambda n: polynomial(0.0, 0.1, 2.0, n), 0.0, 0.1),
+        "cosine to zero": Kind(lambda n: cosine(0.1, n), 0.1, 0.0),
+        "cosine falling": Kind(lambda n: cosine(0.1, n, 0.03), 0.1, 0.03),
+        "cosine rising": Kind(lambda n: cosine(0.03, n, 0.1), 0.03, 0.1),
+        "k-decay to zero": Kind(lambda n: k_decay(0.1, 0.0, n, 1.5), 0.1, 0.0),
+        "k-decay falling": Kind(lambda n: k_decay(0.1, 0.03, n, 3.0), 0.1, 0.03),
+        "polynomial k-decay": Kind(
+            lambda n: k_decay(0.1, 0.0, n, 0.5, 0.9, shape="polynomial"), 0.1, 0.0
+        ),
+        "tanh": Kind(lambda n: tanh(0.1, 0.0, n, normalized=True), 0.1, 0.0),
+        "tanh rising": Kind(lambda n: tanh(0.03, 0.1, n, normalized=True), 0.03, 0.1),
+        "rex to zero": Kind(lambda n: jaxdecay.rex(0.1, n), 0.1, 0.0),
+        "rex falling": Kind(lambda n: jaxdecay.rex(0.1, n, 0.03), 0.1, 0.03),
+        "inverse linear": Kind(lambda n: jaxdecay.inverse_linear(0.1, 0.03, n), 0.1, 0.03),
+        "inverse rising": Kind(lambda n: jaxdecay.inverse_linear(0.03, 0.1, n), 0.03, 0.1),
+        **{
+            name: Kind(lambda n, make=make: make(0.1, 0.03, n), 0.1, 0.03)
+            for name, make in to_infimum.items()
+        },
+        "points": Kind(lambda n: jaxdecay.piecewise_linear([0.1, 0.03], _from_0(n)), 0.1, 0.03),
+        **{
+            f"{shape} warm-up": Kind(
+                lambda n, shape=shape: warmup(0.1, n, 0.03, shape=shape), 0.03, 0.1
+            )
+            for shape in shapes
+        },
+        "warm-up from zero": Kind(lambda n: warmup(0.1, n), 0.0, 0.1),
+        **{
+            f"{shape} cooldown": Kind(
+                lambda n, shape=shape: cooldown(0.1, 0, n, 0.03, shape=shape), 0.1, 0.03
+            )
+            for shape in falling
+        },
+        **{
+            f"{shape} cooldown to zero": Kind(
+                lambda n, shape=shape: cooldown(0.1, 0, n, shape=shape), 0.1, 0.0
+            )
+            for shape in falling[:4]
+        },
+        "extended line": Kind(lambda n: jaxdecay.extend(line, 0, n), 0.1, 0.01, shortest=1),
+        "warm-up and cosine": Kind(
+            lambda n: jaxdecay.warmup_cosine(0.1, 0, n, 0.0, 0.03), 0.1, 0.03
+        ),
+        "warm-up and line": Kind(
+            lambda n: jaxdecay.warmup_linear(0.1, n // 2, n - n // 2, 0.03, 0.01),
+            *(0.03, 0.01, 0.1, 2),
+        ),
+        "three phases": Kind(
+            lambda n: jaxdecay.warmup_stable_decay(
+                *(0.1, n // 3, n // 3, n - 2 * (n // 3), 0.03, 0.01)
+            ),
+            *(0.03, 0.01, 0.1, 3),
+        ),
+    }
+
+
+def _from_0(length: Any) -> Any:
+    return jnp.stack([jnp.zeros_like(length), jnp.asarray(length)])
+
+
+KINDS = _kinds()
+every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+def mapped(make: Callable[[Any], Any], lengths: Any, steps: Any) -> Any:
+    return jax.vmap(lambda length, row: make(length)(row))(lengths, steps)
+
+
+def unrolled(make: Callable[[Any], Any], lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Steps, and values with lengths as constants that the compiler sees.
+
+    The step is an argument, so that the values themselves cannot be computed by the compiler.
+    """
+    schedules = [(make(int(length)), int(length)) for length in lengths]
+    offsets = np.array([-3, -2, -1, 0, 1, 1000])
+
+    @jax.jit
+    def compiled(offset: Any) -> Any:
+        return jnp.stack([schedule(length + offset) for schedule, length in schedules])
+
+    return (
+        np.maximum(lengths[:, None] + offsets, 0),
+        np.stack([compiled(offset) for offset in offsets], axis=1),
+    )
+
+
+@every_kind
+def test_ends_are_exact_for_every_length(kind: Kind) -> None:
+    ways = {
+        "mapped": mapped,
+        "compiled": jax.jit(mapped, static_argnums=0),
+        "compiled with constant lengths": lambda make, lengths, steps: jax.jit(
+            lambda steps: mapped(make, lengths, steps)
+        )(steps),
+    }
+    for way, call in ways.items():
+        faults = kind.faults(LENGTHS, STEPS, call(kind.make, LENGTHS, STEPS))
+        assert not faults.size, (way, faults)
+
+
+@every_kind
+def test_ends_are_exact_where_counts_are_floats(kind: Kind) -> None:
+    lengths, steps = LENGTHS[:2001], STEPS[:2001, 10:-1]
+    got = jax.jit(mapped, static_argnums=0)(kind.make, lengths.astype(np.float32), steps)
+    assert not kind.faults(lengths, steps, got).size
+
+
+@every_kind
+def test_ends_are_exact_one_by_one(kind: Kind) -> None:
+    lengths = np.append([0, 1, 2], np.random.default_rng(3).choice(LENGTHS[:2001], 7))
+    steps, got = unrolled(kind.make, lengths)
+    assert not kind.faults(lengths, steps, got).size
+    eager = np.stack(
+        [kind.make(int(n))(row) for n, row in zip(lengths[:4], steps[:4], strict=True)]
+    )
+    assert not kind.faults(lengths[:4], steps[:4], eager).size
+
+
+@pytest.mark.parametrize(("name", "first"), [("linear to zero", 1), ("power .9 to zero", 201)])
+def test_ends_are_exact_one_by_one_for_many_lengths(name: str, first: int) -> None:
+    lengths = np.arange(first, first + 60)
+    steps, got = unrolled(KINDS[name].make, lengths)
+    assert not KINDS[name].faults(lengths, steps, got).size
+
+
+def test_the_test_of_ends_finds_what_compilers_do() -> None:
+    def careless(length: Any) -> Callable[[Any], Any]:
+        def line(step: Any) -> Any:
+            done = jnp.clip(step, 0, length)
+            return jnp.float32(0.1) * (1 - jnp.asarray(done, float) / jnp.asarray(length, float))
+
+        return line
+
+    lengths = LENGTHS[1:61]
+    kind = KINDS["linear to zero"]
+    steps, got = unrolled(careless, lengths)
+    assert kind.faults(lengths, steps, got).size
+    compiled = jax.jit(lambda steps: jax.vmap(lambda n, row: careless(n)(row))(lengths, steps))
+    assert kind.faults(lengths, STEPS[1:61], compiled(STEPS[1:61])).size
