@@ -369,6 +369,9 @@ def inverse_linear(
     left, done = countdown(step, transition_steps)
     remaining, progress = shares(left, done)
     between = 1 / (remaining / init_value + progress / end_value)
+    # Divisions may round to just past an end.
+    low, high = jnp.minimum(init_value, end_value), jnp.maximum(init_value, end_value)
+    between += jax.lax.stop_gradient(jnp.clip(between, low, high) - between)
     return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
 
 

@@ -192,7 +192,11 @@ def _wave(
     kept = _repeated(decay_rate, times)
     near = (kept > 0.5) & (kept < 2)  # where 1 − kept would lose digits
     lost = jnp.where(near, -jnp.expm1(jnp.where(near, times, 0) * jnp.log(decay_rate)), 1 - kept)
-    value = init_value * (lost + kept * depth) + peak_value * (kept * height)
+    of_peak = kept * height
+    of_init = jnp.where(of_peak < 0.5, 1 - of_peak, lost + kept * depth)
+    mean = init_value * of_init + peak_value * of_peak
+    # Above the first peak a mean would be a difference of large numbers.
+    value = jnp.where(of_peak > 1, init_value + (peak_value - init_value) * of_peak, mean)
     return jnp.where(inside, jnp.where(value < 0, 0, value), init_value)
 
 
