@@ -101,6 +101,7 @@ FITTING: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "hyperbolic": _hyperbolic,
     "exponential_hyperbolic": _hyperbolic,
     "power_law": _below("end_value", "init_value"),
+    "tanh": _below("lower", "upper"),
     "clip": _below("lower", "upper"),
     "cooldown": _cooled,
     "warmup_stable_decay": _cooled,

@@ -259,10 +259,6 @@ def advance(t, schedule, advance_steps):
     return schedule(t + advance_steps)
 
 
-def advance(t, schedule, advance_steps):
-    return schedule(t + advance_steps)
-
-
 def repeat(t, schedule, period):
     return schedule(t - period * _floor(t / period))
 
