@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import countdown, same_kind, whole_transitions
@@ -29,6 +28,7 @@ from jaxdecay.domain import (
     NonNegative,
     PositiveSteps,
     Steps,
+    is_any,
 )
 from jaxdecay.schedule import Schedule, ScheduleLike, as_number, decay, value_at
 
@@ -188,8 +188,16 @@ def _check_lengths(schedules: tuple[Any, ...], lengths: Any) -> None:
             "join: lengths must hold one length a schedule, or all but that of the last one, "
             f"got {len(schedules)} schedules and lengths of shape {jnp.shape(lengths)}"
         )
-    if not isinstance(lengths, Tracer) and np.sum(lengths, dtype=float) > LAST_STEP:
-        raise ValueError(f"join: lengths must sum to at most {LAST_STEP}, got {lengths}")
+    if is_any(_is_too_long, lengths):
+        raise ValueError(
+            f"join: lengths must sum to at most {LAST_STEP}, got {lengths}; "
+            "longer ones must be floats"
+        )
+
+
+def _is_too_long(lengths: Any) -> Any:
+    integers = np.issubdtype(np.result_type(lengths), np.integer)
+    return integers and np.sum(lengths, dtype=float) > LAST_STEP
 
 
 @decay(check=_check_lengths)
@@ -524,6 +532,7 @@ def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Arr
     return value + change
 
 
+@jax.jit  # compiled once, also where the schedule is called eagerly
 def _exact_share(count: Array, part: Array, total: Array) -> tuple[Array, Array]:
     """count·part/total, of integers with count < total, as a whole number and a fraction.
 
@@ -633,7 +642,10 @@ def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> Array
 
 def _check_limits(lower: Any, upper: Any, **_: Any) -> None:
     if upper is not None and is_any(np.greater, lower, upper):
-        raise ValueError(f"clip: lower must be at most upper, got {lower!r} and {upper!r}")
+        raise ValueError(
+            f"clip: lower must be at most upper, got {lower!r} and {upper!r}; "
+            "for one value there is jaxdecay.constant"
+        )
 
 
 @decay(check=_check_limits)
@@ -668,8 +680,3 @@ def clip(
         The lower limit is `min_lr` of many training stacks.
     """
     return jnp.clip(value_at(schedule, step), lower, upper)
-
-
-def is_any(compare: Callable[..., Any], *values: Any) -> bool:
-    """Whether a comparison holds anywhere, of numbers that are not traced."""
-    return not any(isinstance(each, Tracer) for each in values) and bool(np.any(compare(*values)))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxdecay.compose import check_cooldown, cooldown, is_any, warmup
+from jaxdecay.compose import check_cooldown, cooldown, warmup
 from jaxdecay.decays import cosine, linear, piecewise_linear, same_kind
 from jaxdecay.domain import (
     LAST_STEP,
@@ -19,6 +19,7 @@ from jaxdecay.domain import (
     NonNegative,
     Positive,
     Steps,
+    is_any,
 )
 from jaxdecay.schedule import Schedule, compound
 
@@ -258,7 +259,7 @@ def _check_one_cycle(warmup_fraction: Any, three_phase: bool, **_: Any) -> None:
     if three_phase and is_any(lambda fraction: 2 * fraction > 1, warmup_fraction):
         raise ValueError(
             "one_cycle: warmup_fraction must be at most 0.5 with three_phase=True, where the way "
-            f"down is as long as the way up, got {warmup_fraction!r}"
+            f"down is as long as the way up, got {warmup_fraction!r}; three_phase=False takes it"
         )
 
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 LAST_STEP = 2**31 - 1
@@ -71,6 +72,16 @@ Steps = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Search(100, 100_000,
 PositiveSteps = Annotated[ArrayLike, Gt(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
 Values = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Rank(1)]
 Boundaries = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Le(LAST_STEP), Count(), Rank(1)]
+
+
+def is_any(compare: Callable[..., Any], *values: Any) -> bool:
+    """Whether a comparison holds anywhere, of numbers as they are used, none of them traced."""
+    if any(isinstance(each, Tracer) for each in values):
+        return False
+    arrays = [np.asarray(each) for each in values]
+    floats = jnp.result_type(float)
+    used = [each.astype(floats) if each.dtype.kind == "f" else each for each in arrays]
+    return bool(np.any(compare(*used)))
 
 
 _COMPARISONS = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 from jax.typing import ArrayLike
@@ -74,6 +75,11 @@ def scale_by_elapsed(
             raise TypeError(
                 "scale_by_elapsed: update needs elapsed=…, the time since the start of training "
                 "in the unit of the schedule"
+            )
+        if np.ndim(elapsed):
+            raise ValueError(
+                f"scale_by_elapsed: elapsed must be one number, got shape {np.shape(elapsed)}; "
+                "to train several networks at once use jax.vmap"
             )
         factor = schedule(elapsed)
         return jax.tree.map(lambda each: each * jnp.asarray(factor, each.dtype), updates), state

@@ -70,4 +70,6 @@ def from_function(f: Callable[..., Any], /, **hyperparameters: Any) -> Schedule:
     Source:
         PyTorch `LambdaLR`; Keras `LearningRateScheduler`; any `optax.Schedule`.
     """
+    if isinstance(f, Decay | Schedule):
+        raise TypeError(f"from_function takes a function, got {f!r}, which is one of ours already")
     return FunctionDecay(f)(**hyperparameters)

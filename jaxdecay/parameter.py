@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import collections.abc
 import dataclasses
 import inspect
 import types
+from collections.abc import Sequence
 from typing import Any, Literal, Union, get_args, get_origin
 
 import jax
@@ -58,8 +58,8 @@ class Parameter:
         return value
 
     def _number(self, where: str, value: Any) -> Any:
-        if isinstance(value, list | tuple):
-            nested = any(np.ndim(each) for each in value)
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            nested = any(isinstance(each, bool | Sequence) or np.ndim(each) for each in value)
             if nested or not self.domain.rank:
                 hint = "" if nested else "; jaxdecay.grid makes a schedule of each value"
                 raise ValueError(f"{where} must be {self.domain}, got {value!r}{hint}")
@@ -100,7 +100,7 @@ def read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
         kind, choices = "option", get_args(annotation)
     elif _is_schedule(annotation):
         kind = "schedule"
-    elif get_origin(annotation) is collections.abc.Sequence:
+    elif get_origin(annotation) is Sequence:
         (annotation,) = get_args(annotation)
         if not _is_schedule(annotation):
             raise TypeError(

@@ -324,7 +324,9 @@ def _check_decay(decay: Any) -> None:
 
 def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
     """The values that a grid takes for one hyperparameter; None stands for an unknown one."""
-    if isinstance(value, str | Schedule) or not hasattr(value, "__len__") or np.ndim(value) == 0:
+    if isinstance(value, str | Schedule) or not hasattr(value, "__len__"):
+        return [value]
+    if not isinstance(value, list | tuple) and np.ndim(value) == 0:
         return [value]
     choices = list(value)
     one_vector = parameter is not None and (

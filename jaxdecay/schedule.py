@@ -72,7 +72,10 @@ class Decay(Generic[P]):
         is_compound: bool = False,
         feedback: Feedback | None = None,
     ) -> None:
-        signature = inspect.signature(function, eval_str=True)
+        try:
+            signature = inspect.signature(function, eval_str=True)
+        except NameError as error:
+            raise TypeError(f"an annotation of {function.__name__} is not known: {error}") from None
         self.family: str = getattr(function, "__name__", "")
         self.is_compound = is_compound
         self.feedback = feedback
@@ -486,7 +489,7 @@ class Schedule:
         leaves, structure = jax.tree.flatten(self)
         if any(isinstance(leaf, Tracer) for leaf in leaves):
             return (id(self),)
-        arrays = [np.asarray(leaf) for leaf in leaves]
+        arrays = [_as_used(np.asarray(leaf)) for leaf in leaves]
         return structure, tuple((each.dtype, each.shape, each.tobytes()) for each in arrays)
 
     def __eq__(self, other: object) -> bool:
@@ -521,7 +524,10 @@ class Schedule:
             >>> jaxdecay.step_decay(0.1, 0.5, 10).to_dict()
             {'family': 'step_decay', 'init_value': 0.1, 'decay_rate': 0.5, 'transition_steps': 10}
         """
-        values = {name: plain(value) for name, value in self.hyperparameters.items()}
+        try:
+            values = {name: plain(value) for name, value in self.hyperparameters.items()}
+        except RecursionError:
+            raise ValueError("schedules are nested too deeply to be written") from None
         values = {name: value for name, value in values.items() if value is not None}
         return {"family": self.decay.name_in_files(), **values, **self.options}
 
@@ -539,11 +545,13 @@ class Schedule:
         """
         if not isinstance(data, Mapping) or "family" not in data:
             raise ValueError(f"a schedule needs a dictionary with a family, got {data!r}")
-        values = {name: from_plain(value) for name, value in data.items() if name != "family"}
         try:
+            values = {name: from_plain(value) for name, value in data.items() if name != "family"}
             return family(data["family"])(**values)
         except TypeError as error:
             raise ValueError(str(error)) from None
+        except RecursionError:
+            raise ValueError("schedules are nested too deeply to be read") from None
 
 
 ScheduleLike = Annotated[Schedule | ArrayLike, IsSchedule(), Ge(0)]
@@ -559,6 +567,13 @@ def as_number(value: Any, *, count: bool = False) -> Array:
     """A number in JAX's default float type; an integer that counts steps in its integer type."""
     integer = count and jnp.issubdtype(jnp.result_type(value), jnp.integer)
     return jnp.asarray(value, int if integer else float)
+
+
+def _as_used(array: np.ndarray) -> np.ndarray:
+    """Floats in the type that a schedule calculates with, integers as they would be written."""
+    if jnp.issubdtype(array.dtype, jnp.floating):
+        return array.astype(jnp.result_type(float))
+    return array.astype(int) if jnp.issubdtype(array.dtype, jnp.integer) else array
 
 
 def plain(value: Any) -> Any:
@@ -610,6 +625,9 @@ def _checked_operand(where: str, domain: Domain, value: Any) -> Any:
 def _as_step(step: ArrayLike) -> Array:
     """A step as JAX's default integer or float type, not below 0."""
     array = step if isinstance(step, jax.Array) else np.asarray(step)
+    real = any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.floating, jnp.bool))
+    if not real:
+        raise TypeError(f"a step is a real number, or an array of them, got {step!r}")
     if jnp.issubdtype(array.dtype, jnp.floating):
         return jnp.clip(jnp.asarray(array, float), 0, LARGEST_FLOAT_STEP)
     if jnp.issubdtype(array.dtype, jnp.integer):

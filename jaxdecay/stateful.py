@@ -13,11 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from jax import Array
-from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import same_kind
-from jaxdecay.domain import LAST_STEP, Count, NonNegative, Positive, Search
+from jaxdecay.domain import LAST_STEP, Count, NonNegative, Positive, Search, is_any
 from jaxdecay.schedule import Feedback, ScheduleLike, decay, value_at
 
 LARGEST_WINDOW = 100
@@ -168,10 +167,22 @@ def reduce_on_plateau(
         >>> schedule = jaxdecay.reduce_on_plateau(0.5, factor=0.5, patience=1)
         >>> state, rates = schedule.init(), []
         >>> for step, loss in enumerate([3.0, 2.0, 2.0, 2.0, 1.0]):
-        ...     rates.append(float(schedule(step, state)))  # for optax.sgd(rate) in the step
+        ...     rates.append(float(schedule(step, state)))
         ...     state = schedule.update(state, loss)
         >>> rates
         [0.5, 0.5, 0.5, 0.5, 0.25]
+
+        An optimizer has no metric: given the schedule itself, it would use the value before any.
+        In a loop of your own, give it the rate:
+
+        >>> import jax.numpy as jnp, optax
+        >>> parameters = jnp.array([1.0])
+        >>> optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=schedule(0))
+        >>> optimizer_state = optimizer.init(parameters)
+        >>> optimizer_state.hyperparams["learning_rate"] = schedule(5, state)
+        >>> updates, optimizer_state = optimizer.update(jnp.array([1.0]), optimizer_state)
+        >>> updates.tolist()
+        [-0.25]
 
     Source:
         PyTorch `ReduceLROnPlateau`: the same arguments, min_scale = min_lr/lr, and its eps leaves
@@ -258,9 +269,7 @@ def _exceeds(count: Array, limit: Array) -> Array:
 
 
 def _check_scales(min_scale: Any, max_scale: Any, **_: Any) -> None:
-    if isinstance(min_scale, Tracer) or isinstance(max_scale, Tracer):
-        return
-    if np.any(np.greater(min_scale, max_scale)):
+    if is_any(np.greater, min_scale, max_scale):
         raise ValueError(
             f"greedy: min_scale must be at most max_scale, got {min_scale} and {max_scale}"
         )
@@ -315,6 +324,8 @@ def greedy(
             schedule that has state itself.
 
     Example:
+        As with `reduce_on_plateau`, an optimizer must be given the rate, not the schedule.
+
         >>> import jaxdecay
         >>> schedule = jaxdecay.greedy(0.5, factor=0.5, patience=1)
         >>> state, rates = schedule.init(), []

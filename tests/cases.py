@@ -352,7 +352,7 @@ def _inverse() -> list[Case]:
         staircase("epochs", 1.0, 0.07, 10),
         staircase("floor", 0.3, 0.011, 7, 0.01),
         staircase("level", 0.3, 0.0, 7, 0.01),
-        staircase("below its floor", 0.1, 0.01, 10, 0.5),
+        staircase("at its floor", 0.5, 0.01, 10, 0.5),
         staircase("slow", 0.1, 3e-9),
         staircase("slowest", 0.7, 5e-10),
     ]
@@ -491,6 +491,7 @@ def _in_time() -> list[Case]:
         for each in ("hold", "delay", "advance", "repeat", "in_units", "extend")
     )
     drops = case("step_decay", "", 1.0, 0.5, 10)
+    stairs = case("step_decay", "", 1.0, 0.5, 10**8)
     tokens = case("linear", "", 0.1, 0.0, 2**31 - 1)
     return [
         held("usual", WAVE, 70),
@@ -527,6 +528,7 @@ def _in_time() -> list[Case]:
         longer("over", LINE, 30, 20),
         longer("at the new end", LINE, 30, 30),
         longer("long", case("linear", "", 0.1, 0.0, 10**6), 10**5, LAST_STEP, tolerance=1e-5),
+        longer("of long stairs", stairs, 5 * 10**8, 2 * 10**9, 10**9, also_at=(8 * 10**8,)),
         longer("of a warm-up", case("warmup", "", WAVE, 10), 50, 500, 210),
         longer("a number", 0.1, 10, 100, 50),
     ]

@@ -78,6 +78,13 @@ def _below(low: str, high: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return fit
 
 
+def _exponential(drawn: dict[str, Any]) -> dict[str, Any]:
+    fitted = _below("end_value", "init_value")(drawn)
+    if fitted and drawn["decay_rate"] > 1:
+        return {"init_value": fitted["end_value"] + 1e-3, "end_value": fitted["init_value"] + 1e-3}
+    return fitted
+
+
 def _hyperbolic(drawn: dict[str, Any]) -> dict[str, Any]:
     bound = drawn["upper_bound"]
     fitted = {} if bound is None else {"upper_bound": bound + drawn["transition_steps"]}
@@ -98,6 +105,8 @@ def _cycle(drawn: dict[str, Any]) -> dict[str, Any]:
 
 
 FITTING: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "discrete_staircase": _below("end_value", "init_value"),
+    "exponential": _exponential,
     "hyperbolic": _hyperbolic,
     "exponential_hyperbolic": _hyperbolic,
     "power_law": _below("end_value", "init_value"),

@@ -309,3 +309,20 @@ def test_optax_closures_are_schedules(relaxed_promotion: None) -> None:
     np.testing.assert_allclose(ours([5, 35]), [0.05, theirs(25)], rtol=1e-6)
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(ours)
+
+
+def test_a_last_schedule_without_a_length_goes_on() -> None:
+    line = jaxdecay.linear(0.5, 0.0, 100)
+    endless, cut = jaxdecay.join([0.7, line], [10]), jaxdecay.join([0.7, line], [10, 20])
+    assert called(endless, np.array([9, 10, 60, 110])).tolist() == pytest.approx(
+        [0.7, 0.5, 0.25, 0]
+    )
+    assert called(cut, np.array([10, 30, 1000])).tolist() == pytest.approx([0.5, 0.4, 0.4])
+    assert float(jaxdecay.join([line], [])(50)) == 0.25
+    assert jaxdecay.Schedule.from_dict(endless.to_dict()) == endless
+
+
+def test_lengths_that_are_floats_may_be_long() -> None:
+    tokens = jaxdecay.join([0.5, jaxdecay.linear(0.5, 0.0, 1e12)], [1e12, 1e12])
+    values = called(tokens, np.array([1e11, 1.5e12, 3e12], np.float32))
+    np.testing.assert_allclose(values, [0.5, 0.25, 0.0], rtol=1e-6)

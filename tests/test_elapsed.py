@@ -78,3 +78,9 @@ def test_wrong_use_is_refused() -> None:
         jaxdecay.scale_by_elapsed(0.1)
     with pytest.raises(ValueError, match=r"has no metric to give to reduce_on_plateau\(schedule="):
         jaxdecay.scale_by_elapsed(jaxdecay.reduce_on_plateau(0.1))
+
+
+def test_a_vector_of_times_is_refused() -> None:
+    scale = jaxdecay.scale_by_elapsed(jaxdecay.linear(1.0, 0.0, 10.0))
+    with pytest.raises(ValueError, match="elapsed must be one number, got shape"):
+        scale.update(jnp.ones(2), scale.init(jnp.ones(2)), elapsed=jnp.array([0.0, 5.0]))

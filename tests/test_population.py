@@ -319,9 +319,9 @@ def test_repr() -> None:
     )
     assert repr(population).splitlines() == [
         "Population of 7 schedules",
-        "  4 inverse_time  init_value 0.1 … 0.3, decay_rate 0.5 … 1",
-        "  1 exponential   init_value 0.1, decay_rate 0.5, staircase True",
-        "  2 warmup        schedule.init_value 0.5, schedule.end_value 0, "
+        "  4 inverse_time    init_value 0.1 … 0.3, decay_rate 0.5 … 1",
+        "  1 exponential     init_value 0.1, decay_rate 0.5, staircase True",
+        "  2 warmup(linear)  schedule.init_value 0.5, schedule.end_value 0, "
         "schedule.transition_steps 10, warmup_steps 5 … 6",
     ]
 
@@ -398,3 +398,23 @@ def test_metrics_that_do_not_fit_are_refused() -> None:
     for metrics in (1.0, [1.0], [[1.0, 2.0]]):
         with pytest.raises(ValueError, match="population of 2 schedules takes one metric each"):
             population.update(population.init(), metrics)
+
+
+def test_vectors_of_a_grid_may_be_of_different_length() -> None:
+    population = jaxdecay.grid(
+        jaxdecay.multi_step, init_value=0.1, decay_rate=0.5, boundaries=[[10], [10, 20]]
+    )
+    assert [len(schedule.boundaries) for schedule in population] == [1, 2]
+
+
+def test_a_number_of_samples_is_an_integer() -> None:
+    with pytest.raises(ValueError, match="number must be at least 1, got"):
+        jaxdecay.sample(jaxdecay.constant, jax.random.key(0), 4)
+
+
+@pytest.mark.parametrize("family", sorted(jaxdecay.families))
+def test_every_family_of_numbers_can_be_sampled(family: str) -> None:
+    decay = jaxdecay.families[family]
+    needed = [each for each in decay.parameters.values() if each.required]
+    if all(each.kind == "number" and each.domain.search for each in needed):
+        assert len(jaxdecay.sample(decay, 64, jax.random.key(0))) == 64

@@ -617,3 +617,67 @@ def test_numbers_of_numpy_scale_schedules() -> None:
     schedule = jaxdecay.constant(0.1)
     assert np.float64(0.5) * schedule == schedule * 0.5
     assert isinstance(np.array([0.5, 0.6]) * schedule, Schedule)
+
+
+def test_equal_numbers_make_equal_schedules_whatever_holds_them() -> None:
+    for schedule in (
+        jaxdecay.interpolate(jnp.array([0.1, 0.2])),
+        jaxdecay.multi_step(0.1, 0.5, np.array([1, 2], np.int8)),
+        jax.tree.map(jnp.asarray, jaxdecay.cosine(0.1, 100)),
+    ):
+        again = Schedule.from_dict(json.loads(json.dumps(schedule.to_dict())))
+        assert again == schedule
+        assert hash(again) == hash(schedule)
+    assert jaxdecay.cosine(0.1, 100) != jaxdecay.cosine(0.1, 100.0)  # not compiled alike
+
+
+def test_a_range_is_a_vector() -> None:
+    schedule = jaxdecay.piecewise_constant([0.2, 0.1], range(10, 11))
+    assert Schedule.from_dict(schedule.to_dict()) == schedule
+    assert float(schedule(10)) == np.float32(0.1)
+
+
+def test_a_truth_value_is_no_number_of_a_vector() -> None:
+    with pytest.raises(ValueError, match=r"values must be numbers ≥ 0, got \[True, 0.1\]"):
+        jaxdecay.piecewise_constant([True, 0.1], [10])
+
+
+@pytest.mark.parametrize("step", [np.array([5 + 3j]), None, "3", {}])
+def test_a_step_that_is_no_real_number_is_refused(step: Any) -> None:
+    with pytest.raises(TypeError, match="a step is a real number"):
+        jaxdecay.linear(1.0, 0.0, 10)(step)
+
+
+def test_too_deep_a_nest_is_refused() -> None:
+    data: dict[str, Any] = {"family": "constant", "value": 0.1}
+    for _ in range(3_000):
+        data = {"family": "hold", "schedule": data, "begin": 1}
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Schedule.from_dict(data)
+
+
+@pytest.mark.parametrize("data", ["cosine", None, [1], {}])
+def test_what_is_no_dictionary_with_a_family_is_refused(data: Any) -> None:
+    with pytest.raises(ValueError, match="needs a dictionary with a family"):
+        Schedule.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: jaxdecay.exponential(0.1, 0.9, end_value=0.5), "end_value must be at most"),
+        (lambda: jaxdecay.exponential(0.5, 1.1, end_value=0.1), "end_value must be at least"),
+        (lambda: jaxdecay.discrete_staircase(0.1, 0.01, end_value=0.5), "must be at most"),
+        (lambda: jaxdecay.power_law(0.1, -1.0, 10, 0.5), "end_value must be at most"),
+        (lambda: jaxdecay.tanh(1.0, 0.0, 9, 3.0, -6.0), "lower must be at most upper"),
+        (lambda: jaxdecay.cosine(0.1, 2**40), "so large a count must be a float"),
+    ],
+)
+def test_numbers_that_do_not_fit_each_other(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_an_end_on_the_wrong_side_is_not_judged_when_traced() -> None:
+    jax.jit(lambda end: jaxdecay.exponential(0.1, 0.9, end_value=end)(3))(0.5)
+    jax.jit(lambda rate: jaxdecay.exponential(0.1, rate, end_value=0.5)(3))(0.9)

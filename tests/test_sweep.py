@@ -203,3 +203,10 @@ def test_wrong_settings_are_refused(task, mixed):
         jaxdecay.sweep(task, mixed, monitor="loss")
     with pytest.raises(ValueError, match="batch size must be from 1 to 1437"):
         jaxdecay.sweep(task, mixed, batch_size=1_438)
+
+
+@pytest.mark.parametrize(("monitor", "mode"), [("test_accuracy", "min"), ("test_loss", "max")])
+def test_a_mode_that_does_not_fit_its_monitor_is_refused(task, monitor, mode):
+    population = jaxdecay.stack([jaxdecay.reduce_on_plateau(0.1, mode=mode)])
+    with pytest.raises(ValueError, match=f'mode must be .* with monitor="{monitor}"'):
+        jaxdecay.sweep(task, population, monitor=monitor)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from annotated_types import Ge, Gt
 from jax import Array
-from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import countdown, same_kind
@@ -20,7 +20,16 @@ from jaxdecay.decays.transition import (
     shares,
     transition,
 )
-from jaxdecay.domain import Exponent, NonNegative, Positive, PositiveSteps, Real, Steps
+from jaxdecay.domain import (
+    Exponent,
+    NonNegative,
+    Positive,
+    PositiveSteps,
+    Real,
+    Search,
+    Steps,
+    is_any,
+)
 from jaxdecay.schedule import as_number, decay
 
 
@@ -210,7 +219,15 @@ def k_decay(
     return transition(init_value, end_value, left, done, weights)
 
 
-@decay
+def _check_tanh(lower: Any, upper: Any, **_: Any) -> None:
+    if is_any(np.greater, lower, upper):
+        raise ValueError(
+            f"tanh: lower must be at most upper, got {lower!r} and {upper!r}; to rise, exchange "
+            "init_value and end_value"
+        )
+
+
+@decay(check=_check_tanh)
 def tanh(
     step: ArrayLike,
     init_value: NonNegative,
@@ -378,31 +395,23 @@ def inverse_linear(
 def _check_hyperbola(
     family: str, init_value: Any, infimum_value: Any, transition_steps: Any, upper_bound: Any
 ) -> None:
-    if _exceeds(infimum_value, init_value):
+    if is_any(np.greater, infimum_value, init_value):
         raise ValueError(
             f"{family}: infimum_value must be at most init_value, got {infimum_value} above "
             f"{init_value}; a hyperbola only falls, jaxdecay.warmup rises"
         )
-    if _exceeds(transition_steps, upper_bound):
+    if upper_bound is not None and is_any(np.greater, transition_steps, upper_bound):
         raise ValueError(
             f"{family}: upper_bound must be at least transition_steps, got {upper_bound} below "
             f"{transition_steps}; leave it out to end at infimum_value"
         )
 
 
-def _exceeds(low: Any, high: Any) -> bool:
-    """Whether it is known that one number exceeds the other, as they will be used."""
-    if high is None or isinstance(low, Tracer) or isinstance(high, Tracer):
-        return False
-    kind = jnp.result_type(float)
-    return bool(np.any(np.asarray(low, kind) > np.asarray(high, kind)))
-
-
 @decay(check=lambda **values: _check_hyperbola("hyperbolic", **values))
 def hyperbolic(
     step: ArrayLike,
     init_value: Positive,
-    infimum_value: NonNegative,
+    infimum_value: Annotated[ArrayLike, Ge(0), Search(1e-6, 1e-3, log=True)],
     transition_steps: Steps,
     upper_bound: PositiveSteps | None = None,
 ) -> ArrayLike:
@@ -443,7 +452,7 @@ def hyperbolic(
 def exponential_hyperbolic(
     step: ArrayLike,
     init_value: Positive,
-    infimum_value: Positive,
+    infimum_value: Annotated[ArrayLike, Gt(0), Search(1e-6, 1e-3, log=True)],
     transition_steps: Steps,
     upper_bound: PositiveSteps | None = None,
 ) -> ArrayLike:

@@ -43,6 +43,7 @@ def cosine_restarts(
             before. If it is whole and T an integer, cycles are counted in integers and exact at
             any step; else in floats, where a restart may come a step early or late.
         peak_multiplier: g, > 0, without unit: how much of its start each cycle leaves to the next.
+            Above 1 the starts grow to at most e⁴⁰·I, so that nothing overflows.
 
     Returns:
         A `Schedule`.
@@ -88,7 +89,8 @@ def cyclic(
         up_steps: U, in steps, 0 … 2³¹−1; 0 means that each cycle starts at its top.
         down_steps: D, in steps, 0 … 2³¹−1, or None for as many as `up_steps`; 0 means that a new
             cycle starts where the top would be. With both 0 the value is I.
-        decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I.
+        decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I. Above 1 the
+            height grows to at most e⁴⁰ of the first, so that nothing overflows.
         decay_every: "cycle", or "step" to shrink the height smoothly, in each step.
 
     Returns:
@@ -143,7 +145,8 @@ def sine(
         init_value: I, the learning rate at step 0 and at the end of each cycle, ≥ 0.
         peak_value: P, the learning rate at the top of the first cycle, ≥ 0.
         transition_steps: T, the steps from I up to the top, > 0; a cycle lasts 2T.
-        decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I.
+        decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I. Above 1 the
+            height grows to at most e⁴⁰ of the first, so that nothing overflows.
         decay_every: "cycle", or "step" to shrink the height smoothly, in each step.
 
     Returns:
@@ -196,7 +199,9 @@ def _wave(
     of_init = jnp.where(of_peak < 0.5, 1 - of_peak, lost + kept * depth)
     mean = init_value * of_init + peak_value * of_peak
     # Above the first peak a mean would be a difference of large numbers.
-    value = jnp.where(of_peak > 1, init_value + (peak_value - init_value) * of_peak, mean)
+    value = jnp.where(
+        of_peak > 1, init_value + jnp.subtract(peak_value, init_value) * of_peak, mean
+    )
     return jnp.where(inside, jnp.where(value < 0, 0, value), init_value)
 
 

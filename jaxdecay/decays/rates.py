@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import elapsed, same_kind, whole_transitions
@@ -19,11 +18,32 @@ from jaxdecay.domain import (
     NonPositive,
     Positive,
     PositiveSteps,
+    is_any,
 )
 from jaxdecay.schedule import as_number, decay
 
 
-@decay
+def _check_end(family: str, init_value: Any, end_value: Any, decay_rate: Any = 0.5) -> None:
+    """ValueError for an end on the side that a rate below 1 (or above 1) leads away from."""
+
+    def beyond(init_value: Any, end_value: Any, decay_rate: Any) -> Any:
+        above, below = end_value > init_value, end_value < init_value
+        return np.where(decay_rate < 1, above, (decay_rate > 1) & below)
+
+    if is_any(beyond, init_value, end_value, decay_rate):
+        side = "at most" if is_any(np.less, decay_rate, 1) else "at least"
+        raise ValueError(
+            f"{family}: end_value must be {side} init_value, {init_value!r}, got {end_value!r}; "
+            f"for one value there is jaxdecay.constant({end_value!r})"
+        )
+
+
+def _check_exponential(init_value: Any, decay_rate: Any, end_value: Any, **_: Any) -> None:
+    if end_value is not None:
+        _check_end("exponential", init_value, end_value, decay_rate)
+
+
+@decay(check=_check_exponential)
 def exponential(
     step: ArrayLike,
     init_value: Positive,
@@ -228,7 +248,11 @@ def step_decay(
     return init_value * decay_rate ** elapsed(step, transition_steps, staircase=True)
 
 
-@decay
+def _check_staircase(init_value: Any, end_value: Any, **_: Any) -> None:
+    _check_end("discrete_staircase", init_value, end_value)
+
+
+@decay(check=_check_staircase)
 def discrete_staircase(
     step: ArrayLike,
     init_value: Positive,
@@ -347,13 +371,7 @@ def noam(
 
 
 def _check_power_law(init_value: Any, end_value: Any, **_: Any) -> None:
-    if isinstance(init_value, Tracer) or isinstance(end_value, Tracer):
-        return
-    if np.any(np.greater(end_value, init_value)):
-        raise ValueError(
-            f"power_law: end_value must not be above init_value, got {end_value!r} above "
-            f"{init_value!r}; end_value={init_value!r} keeps the rate constant"
-        )
+    _check_end("power_law", init_value, end_value)
 
 
 @decay(check=_check_power_law)
