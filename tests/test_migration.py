@@ -6,6 +6,7 @@ That the converted schedules have the peers' values is in `test_peers.py` and
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -17,17 +18,22 @@ from typing import Any
 
 os.environ["KERAS_BACKEND"] = "jax"  # read once, when Keras is imported
 
+import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+import optax
 import pytest
 
 import jaxdecay
 from jaxdecay import Schedule, from_keras, from_optax, from_timm, from_torch, from_transformers
+from jaxdecay.migration import optax as converters_of_optax
+from jaxdecay.migration import torch as converters_of_torch
 
 LINE = {"init_value": 0.1, "end_value": 0.0, "transition_steps": 10}
 ONE_CYCLE = {"max_lr": 0.1, "total_steps": 100}
 WSD = {"lr": 0.1, "num_warmup_steps": 5, "num_decay_steps": 10}
+WSD_OF_TIMM = {"lr": 0.1, "t_initial": 9, "decay_t": 3}
 
 
 def of_keras(class_name: str, **config: Any) -> Schedule:
@@ -74,7 +80,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         lambda: from_optax("sgdr_schedule", cosine_kwargs=[{"decay_steps": 3}]),
         ("Optax's warmup_cosine_decay_schedule: missing a required argument: 'init_value'",),
     ),
-    "what is no config": (lambda: from_keras(0.1), ("class_name and config", "got 0.1")),
+    "what is no config": (
+        lambda: from_keras(0.1),
+        ('{"class_name": "CosineDecay", "config": {', "got 0.1"),
+    ),
     "a class of Keras": (
         lambda: of_keras("CosineDecays"),
         ("Keras has no schedule 'CosineDecays'", "did you mean 'CosineDecay'?"),
@@ -240,6 +249,137 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         lambda: from_timm("cosine", lr=0.1, step_on_epochs=False),
         ("updates_per_epoch must be > 0",),
     ),
+    # what Python itself would say too little of
+    "a state without a key": (
+        lambda: from_torch("MultiStepLR", {"base_lrs": [0.1], "gamma": 0.1}),
+        ("PyTorch's MultiStepLR(state={", "'milestones' is missing"),
+    ),
+    "what is no state": (
+        lambda: from_torch("StepLR", 0.1),  # pyright: ignore[reportArgumentType]
+        ("PyTorch's StepLR(state=0.1)", "scheduler.state_dict()", "lr=0.1"),
+    ),
+    "no rate to reduce": (
+        lambda: from_torch("ReduceLROnPlateau", lr=0.0),
+        ("PyTorch's ReduceLROnPlateau(lr=0.0)", "divides by 0; expected another lr"),
+    ),
+    "no rate to be greedy with": (
+        lambda: from_transformers("greedy", lr=0.0),
+        ("transformers's greedy(lr=0.0)", "divides by 0; expected another lr"),
+    ),
+    "a divisor": (
+        lambda: from_optax(
+            "cosine_onecycle_schedule", transition_steps=9, peak_value=1, div_factor=0.0
+        ),
+        ("Optax's cosine_onecycle_schedule(", "divides by 0; expected another div_factor"),
+    ),
+    "names without arguments": (
+        lambda: from_torch(
+            "SequentialLR", lr=0.1, schedulers=["LinearLR", "StepLR"], milestones=[3]
+        ),
+        ("PyTorch's SequentialLR(", "schedulers[0] must be a pair", "got 'LinearLR'"),
+    ),
+    "a string": (
+        lambda: from_torch("OneCycleLR", max_lr=0.1, total_steps="100"),
+        ("PyTorch's OneCycleLR(", "total_steps must be a number, got '100'"),
+    ),
+    "nothing": (
+        lambda: from_torch("CosineAnnealingLR", lr=0.1, T_max=None),
+        ("PyTorch's CosineAnnealingLR(", "T_max must be a number, got None"),
+    ),
+    "a list of numbers": (
+        lambda: from_torch("CosineAnnealingLR", lr=0.1, T_max=[3]),
+        ("PyTorch's CosineAnnealingLR(lr=0.1, T_max=[3])", "not of the kind that is expected"),
+    ),
+    "pairs": (
+        lambda: from_optax(
+            "piecewise_constant_schedule", init_value=1, boundaries_and_scales=[(10, 0.1)]
+        ),
+        ("Optax's piecewise_constant_schedule(", "boundaries_and_scales must be a dictionary"),
+    ),
+    "no arguments": (
+        lambda: from_keras({"class_name": "CosineDecay", "config": None}),
+        ("from_keras", '"config": {', "got {'class_name': 'CosineDecay', 'config': None}"),
+    ),
+    "what is no name": (
+        lambda: from_keras({"class_name": ["x"], "config": {}}),
+        ("Keras has no schedule ['x']",),
+    ),
+    "arguments beside a config": (
+        lambda: from_keras({"class_name": "CosineDecay", "config": {}}, decay_steps=9),
+        ("from_keras", "got decay_steps beside", "put them into its config"),
+    ),
+    "a traced number": (
+        lambda: jax.make_jaxpr(
+            lambda steps: from_optax("linear_schedule", **{**LINE, "transition_steps": steps})(0)
+        )(9),
+        ("Optax's linear_schedule(", "expected concrete numbers", "family of jaxdecay"),
+    ),
+    **{
+        f"a ratio of {ratio}": (
+            lambda ratio=ratio: from_timm(
+                "WSDLRScheduler", **WSD_OF_TIMM, decay_fn="exp", decay_ratio=ratio
+            ),
+            (f"decay_ratio={ratio}", "must be > 0 and < 1"),
+        )
+        for ratio in (0.0, 1.0)
+    },
+    "boundaries that fall": (
+        lambda: from_optax("join_schedules", schedules=[0.3, 0.2, 0.1], boundaries=[30, 10]),
+        ("Optax's join_schedules(", "boundaries must not fall, got [30, 10]; expected [10, 30]"),
+    ),
+    "milestones of PyTorch that fall": (
+        lambda: from_torch(
+            "SequentialLR",
+            lr=0.1,
+            schedulers=[("ExponentialLR", {"gamma": 1.0})] * 3,
+            milestones=[30, 10],
+        ),
+        ("PyTorch's SequentialLR(", "milestones must not fall, got [30, 10]"),
+    ),
+    "a schedule that Optax has made": (
+        lambda: from_optax(optax.constant_schedule(0.1)),
+        ("no function of optax.schedules", "jaxdecay.from_function"),
+    ),
+    "too many values": (
+        lambda: from_optax("constant_schedule", 0.1, 0.2),
+        ("Optax's constant_schedule: too many positional arguments; it takes value",),
+    ),
+    **{
+        f"{name} of TrainingArguments": (
+            lambda name=name: from_transformers("linear", **{name: 0.1}),
+            (f"transformers's linear: {name}=0.1", instead),
+        )
+        for name, instead in {
+            "learning_rate": "is called lr here",
+            "warmup_steps": "is called num_warmup_steps here",
+            "warmup_ratio": "num_warmup_steps=math.ceil(warmup_ratio * num_training_steps)",
+            "max_steps": "is called num_training_steps here",
+        }.items()
+    },
+    "a rate of a cycle": (
+        lambda: from_torch("OneCycleLR", **ONE_CYCLE, lr=0.1),
+        ("PyTorch's OneCycleLR: lr=0.1", "max_lr"),
+    ),
+    "what to print": (
+        lambda: from_torch("StepLR", lr=0.1, step_size=3, verbose=True),
+        ("PyTorch's StepLR: verbose=True", "leave it out"),
+    ),
+    **{
+        f"a plateau of Optax: {said}": (
+            lambda given=given: from_optax("reduce_on_plateau", lr=0.1, **given),
+            ("Optax's reduce_on_plateau(", said),
+        )
+        for said, given in {
+            "expected one of them above 0": {"atol": 0.1},
+            "patience must be at least 1": {"patience": 0},
+            "accumulation_size must be 1": {"accumulation_size": 2},
+            "min_scale must be at most 1": {"min_scale": 2.0},
+        }.items()
+    },
+    "a mode of Keras": (
+        lambda: from_keras("ReduceLROnPlateau", lr=0.1, monitor="val_accuracy"),
+        ("Keras's ReduceLROnPlateau(", "mode must be 'min' or 'max'"),
+    ),
     "a metric in Keras": (
         lambda: jaxdecay.to_keras(jaxdecay.reduce_on_plateau(0.1)),
         ("to_keras: reduce_on_plateau follows a metric", "keras.callbacks.ReduceLROnPlateau"),
@@ -264,6 +404,100 @@ def test_refused(what: str) -> None:
     assert "\n" not in message
     for part in said:
         assert part in message
+
+
+def test_an_error_of_python_is_the_cause() -> None:
+    with pytest.raises(ValueError, match="greedy") as caught:
+        from_transformers("greedy", lr=0.0)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("give", [jaxdecay.to_keras, lambda rate: jaxdecay.to_torch(rate, None)])
+def test_what_is_no_schedule(give: Callable[[Any], Any]) -> None:
+    with pytest.raises(TypeError, match=r"expected a jaxdecay schedule, got 0.1; jaxdecay.constan"):
+        give(0.1)
+    with pytest.raises(TypeError, match=r"jaxdecay.from_function makes one of it"):
+        give(jnp.exp)
+
+
+def test_a_peer_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    make_class: Any = jaxdecay.keras_class  # not from its cache
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(ImportError, match="pip install keras"):
+        make_class.__wrapped__()
+
+    (tmp_path / "keras.py").write_text("import a_backend_that_is_not_there")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "keras")
+    with pytest.raises(ImportError, match=r"a_backend.*KERAS_BACKEND=jax"):
+        make_class.__wrapped__()
+
+    converters_of_torch._torch_class.cache_clear()
+    monkeypatch.setitem(sys.modules, "torch.optim", None)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match="pip install torch"):
+        jaxdecay.to_torch(SCHEDULE, None)
+
+
+# Ways to name a schedule, and single arguments
+
+
+def test_optax_takes_functions_and_values_in_its_order() -> None:
+    converted = converters_of_optax.OPTAX.converters
+    for name, converter in converted.items():
+        function = getattr(optax, name, optax.contrib.reduce_on_plateau)
+        takes = inspect.signature(converter).parameters
+        assert [each for each in takes if each != "lr"] == list(
+            inspect.signature(function).parameters
+        )
+    made = from_optax(optax.cosine_decay_schedule, 0.5, 100, alpha=0.5)
+    assert made == jaxdecay.cosine(0.5, 100, 0.25)
+
+
+def test_keras_by_name() -> None:
+    arguments = {"initial_learning_rate": 0.5, "decay_steps": 100}
+    assert from_keras("CosineDecay", **arguments) == of_keras("CosineDecay", **arguments)
+
+
+def test_plateaus() -> None:
+    """The mappings that `test_stateful.py` compares with the peers."""
+    line = jaxdecay.linear(0.5, 0.0, 100)
+    assert from_optax(
+        optax.contrib.reduce_on_plateau, 0.5, 3, 0.0, 0.25, 2, lr=line, min_scale=0.1
+    ) == jaxdecay.reduce_on_plateau(
+        line, 0.5, 3, 0.25, 2, 0.1, threshold_mode="absolute", patience_rule="reaches"
+    )
+    assert from_optax("reduce_on_plateau", lr=0.5) == jaxdecay.reduce_on_plateau(
+        0.5, 0.1, 10, 1e-4, patience_rule="reaches"
+    )
+    keras_rule = {"threshold_mode": "absolute", "patience_rule": "reaches"}
+    assert from_keras(
+        "ReduceLROnPlateau", lr=0.5, mode="max", min_delta=-0.25, cooldown=3, min_lr=0.125
+    ) == jaxdecay.reduce_on_plateau(0.5, 0.1, 10, 0.25, 2, 0.25, mode="max", **keras_rule)
+    assert of_keras("ReduceLROnPlateau", lr=0.5, monitor="loss") == jaxdecay.reduce_on_plateau(
+        0.5, **keras_rule
+    )
+
+
+def test_a_cosine_of_no_cycles_stays_until_its_end() -> None:
+    made = from_transformers(
+        "cosine_with_restarts", lr=0.5, num_warmup_steps=2, num_training_steps=9, num_cycles=0
+    )
+    assert np.asarray(made(np.array([0, 2, 8, 9]))).tolist() == [0.0, 0.5, 0.5, 0.0]
+
+
+@pytest.mark.parametrize(("decay_rate", "end_value"), [(0.5, 0.75), (2.0, 0.25), (1.0, 0.25)])
+def test_an_end_beyond_the_start(decay_rate: float, end_value: float) -> None:
+    """Optax clips the rate from the first step."""
+    arguments = {
+        "init_value": 0.5,
+        "transition_steps": 10,
+        "decay_rate": decay_rate,
+        "end_value": end_value,
+    }
+    assert from_optax("exponential_decay", **arguments) == jaxdecay.constant(end_value)
+    theirs = optax.exponential_decay(**arguments)
+    assert [float(theirs(step)) for step in (0, 5, 30)] == [end_value] * 3
 
 
 def test_migration_loads_no_peer() -> None:
@@ -553,3 +787,24 @@ def test_goes_to_torch_and_back(tmp_path: Path) -> None:
     scheduler.step()
     assert scheduler.schedule == SCHEDULE
     assert scheduler.get_last_lr() == [float(SCHEDULE(11))] * 2
+
+
+def test_a_function_goes_to_torch_without_a_name() -> None:
+    torch = pytest.importorskip("torch")
+
+    def made(factor: float) -> Any:
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+        schedule = jaxdecay.from_function(lambda step: factor * (jnp.asarray(step, float) + 1))
+        return jaxdecay.to_torch(schedule, optimizer)
+
+    scheduler = made(0.5)
+    scheduler.optimizer.step()
+    scheduler.step()
+    state = scheduler.state_dict()
+    assert state["last_epoch"] == 1
+    assert "schedule" not in state
+    again = made(0.25)
+    again.load_state_dict(state)
+    again.optimizer.step()
+    again.step()
+    assert again.get_last_lr() == [0.75]

@@ -296,7 +296,8 @@ OPTAX = {
     "warmup_constant_schedule": Live(optax_warmup_constant, claim("warmup")),
     **{
         f"warmup_exponential_decay_schedule limit={limit}": Live(
-            partial(optax_warmup_exponential, limit=limit), claim("exponential")
+            partial(optax_warmup_exponential, limit=limit),
+            claim("constant" if limit == "beyond" else "exponential"),
         )
         for limit in ("none", "floor", "beyond")
     },

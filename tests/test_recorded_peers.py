@@ -174,7 +174,7 @@ TIMM = {
     "CosineLRScheduler": claim("cosine cosine_restarts warmup_cosine warmup k_decay"),
     "TanhLRScheduler": claim("tanh", CYCLES),
     "PolyLRScheduler": claim("polynomial linear warmup_linear"),
-    "StepLRScheduler": claim("step_decay"),
+    "StepLRScheduler": claim("step_decay advance"),
     "MultiStepLRScheduler": claim("multi_step", "one step before each boundary"),
     "WSDLRScheduler": claim("warmup_stable_decay cooldown inverse_time inverse_sqrt clip"),
     "PlateauLRScheduler": claim("reduce_on_plateau", "metrics count after the warm-up"),

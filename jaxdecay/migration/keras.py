@@ -16,25 +16,29 @@ from jaxdecay.decays import (
     piecewise_constant,
     polynomial,
 )
-from jaxdecay.migration.peer import Peer
+from jaxdecay.migration.peer import Peer, check_steps_alone
 from jaxdecay.schedule import Schedule
+from jaxdecay.stateful import reduce_on_plateau
 
-KERAS = Peer("Keras")
+KERAS = Peer("Keras", {"verbose": "says what to print; leave it out"})
 
 
-def from_keras(config: Any) -> Schedule:
+def from_keras(config: Any, **arguments: Any) -> Schedule:
     """The schedule that a Keras `LearningRateSchedule` is, with the same values.
 
     Keras's conventions are kept: at a boundary of `PiecewiseConstantDecay` the old value holds,
     `decay_steps` of `CosineDecay` leave out the warm-up, and `m_mul` of `CosineDecayRestarts`
-    scales what is above the floor. Keras itself is not needed for a dictionary.
+    scales what is above the floor. Keras itself is not needed for a dictionary or a name.
 
     Args:
         config: what `keras.optimizers.schedules.serialize` gives, or any dictionary with
-            "class_name" and "config"; or the `LearningRateSchedule` itself.
+            "class_name" and "config"; or the `LearningRateSchedule` itself; or the name of a
+            class, such as "CosineDecay".
+        **arguments: beside a name: those of the class. The callback "ReduceLROnPlateau" takes
+            also `lr`, the optimizer's rate.
 
     Returns:
-        A `Schedule`.
+        A `Schedule`; for "ReduceLROnPlateau" one with state.
 
     Raises:
         ValueError: an unknown class or argument, or a value that has no equal here. The message
@@ -45,19 +49,29 @@ def from_keras(config: Any) -> Schedule:
         >>> arguments = {"initial_learning_rate": 0.1, "decay_steps": 1000, "decay_rate": 0.96}
         >>> jaxdecay.from_keras({"class_name": "ExponentialDecay", "config": arguments})
         exponential(init_value=0.1, decay_rate=0.96, transition_steps=1000)
+        >>> jaxdecay.from_keras("ExponentialDecay", **arguments)
+        exponential(init_value=0.1, decay_rate=0.96, transition_steps=1000)
 
     Source:
-        Keras 3.15, `keras.optimizers.schedules`.
+        Keras 3.15, `keras.optimizers.schedules`, `keras.callbacks.ReduceLROnPlateau`.
     """
+    if isinstance(config, str):
+        return KERAS.convert(config, arguments)
+    if arguments:
+        raise ValueError(
+            f"from_keras: arguments go with the name of a class, got {', '.join(arguments)} beside "
+            f"{config!r}; put them into its config"
+        )
     if hasattr(config, "get_config"):
         config = {"class_name": type(config).__name__, "config": config.get_config()}
-    if not isinstance(config, Mapping) or not {"class_name", "config"} <= set(config):
+    if not isinstance(config, Mapping) or not isinstance(config.get("config"), Mapping):
         raise ValueError(
-            "from_keras: expected a LearningRateSchedule or a dictionary with class_name and "
-            f"config, as keras.optimizers.schedules.serialize gives, got {config!r}"
+            'from_keras: expected a LearningRateSchedule, or {"class_name": "CosineDecay", '
+            '"config": {"initial_learning_rate": 0.1, "decay_steps": 1000}}, as '
+            f"keras.optimizers.schedules.serialize gives, got {config!r}"
         )
-    arguments = {name: value for name, value in config["config"].items() if name != "name"}
-    return KERAS.convert(config["class_name"], arguments)
+    given = {name: value for name, value in config["config"].items() if name != "name"}
+    return KERAS.convert(config.get("class_name"), given)
 
 
 @KERAS.named("ExponentialDecay")
@@ -134,6 +148,35 @@ def _check_steps(name: str, steps: float) -> None:
         raise ValueError(f"{name} must be > 0; a decay of no steps is jaxdecay.constant")
 
 
+@KERAS.named("ReduceLROnPlateau")
+def reduce_lr_on_plateau(
+    lr: float,
+    monitor: str = "val_loss",
+    factor: float = 0.1,
+    patience: int = 10,
+    mode: str = "auto",
+    min_delta: float = 1e-4,
+    cooldown: int = 0,
+    min_lr: float = 0.0,
+) -> Schedule:
+    """A callback: reduced after `patience` bad metrics."""
+    if mode == "auto" and monitor in ("loss", "val_loss"):
+        mode = "min"
+    if mode not in ("min", "max"):
+        raise ValueError("mode must be 'min' or 'max'; of a loss it may also be 'auto'")
+    return reduce_on_plateau(
+        lr,
+        factor,
+        patience,
+        abs(min_delta),
+        max(0, cooldown - 1),  # the last one counts
+        min_lr / lr,
+        mode="min" if mode == "min" else "max",
+        threshold_mode="absolute",
+        patience_rule="reaches",
+    )
+
+
 @KERAS.named("JaxdecaySchedule")
 def jaxdecay_schedule(schedule: Mapping[str, Any]) -> Schedule:
     """What `to_keras` made."""
@@ -157,7 +200,9 @@ def to_keras(schedule: Schedule) -> Any:
         class.
 
     Raises:
+        TypeError: what is given is no schedule.
         ValueError: the schedule follows a metric, or has a part without a name in files.
+        ImportError: Keras or its backend is not installed.
 
     Example:
         >>> import jaxdecay
@@ -167,11 +212,7 @@ def to_keras(schedule: Schedule) -> Any:
     Source:
         Keras 3.15, `keras.optimizers.schedules.LearningRateSchedule`.
     """
-    if schedule.decay.feedback is not None:
-        raise ValueError(
-            f"to_keras: {schedule.family} follows a metric, which a LearningRateSchedule cannot "
-            "see; expected a schedule of the step alone, or use keras.callbacks.ReduceLROnPlateau"
-        )
+    check_steps_alone("to_keras", schedule, "keras.callbacks.ReduceLROnPlateau")
     return keras_class()(schedule.to_dict())
 
 
@@ -186,7 +227,7 @@ def keras_class() -> type:
         "jaxdecay>JaxdecaySchedule".
 
     Raises:
-        ModuleNotFoundError: Keras is not installed.
+        ImportError: Keras or its backend is not installed. The message says what to do.
 
     Example:
         >>> import jaxdecay
@@ -196,7 +237,16 @@ def keras_class() -> type:
     Source:
         Keras 3.15, `keras.saving.register_keras_serializable`.
     """
-    import keras
+    try:
+        import keras
+    except ImportError as error:
+        raise ImportError(
+            "Keras needs to be installed: pip install keras"
+            if error.name == "keras"
+            else f"Keras does not find its backend ({error}); set KERAS_BACKEND=jax in the "
+            "environment, before Keras is imported, or install the backend",
+            name=error.name,
+        ) from error
 
     @keras.saving.register_keras_serializable(package="jaxdecay")
     class JaxdecaySchedule(keras.optimizers.schedules.LearningRateSchedule):

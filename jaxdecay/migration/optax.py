@@ -21,23 +21,26 @@ from jaxdecay.decays import (
 )
 from jaxdecay.migration.peer import Peer, in_sequence, ramp_to
 from jaxdecay.schedule import Schedule, ScheduleLike
+from jaxdecay.stateful import reduce_on_plateau as reduced_on_plateau
 
 OPTAX = Peer("Optax")
 
 
-def from_optax(name: str, **arguments: Any) -> Schedule:
+def from_optax(name: str | Callable[..., Any], *values: Any, **arguments: Any) -> Schedule:
     """The schedule that a function of `optax.schedules` makes, with the same values.
 
     Optax's conventions are kept: `decay_steps` of `warmup_cosine_decay_schedule` include the
     warm-up, a transition of no steps stays at its first value, boundaries are multiplied by their
-    scales. `join_schedules` takes schedules of this package. Optax itself is not needed.
+    scales. `join_schedules` takes schedules of this package, and `reduce_on_plateau`, of
+    `optax.contrib`, also `lr`: the rate, or a schedule, that it reduces. Optax is not needed.
 
     Args:
-        name: of the function, such as "cosine_decay_schedule".
-        **arguments: those of the function, by its names.
+        name: of the function, such as "cosine_decay_schedule", or the function itself.
+        *values: its first arguments, in its order.
+        **arguments: its other arguments, by its names.
 
     Returns:
-        A `Schedule`.
+        A `Schedule`; for "reduce_on_plateau" one with state.
 
     Raises:
         ValueError: an unknown name or argument, a value that has no equal here, or one with
@@ -51,7 +54,12 @@ def from_optax(name: str, **arguments: Any) -> Schedule:
     Source:
         Optax 0.2.8, `optax/schedules`.
     """
-    return OPTAX.convert(name, arguments)
+    if callable(name) and getattr(name, "__name__", None) not in OPTAX.converters:
+        raise ValueError(
+            f"from_optax: {name!r} is no function of optax.schedules; for a schedule that such a "
+            "function has made use jaxdecay.from_function"
+        )
+    return OPTAX.convert(getattr(name, "__name__", name), arguments, values)
 
 
 def _after(begin: float, schedule: Schedule) -> Schedule:
@@ -100,8 +108,8 @@ def exponential_decay(
     """A rate per transition, with a floor below a rate of 1 and a ceiling from 1 on."""
     if transition_steps <= 0 or decay_rate == 0:
         return constant(init_value)
-    if decay_rate == 1 and end_value is not None:
-        return constant(min(init_value, end_value))
+    if end_value is not None and (end_value >= init_value) == (decay_rate < 1):
+        return constant(end_value)  # the limit from the start
     decay = exponential(init_value, decay_rate, transition_steps, end_value, staircase=staircase)
     return _after(transition_begin, decay)
 
@@ -117,10 +125,12 @@ def cosine_decay_schedule(
 
 
 def _scaled(
-    init_value: float, boundaries_and_scales: Mapping[int, float] | None
+    init_value: float, boundaries_and_scales: Mapping[int, float]
 ) -> tuple[list[float], list[int]]:
     """Values and boundaries of factors at boundaries."""
-    pairs = sorted((boundaries_and_scales or {}).items())
+    if not isinstance(boundaries_and_scales, Mapping):
+        raise ValueError("boundaries_and_scales must be a dictionary of a scale for each boundary")
+    pairs = sorted(boundaries_and_scales.items())
     values = np.cumprod([init_value, *(scale for _, scale in pairs)], dtype=float)
     return values.tolist(), [max(boundary, 0) for boundary, _ in pairs]
 
@@ -274,3 +284,43 @@ def join_schedules(
                 "from_optax, or give jaxdecay.from_function(schedule)"
             )
     return in_sequence(list(schedules), list(boundaries))  # pyright: ignore[reportArgumentType]
+
+
+@OPTAX.converter
+def reduce_on_plateau(
+    factor: float = 0.1,
+    patience: int = 10,
+    rtol: float = 1e-4,
+    atol: float = 0.0,
+    cooldown: int = 0,
+    accumulation_size: int = 1,
+    min_scale: float = 0.0,
+    *,
+    lr: ScheduleLike,
+) -> Schedule:
+    """A rate that is reduced after `patience` bad metrics."""
+    if (rtol > 0) == (atol > 0):
+        raise ValueError(
+            f"with rtol={rtol!r} and atol={atol!r} it has no equal; expected one of them above 0 "
+            "and the other 0"
+        )
+    if patience < 1:
+        raise ValueError(
+            "patience must be at least 1: with less Optax reduces when the metric gets better"
+        )
+    if accumulation_size != 1:
+        raise ValueError(
+            "accumulation_size must be 1; give the mean of so many metrics to schedule.update"
+        )
+    if min_scale > 1:
+        raise ValueError("min_scale must be at most 1: with more Optax raises the rate")
+    return reduced_on_plateau(
+        lr,
+        factor,
+        patience,
+        atol or rtol,
+        cooldown,
+        min_scale,
+        threshold_mode="absolute" if atol else "relative",
+        patience_rule="reaches",
+    )

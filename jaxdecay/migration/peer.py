@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import jax
 
 from jaxdecay.compose import advance, join, repeat, warmup
 from jaxdecay.decays import cosine, linear
@@ -44,14 +47,16 @@ class Peer:
 
     def parameters(self, name: Any) -> list[str]:
         """The arguments of a schedule; ValueError if the peer has none of this name."""
-        if name not in self.converters:
+        if not isinstance(name, str) or name not in self.converters:
             raise ValueError(
                 f"{self.name} has no schedule {name!r} that jaxdecay converts"
                 f"{nearest(name, self.converters)}; known are {', '.join(self.converters)}"
             )
         return list(inspect.signature(self.converters[name]).parameters)
 
-    def convert(self, name: Any, arguments: Mapping[str, Any]) -> Schedule:
+    def convert(
+        self, name: Any, arguments: Mapping[str, Any], positional: Sequence[Any] = ()
+    ) -> Schedule:
         """The schedule that the peer's `name` gives with these arguments."""
         takes = self.parameters(name)
         where = f"{self.name}'s {name}"
@@ -63,17 +68,63 @@ class Peer:
                     f"{where} has no argument {argument!r}{nearest(argument, takes)}; "
                     f"it takes {', '.join(takes)}"
                 )
+        signature = inspect.signature(self.converters[name])
         try:
-            inspect.signature(self.converters[name]).bind(**arguments)
+            given = signature.bind(*positional, **arguments).arguments
         except TypeError as error:
             raise ValueError(f"{where}: {error}; it takes {', '.join(takes)}") from None
+        with self.reported(name, given):
+            for argument, value in given.items():
+                _check_number(signature.parameters[argument], value)
+            return self.converters[name](**given)
+
+    @contextlib.contextmanager
+    def reported(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
+        """Every error inside is one line that shows the peer's schedule and its arguments."""
+
+        def said(fault: str) -> ValueError:
+            shown = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
+            return ValueError(f"{self.name}'s {name}({shown}): {fault}")
+
         try:
-            return self.converters[name](**arguments)
+            yield
         except ValueError as error:
             if str(error).startswith(f"{self.name}'s "):  # of a schedule inside this one
                 raise
-            shown = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
-            raise ValueError(f"{where}({shown}): {error}") from None
+            raise said(str(error)) from None
+        except (TypeError, ZeroDivisionError, KeyError, AttributeError) as error:
+            raise said(_explained(error, arguments)) from error
+
+
+def _check_number(parameter: inspect.Parameter, value: Any) -> None:
+    kind, _, optional = str(parameter.annotation).partition(" | ")
+    none = value is None and optional != "None"
+    if kind in ("int", "float") and (none or isinstance(value, str)):
+        raise ValueError(f"{parameter.name} must be a number, got {value!r}")
+
+
+TRACED = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
+def _explained(error: Exception, arguments: Mapping[str, Any]) -> str:
+    """What an error of Python or JAX says about the arguments, in one line."""
+    if isinstance(error, TRACED):
+        return (
+            "expected concrete numbers, because the kind of schedule depends on them; give a "
+            "traced number to a family of jaxdecay, or to replace() of the converted schedule"
+        )
+    if isinstance(error, ZeroDivisionError):
+        numbers = {name: value for name, value in arguments.items() if type(value) in (int, float)}
+        zeros = [name for name, value in numbers.items() if value == 0]
+        return f"this divides by 0; expected another {' or '.join(zeros) or 'number'}"
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    first_line = str(error).partition("\n")[0]
+    return f"an argument is not of the kind that is expected ({first_line})"
 
 
 def whole(number: float) -> float:
@@ -81,8 +132,17 @@ def whole(number: float) -> float:
     return int(number) if float(number).is_integer() else number
 
 
-def in_sequence(schedules: Sequence[ScheduleLike], boundaries: Sequence[float]) -> Schedule:
+def in_sequence(
+    schedules: Sequence[ScheduleLike], boundaries: Sequence[float], called: str = "boundaries"
+) -> Schedule:
     """One schedule after another, each counting from its boundary; the last one goes on."""
+    if list(boundaries) != sorted(boundaries):
+        raise ValueError(
+            f"{called} must not fall, got {list(boundaries)}; expected {sorted(boundaries)}, with "
+            "the schedules in that order"
+        )
+    if boundaries and boundaries[0] < 0:
+        raise ValueError(f"{called} must be at least 0, got {list(boundaries)}")
     return join(schedules, [whole(b - a) for a, b in itertools.pairwise([0, *boundaries])])
 
 
@@ -107,6 +167,21 @@ def ramp_instead(
     if not warmup_steps:
         return schedule
     return ramp_to(advance(schedule, warmup_steps), warmup_steps, init_value, peak_value)
+
+
+def check_steps_alone(where: str, schedule: Any, instead: str) -> None:
+    """TypeError for what is no schedule, ValueError for one that follows a metric."""
+    if not isinstance(schedule, Schedule):
+        hint = "from_function" if callable(schedule) else "constant"
+        raise TypeError(
+            f"{where}: expected a jaxdecay schedule, got {schedule!r}; "
+            f"jaxdecay.{hint} makes one of it"
+        )
+    if schedule.decay.feedback is not None:
+        raise ValueError(
+            f"{where}: {schedule.family} follows a metric, which is not seen there; expected a "
+            f"schedule of the step alone, or use {instead}"
+        )
 
 
 def warmed_up(schedule: Schedule, warmup_steps: float, init_value: float = 0.0) -> Schedule:

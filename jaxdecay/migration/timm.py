@@ -264,6 +264,10 @@ def wsd_lr(
             f"decay_fn must be one of {', '.join(map(repr, [*SHAPES, 'power', 'exp']))}; for a "
             "function of your own use jaxdecay.from_function"
         )
+    if decay_fn == "exp" and not 0 < decay_ratio < 1:
+        raise ValueError(
+            "decay_ratio must be > 0 and < 1: timm divides by 1 − decay_ratio, and 0 has no power"
+        )
     if lr < lr_min:
         raise ValueError("lr_min must be at most lr")
     stable = _stable(lr, lr_min, stable_fn, stable_timescale or warmup_t, stable_power)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from jaxdecay.decays import (
     polynomial,
     step_decay,
 )
-from jaxdecay.migration.peer import Peer, in_sequence, wave, whole
+from jaxdecay.migration.peer import Peer, check_steps_alone, in_sequence, wave, whole
 from jaxdecay.schedule import Schedule
 from jaxdecay.stateful import reduce_on_plateau
 
@@ -38,6 +39,9 @@ TORCH = Peer(
         "max_momentum": MOMENTUM,
         "last_epoch": "says where to go on, which a schedule of the step does not need; leave it "
         "out, and call the schedule with the step",
+        "lr": "is not used: this scheduler sets the rate from max_lr (CyclicLR: from base_lr and "
+        "max_lr); give these",
+        "verbose": "says what to print; leave it out",
     },
 )
 
@@ -89,7 +93,9 @@ def from_torch(name: str, state: Mapping[str, Any] | None = None, **arguments: A
         PyTorch 2.13, `torch/optim/lr_scheduler.py`.
     """
     if state is not None:
-        arguments = _arguments_of(name, state, arguments)
+        takes = TORCH.parameters(name)
+        with TORCH.reported(name, {"state": state, **arguments}):
+            arguments = _arguments_of(name, takes, state, arguments)
     return TORCH.convert(name, arguments)
 
 
@@ -253,16 +259,19 @@ def sequential_lr(
     milestones: Sequence[int],
 ) -> Schedule:
     """One scheduler after another, each counting from its milestone."""
+    _check_pairs(schedulers)
     _check(
         len(milestones) == len(schedulers) - 1,
         f"{len(schedulers)} schedulers need {len(schedulers) - 1} milestones",
     )
-    return in_sequence([_part(lr, *each) for each in schedulers], list(milestones))
+    parts = [_part(lr, *each) for each in schedulers]
+    return in_sequence(parts, list(milestones), called="milestones")
 
 
 @TORCH.named("ChainedScheduler")
 def chained_scheduler(lr: float, schedulers: Sequence[tuple[str, Mapping[str, Any]]]) -> Schedule:
     """All at once: the product of their factors."""
+    _check_pairs(schedulers)
     for name, _ in schedulers:
         _check(
             name in FACTORS,
@@ -272,6 +281,16 @@ def chained_scheduler(lr: float, schedulers: Sequence[tuple[str, Mapping[str, An
     _check(len(schedulers) > 0, "schedulers must hold at least one")
     first, *others = (_part(lr, *each) for each in schedulers)
     return functools.reduce(lambda all, one: multiply(all, scale(one, 1 / lr)), others, first)
+
+
+def _check_pairs(schedulers: Sequence[Any]) -> None:
+    for index, each in enumerate(schedulers):
+        fits = isinstance(each, Sequence) and len(each) == 2 and isinstance(each[1], Mapping)
+        _check(
+            fits,
+            f"schedulers[{index}] must be a pair of a name and a dictionary of arguments, such as "
+            f'("StepLR", {{"step_size": 30}}), got {each!r}',
+        )
 
 
 def _part(lr: float, name: str, arguments: Mapping[str, Any]) -> Schedule:
@@ -346,8 +365,14 @@ def _single(name: str, what: str, values: Iterable[float]) -> float:
     return found[0]
 
 
-def _arguments_of(name: str, state: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    takes = TORCH.parameters(name)
+def _arguments_of(
+    name: str, takes: Sequence[str], state: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    _check(
+        isinstance(state, Mapping),
+        "state must be what scheduler.state_dict() gives; the arguments of the class go by name, "
+        "as in lr=0.1",
+    )
     found = {each: value for each, value in state.items() if each in takes}
     if "lr" in takes and "base_lrs" in state:
         found["lr"] = _single(name, "base_lrs", state["base_lrs"])
@@ -439,10 +464,13 @@ def to_torch(schedule: Schedule, optimizer: Any) -> Any:
     Returns:
         A `torch.optim.lr_scheduler.LRScheduler`. Its `state_dict()` holds `last_epoch` and, where
         all decays have names, `schedule.to_dict()`, of plain types that
-        `torch.load(weights_only=True)` reads; `load_state_dict` takes both back.
+        `torch.load(weights_only=True)` reads; `load_state_dict` takes back what is there, and
+        otherwise keeps the schedule given here.
 
     Raises:
+        TypeError: what is given is no schedule.
         ValueError: the schedule follows a metric.
+        ImportError: PyTorch is not installed.
 
     Example:
         >>> import jaxdecay
@@ -454,12 +482,7 @@ def to_torch(schedule: Schedule, optimizer: Any) -> Any:
     Source:
         PyTorch 2.13, `torch.optim.lr_scheduler.LRScheduler`.
     """
-    if schedule.decay.feedback is not None:
-        raise ValueError(
-            f"to_torch: {schedule.family} follows a metric, which this scheduler cannot see; "
-            "expected a schedule of the step alone, or use "
-            "torch.optim.lr_scheduler.ReduceLROnPlateau"
-        )
+    check_steps_alone("to_torch", schedule, "torch.optim.lr_scheduler.ReduceLROnPlateau")
     return _torch_class()(optimizer, schedule)
 
 
@@ -468,7 +491,12 @@ _value = jax.jit(lambda schedule, step: schedule(step))
 
 @functools.cache
 def _torch_class() -> type:
-    from torch.optim import lr_scheduler  # pyright: ignore[reportMissingImports]
+    try:
+        from torch.optim import lr_scheduler  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "PyTorch needs to be installed: pip install torch", name="torch"
+        ) from error
 
     class JaxdecayLR(lr_scheduler.LRScheduler):
         """Every group at the value of a jaxdecay schedule."""
@@ -482,10 +510,15 @@ def _torch_class() -> type:
             return [value] * len(self.optimizer.param_groups)
 
         def state_dict(self) -> dict[str, Any]:
-            return {**super().state_dict(), "schedule": self.schedule.to_dict()}
+            state = super().state_dict()
+            del state["schedule"]
+            with contextlib.suppress(ValueError):  # it has no name in files
+                state["schedule"] = self.schedule.to_dict()
+            return state
 
         def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-            schedule = Schedule.from_dict(state_dict["schedule"])
+            held = state_dict.get("schedule")
+            schedule = self.schedule if held is None else Schedule.from_dict(held)
             super().load_state_dict({**state_dict, "schedule": schedule})
 
     JaxdecayLR.__qualname__ = "JaxdecayLR"

@@ -17,7 +17,15 @@ TRANSFORMERS = Peer(
     {
         "last_epoch": "says where to go on, which a schedule of the step does not need; leave it "
         "out, and call the schedule with the step",
-        "scheduler_specific_kwargs": "is a dictionary of further arguments; give them one by one",
+        **dict.fromkeys(
+            ("scheduler_specific_kwargs", "lr_scheduler_kwargs"),
+            "is a dictionary of further arguments; give them one by one",
+        ),
+        "learning_rate": "is called lr here",
+        "warmup_steps": "is called num_warmup_steps here",
+        "warmup_ratio": "is not taken; give num_warmup_steps=math.ceil(warmup_ratio * "
+        "num_training_steps)",
+        "max_steps": "is called num_training_steps here",
     },
 )
 
@@ -106,10 +114,10 @@ def cosine_with_warmup(
 def cosine_with_restarts(
     lr: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 1
 ) -> Schedule:
-    """Cycles of equal length, and 0 after the last."""
+    """Cycles of equal length, and 0 after the last; without a cycle, the rate until the end."""
     left = _left(num_warmup_steps, num_training_steps)
-    cycles = cosine_restarts(lr, whole(left / num_cycles))
-    return warmed_up(join([cycles, 0.0], [left, 0]), num_warmup_steps)
+    cycles = cosine_restarts(lr, whole(left / num_cycles)) if num_cycles else lr
+    return warmed_up(join([cycles, 0.0], [left]), num_warmup_steps)
 
 
 @TRANSFORMERS.named("polynomial")
