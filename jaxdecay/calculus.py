@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.decays import interpolate
-from jaxdecay.domain import LAST_STEP
+from jaxdecay.domain import LAST_STEP, Domain, Fraction, NonNegative, PositiveSteps
 from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule
 
@@ -36,6 +37,7 @@ def area(schedule: Schedule | Population, steps: int) -> Array:
         A float array: a number, or of shape [S] for a population.
 
     Raises:
+        TypeError: something that is not a schedule or a population.
         ValueError: `steps` is not an integer in its range.
 
     Example:
@@ -48,6 +50,7 @@ def area(schedule: Schedule | Population, steps: int) -> Array:
     Source:
         The sum S₁ of Tissue et al., arXiv 2408.11029; Luo et al., arXiv 2503.12811.
     """
+    _check_schedule("area", schedule)
     return _area(schedule, _checked_steps("area", steps, least=0))
 
 
@@ -64,6 +67,7 @@ def mean(schedule: Schedule | Population, steps: int) -> Array:
         A float array: a number, or of shape [S] for a population.
 
     Raises:
+        TypeError: something that is not a schedule or a population.
         ValueError: `steps` is not an integer in its range.
 
     Example:
@@ -74,6 +78,7 @@ def mean(schedule: Schedule | Population, steps: int) -> Array:
     Source:
         `area`. Two schedules of one mean travel equally far if the gradients are alike.
     """
+    _check_schedule("mean", schedule)
     return _area(schedule, _checked_steps("mean", steps, least=1)) / steps
 
 
@@ -92,7 +97,8 @@ def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Ar
         An integer array: a number, or of shape [S] for a population.
 
     Raises:
-        ValueError: `steps` is not an integer in its range.
+        TypeError: something that is not a schedule or a population, or a value that is no number.
+        ValueError: `steps` is not an integer in its range, or a value of another shape.
 
     Example:
         >>> import jaxdecay
@@ -103,7 +109,9 @@ def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Ar
     Source:
         The definition; no peer has it.
     """
-    return _step_at(schedule, value, _checked_steps("step_at", steps, least=0))
+    _check_schedule("step_at", schedule)
+    steps = _checked_steps("step_at", steps, least=0)
+    return _step_at(schedule, _checked_value(schedule, value), steps)
 
 
 def refine(
@@ -145,14 +153,10 @@ def refine(
     Source:
         Defazio et al., arXiv 2310.07831, Algorithm 1, with their padding.
     """
-    norms = np.asarray(gradient_norms, np.float64)
-    if norms.ndim != 1 or len(norms) < 2 or not np.all((norms > 0) & np.isfinite(norms)):
-        raise ValueError(
-            "refine: gradient_norms must be a vector of at least two finite numbers > 0, "
-            f"got {_worst_norm(norms)}"
-        )
-    if not 0 <= smoothing <= 1:
-        raise ValueError(f"refine: smoothing must be a share of the norms, 0 … 1, got {smoothing}")
+    norms = _checked_norms(gradient_norms)
+    _check_number("peak_value", peak_value, Domain.of(NonNegative))
+    _check_number("transition_steps", transition_steps, Domain.of(PositiveSteps))
+    _check_number("smoothing", smoothing, Domain.of(Fraction))
     if optimizer not in ("sgd", "adam"):
         raise ValueError(f"refine: optimizer must be 'sgd' or 'adam', got {optimizer!r}")
     smooth = _median_filtered(norms, int(smoothing * len(norms)) // 2)
@@ -163,11 +167,32 @@ def refine(
     return interpolate(peak_value * (values / np.max(values)), transition_steps)
 
 
+def _checked_norms(gradient_norms: ArrayLike | Sequence[float]) -> np.ndarray:
+    must = "refine: gradient_norms must be a vector of at least two finite numbers > 0, got"
+    try:
+        norms = np.asarray(gradient_norms, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{must} {gradient_norms!r}") from None
+    wrong = _worst_norm(norms)
+    if wrong:
+        raise ValueError(f"{must} {wrong}")
+    return norms
+
+
+def _check_number(name: str, value: ArrayLike, domain: Domain) -> None:
+    fault = None if isinstance(value, Tracer) else domain.fault(value)
+    if fault is None and np.ndim(value):
+        fault = f"must be {domain}, got an array of shape {np.shape(value)}"
+    if fault is not None:
+        raise ValueError(f"refine: {name} {fault}")
+
+
 def _worst_norm(norms: np.ndarray) -> str:
+    """What is wrong with norms, or an empty string."""
     if norms.ndim != 1 or len(norms) < 2:
         return f"an array of shape {norms.shape}"
-    index = int(np.argmin((norms > 0) & np.isfinite(norms)))
-    return f"{norms[index]} at index {index}"
+    wrong = np.flatnonzero(~((norms > 0) & np.isfinite(norms)))
+    return f"{norms[wrong[0]]} at index {wrong[0]}" if len(wrong) else ""
 
 
 def _median_filtered(norms: np.ndarray, half_width: int) -> np.ndarray:
@@ -178,10 +203,30 @@ def _median_filtered(norms: np.ndarray, half_width: int) -> np.ndarray:
     return median_filter(mirrored, size=2 * half_width + 1, mode="nearest")[: len(norms)]
 
 
+def _check_schedule(name: str, schedule: Schedule | Population) -> None:
+    if not isinstance(schedule, Schedule | Population):
+        raise TypeError(
+            f"{name} takes a schedule, such as jaxdecay.constant(0.1), or a population, got "
+            f"{type(schedule).__name__}"
+        )
+
+
 def _checked_steps(name: str, steps: int, least: int) -> int:
-    if not isinstance(steps, int | np.integer) or not least <= steps <= LAST_STEP:
+    integer = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
+    if not integer or not least <= steps <= LAST_STEP:
         raise ValueError(f"{name}: steps must be an integer {least} … {LAST_STEP}, got {steps!r}")
     return int(steps)
+
+
+def _checked_value(schedule: Schedule | Population, value: ArrayLike) -> Array | np.ndarray:
+    array = value if isinstance(value, Array) else np.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.number) or jnp.iscomplexobj(array):
+        raise TypeError(f"step_at: value must be a learning rate, got {value!r}")
+    members = (len(schedule),) if isinstance(schedule, Population) else ()
+    if array.shape not in ((), members):
+        other = f" or an array of shape {members}" if members else ""
+        raise ValueError(f"step_at: value must be a number{other}, got shape {array.shape}")
+    return array
 
 
 @functools.partial(jax.jit, static_argnames="steps")

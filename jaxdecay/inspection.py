@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
 from jax import Array
 
 from jaxdecay.domain import LAST_STEP
-from jaxdecay.phases import Clock, Jumps, Phase, phases
+from jaxdecay.phases import Clock, Jumps, Phase, Seam, phases, whole
 from jaxdecay.schedule import Schedule
 
 LOOKED_AT = 10_000_000
@@ -22,7 +22,9 @@ SHARE_OF_TAIL = 0.1
 SHARE_OF_RANGE = 0.1
 TIMES_ITS_NEIGHBOURS = 20
 
-Kind = Literal["zero", "jump", "unreached", "cut", "early", "nan", "infinite", "negative", "large"]
+Kind = Literal[
+    "zero", "jump", "unreached", "cut", "early", "down", "nan", "infinite", "negative", "large"
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Finding:
     Attributes:
         kind: "zero" (updates at rate 0), "jump", "unreached" (a phase that never begins), "cut"
             (one that does not come to its end), "early" (the schedule stands still long before
-            the end), "nan", "infinite", "negative" or "large".
+            the end), "down" (a warm-up that goes down), "nan", "infinite", "negative" or "large".
         step: the step at which it is seen first.
         message: what it is and what to do.
     """
@@ -51,8 +53,9 @@ def check(schedule: Schedule, steps: int) -> list[Finding]:
     Formula: the values at all steps 0 … `steps` (of more than ten million steps a million, and
     all around the ends of phases) and the phases of the schedules that it is put together from.
     A jump is a change from one update to the next of more than a tenth of the whole range and
-    more than 20 times the nearest other changes before and after it. Jumps that a family is made
-    for are none: the drops of staircases, boundaries, restarts. A schedule ends early if it falls
+    more than 20 times the nearest other changes before and after it, or to where the schedules of
+    a `join` do not meet, give or take a step. Jumps that a family is made for are none: the drops
+    of staircases, boundaries, restarts, a `join` of constants. A schedule ends early if it falls
     to a value above 0 and stands there for more than a tenth of its time; before a cooldown it may.
 
     Args:
@@ -73,8 +76,8 @@ def check(schedule: Schedule, steps: int) -> list[Finding]:
         >>> schedule = jaxdecay.warmup(jaxdecay.cosine(0.1, 1_000), 100)
         >>> for finding in jaxdecay.check(schedule, 1_000):
         ...     print(finding)
-        zero at step 0: the first update is at rate 0 and changes nothing; start above 0, as a \
-warm-up does with an init_value or with first_step="one_over_w"
+        zero at step 0: the first update is at rate 0 and changes nothing; start above 0, with \
+the init_value of warmup or first_step="one_over_w"
         cut at step 1,000: cosine ends at step 1,100, but the run ends at 1,000; make it 100 \
 steps shorter (the length of a decay does not include its warm-up)
         >>> jaxdecay.check(jaxdecay.cosine(0.1, 1_000), 1_000)
@@ -84,19 +87,29 @@ steps shorter (the length of a decay does not include its warm-up)
         Mistakes that users of other libraries report; no peer has such a check.
     """
     if not isinstance(schedule, Schedule):
-        raise TypeError(f"check takes one schedule, got {type(schedule).__name__}; check each")
-    if not isinstance(steps, int | np.integer) or not 1 <= steps <= LAST_STEP:
+        raise TypeError(
+            "check takes one schedule, such as jaxdecay.constant(0.1), got "
+            f"{type(schedule).__name__}"
+        )
+    integer = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
+    if not integer or not 1 <= steps <= LAST_STEP:
         raise ValueError(f"check: steps must be an integer 1 … {LAST_STEP}, got {steps!r}")
+    jax.eval_shape(schedule, 0)  # of a stacked one the error is here
     marks = list(phases(schedule, Clock(until=float(steps))))
     parts = [mark for mark in marks if isinstance(mark, Phase)]
     curve = _curve(schedule, int(steps), parts)
     found = [
         *_wrong_values(curve),
-        *_zeros(curve),
-        *_unreached(parts),
+        *_zeros(schedule, curve, parts),
+        *_down(parts, curve),
+        *_unreached(parts, curve),
         *_cut(parts),
         *_early(parts, curve),
-        *_jumps(curve, [mark for mark in marks if isinstance(mark, Jumps)]),
+        *_jumps(
+            curve,
+            [mark for mark in marks if isinstance(mark, Jumps)],
+            [mark for mark in marks if isinstance(mark, Seam)],
+        ),
     ]
     return sorted(found, key=lambda finding: finding.step)
 
@@ -167,7 +180,7 @@ def _wrong_values(curve: _Curve) -> Iterator[Finding]:
             )
 
 
-def _zeros(curve: _Curve) -> Iterator[Finding]:
+def _zeros(schedule: Schedule, curve: _Curve, parts: Iterable[Phase]) -> Iterator[Finding]:
     zero = curve.values[:-1] == 0
     if zero.all():
         yield Finding("zero", 0, "the rate is 0 in all updates; give it a value above 0")
@@ -177,8 +190,7 @@ def _zeros(curve: _Curve) -> Iterator[Finding]:
         yield Finding(
             "zero",
             0,
-            f"{_updates('first', curve.at[first])}; start above 0, as a warm-up does with an "
-            'init_value or with first_step="one_over_w"',
+            f"{_updates('first', curve.at[first])}; start above 0{_start_argument(schedule)}",
         )
     between = np.flatnonzero(zero[first:last]) + first
     if len(between):
@@ -191,12 +203,29 @@ def _zeros(curve: _Curve) -> Iterator[Finding]:
         )
     if last < len(zero):
         end = int(curve.at[last])
-        yield Finding(
-            "zero",
-            end,
-            f"{_updates('last', curve.steps - end)}; end the schedule at step "
-            f"{curve.steps:,}, or the run at {end:,}",
+        ended = any(
+            part.kind == "fall" and abs(whole(part.end) - end) <= max(1, part.around.unit)
+            for part in parts
         )
+        if ended:
+            advice = f"end the schedule at step {curve.steps:,}, or the run at {end:,}"
+        else:
+            above = "keep the rate above 0, with jaxdecay.clip(schedule, lower)"
+            advice = f"{above}, or end the run at {end:,}"
+        yield Finding("zero", end, f"{_updates('last', curve.steps - end)}; {advice}")
+
+
+def _start_argument(schedule: Any) -> str:
+    """How a schedule that starts at 0 is told to start above it, as the end of a sentence."""
+    if isinstance(schedule, tuple):
+        return next(filter(None, map(_start_argument, schedule)), "")
+    if not isinstance(schedule, Schedule):
+        return ""
+    values = schedule.hyperparameters
+    if "init_value" in values and np.all(np.equal(values["init_value"], 0)):
+        other = ' or first_step="one_over_w"' if schedule.family == "warmup" else ""
+        return f", with the init_value of {schedule.family}{other}"
+    return _start_argument(tuple(values.values()))
 
 
 def _updates(which: str, number: int) -> str:
@@ -205,19 +234,47 @@ def _updates(which: str, number: int) -> str:
     return f"the {which} {number:,} updates are at rate 0 and change nothing"
 
 
-def _unreached(parts: Iterable[Phase]) -> Iterator[Finding]:
+def _down(parts: Iterable[Phase], curve: _Curve) -> Iterator[Finding]:
+    for part in parts:
+        end = min(part.end, curve.steps)
+        if part.kind == "down" and part.begin < end:
+            begin, end = curve.index(part.begin), curve.index(end)
+            yield Finding(
+                "down",
+                int(curve.at[begin]),
+                f"{part.name} goes down, from {curve.values[begin]:.3g} to "
+                f"{curve.values[end]:.3g}; give it an init_value below its peak",
+            )
+
+
+def _unreached(parts: Iterable[Phase], curve: _Curve) -> Iterator[Finding]:
     names = set()
     for part in parts:
         clock = part.around
         told = part.name in names or clock.offset >= clock.until  # for what it is a part of
-        if part.begin > clock.until and not told:
+        if not told and _is_missed(part, curve):
             names.add(part.name)
+            begin, until = whole(part.begin), whole(clock.until)
+            when = f"but {clock.because} at {until:,}" if begin > until else f"as {clock.because}"
             yield Finding(
                 "unreached",
-                int(clock.until),
-                f"{part.name} comes at step {part.begin:,.10g}, but {clock.because} at "
-                f"{clock.until:,.10g}; make what comes before it shorter, or leave it out",
+                until,
+                f"{part.name} comes at step {begin:,}, {when}; make what comes before it shorter, "
+                "or leave it out",
             )
+
+
+def _is_missed(part: Phase, curve: _Curve) -> bool:
+    """Whether a phase never begins.
+
+    A turn at the very end is missed if nothing fell before it; else the run ends between phases.
+    """
+    clock = part.around
+    begin, until = whole(part.begin), whole(clock.until)
+    if begin != until or part.kind != "turn":
+        return begin >= until
+    before = curve.values[curve.index(clock.offset) : curve.index(until)]
+    return bool(before[-1] >= np.max(before))
 
 
 def _cut(parts: Iterable[Phase]) -> Iterator[Finding]:
@@ -227,19 +284,20 @@ def _cut(parts: Iterable[Phase]) -> Iterator[Finding]:
         # A whole step: a decay that counts tokens may end between two updates.
         if shown and part.end >= clock.until + 1 and not clock.may_be_cut:
             note = ""
-            if clock.because == "the run ends" and clock.offset:
+            if clock.because == "the run ends" and clock.offset > 0:
                 note = " (the length of a decay does not include its warm-up)"
             yield Finding(
                 "cut",
                 int(clock.until),
-                f"{part.name} ends at step {part.end:,.10g}, but {clock.because} at "
-                f"{clock.until:,.10g}; {_shorter(part)}{note}",
+                f"{part.name} ends at step {whole(part.end):,}, but {clock.because} at "
+                f"{whole(clock.until):,}; {_shorter(part)}{note}",
             )
 
 
 def _shorter(part: Phase) -> str:
     if part.around.unit == 1:
-        return f"make it {part.end - part.around.until:,.10g} steps shorter"
+        longer = whole(part.end - part.around.until)
+        return f"make it {longer:,} step{'s' if longer > 1 else ''} shorter"
     share = (part.around.until - part.begin) / (part.end - part.begin)
     return f"make it {share:.3g} times as long"
 
@@ -260,12 +318,12 @@ def _early(parts: Iterable[Phase], curve: _Curve) -> Iterator[Finding]:
             yield Finding(
                 "early",
                 int(curve.at[end]),
-                f"{part.name} ends at step {part.end:,.10g} and stands at {held[0]:.3g} for "
-                f"the {tail:,.10g} steps until {part.around.because}; make it so much longer",
+                f"{part.name} ends at step {whole(part.end):,} and stands at {held[0]:.3g} for "
+                f"the {whole(tail):,} steps until {part.around.because}; make it so much longer",
             )
 
 
-def _jumps(curve: _Curve, meant: list[Jumps]) -> Iterator[Finding]:
+def _jumps(curve: _Curve, meant: list[Jumps], seams: list[Seam]) -> Iterator[Finding]:
     values, at = curve.values[:-1], curve.at[:-1]
     values = np.where(np.isfinite(values), values, np.nan)
     if len(values) < 3 or np.isnan(values).all():
@@ -277,8 +335,9 @@ def _jumps(curve: _Curve, meant: list[Jumps]) -> Iterator[Finding]:
     neighbours = np.maximum(np.concatenate([[0], changed[:-1]]), np.concatenate([changed[1:], [0]]))
     large = changed > SHARE_OF_RANGE * (np.nanmax(values) - np.nanmin(values))
     odd = large & (changed > TIMES_ITS_NEIGHBOURS * neighbours) & (neighbours > 0)
-    steps = at[moves[odd] + 1].tolist()
-    steps = [step for step in steps if not any(each.meant(step) for each in meant)]
+    found = set(at[moves[odd] + 1].tolist())
+    found = {step for step in found if not any(each.meant(step) for each in meant)}
+    steps = sorted(found | _open_seams(set(at[moves[large] + 1].tolist()), meant, seams))
     if not steps:
         return
     index = curve.index(steps[0])
@@ -290,3 +349,19 @@ def _jumps(curve: _Curve, meant: list[Jumps]) -> Iterator[Finding]:
         f"the rate {'rises' if after > before else 'falls'} from {before:.3g} to {after:.3g} in "
         f"one step{others}; if it is not meant, let the parts meet there, or make it slower",
     )
+
+
+def _open_seams(large: set[int], meant: list[Jumps], seams: list[Seam]) -> set[int]:
+    """Of the steps with a large change, those at which schedules follow that do not meet.
+
+    A short ramp changes by as much as a jump, so that neighbours cannot tell these.
+    """
+    found = set()
+    for seam in seams:
+        step = whole(seam.around.step(seam.at))
+        # Drops of the schedule before the seam are no reason to jump at it.
+        stairs = (each for each in meant if step < each.around.until)
+        shown = step in large and step < seam.around.until
+        if shown and not any(each.meant(step) for each in stairs) and seam.is_open():
+            found.add(step)
+    return found

@@ -14,7 +14,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxdecay.schedule import Schedule, families
+from jaxdecay.schedule import Schedule, families, value_at
+
+PhaseKind = Literal["fall", "cycle", "hold", "down", "turn"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +26,15 @@ class Phase:
     Attributes:
         name: what it is, in words.
         kind: "fall" (comes to an end and holds it), "cycle" (starts again at its end), "hold"
-            (stands still from its end on) or "turn" (a moment: its beginning is its end).
+            (stands still from its end on), "down" (a warm-up that goes down) or "turn" (a
+            moment: its beginning is its end).
         begin: the step at which it begins.
         end: the step at which it has come to its end.
         around: the clock that it follows.
     """
 
     name: str
-    kind: Literal["fall", "cycle", "hold", "turn"]
+    kind: PhaseKind
     begin: float
     end: float
     around: Clock
@@ -51,8 +54,42 @@ class Jumps:
     def meant(self, step: int) -> bool:
         """Whether the schedule is meant to jump from the step before to this one."""
         before, now = self.around.own(step - 1) + 1e-6, self.around.own(step) + 1e-6
-        periodic = math.floor(now / self.every) > math.floor(before / self.every)
+        # At its own step 0 a part begins; that it jumps is for what is around it to mean.
+        periodic = math.floor(now / self.every) > max(0, math.floor(before / self.every))
         return periodic or any(before < each <= now for each in self.at)
+
+
+@dataclasses.dataclass(frozen=True)
+class Seam:
+    """A step at which one schedule follows another, and at which they should meet.
+
+    Attributes:
+        around: the clock that counts `at`.
+        at: the step.
+        earlier: the schedule before it.
+        length: how long that one lasts, in its own steps.
+        later: the schedule from it on.
+    """
+
+    around: Clock
+    at: float
+    earlier: Any
+    length: float
+    later: Any
+
+    def is_open(self) -> bool:
+        """Whether the schedules do not meet, even if one of them is a step early or late."""
+        whole = self.around.unit == 1
+        one = 1 if whole else max(1.0, 1 / self.around.unit)
+        end = math.ceil(self.length) if whole else self.length
+        before = _values(self.earlier, np.array([max(end - one, 0), end, end + one]))
+        after = _values(self.later, np.array([0, one]))
+        gap = max(np.min(before) - np.max(after), np.min(after) - np.max(before))
+        return bool(gap > 0.5 * abs(after[0] - before[0]))
+
+
+def _values(schedule: Any, steps: np.ndarray) -> np.ndarray:
+    return np.asarray(value_at(schedule, steps), np.float64).ravel()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,9 +120,7 @@ class Clock:
         """The step of the part at a step of the run."""
         return (step - self.offset) / self.unit
 
-    def phase(
-        self, name: str, kind: Literal["fall", "cycle", "hold", "turn"], begin: Any, end: Any
-    ) -> Phase:
+    def phase(self, name: str, kind: PhaseKind, begin: Any, end: Any) -> Phase:
         """A phase between two steps of the part."""
         return Phase(name + self.owner, kind, self.step(begin), self.step(end), self)
 
@@ -101,7 +136,7 @@ class Clock:
         """The clock of a part of the part that is not shown past a length."""
         until = self.step(length)
         if until >= self.until:
-            return self
+            return dataclasses.replace(self, may_be_cut=self.may_be_cut or may_be_cut)
         return dataclasses.replace(self, until=until, because=because, may_be_cut=may_be_cut)
 
     def in_units_of(self, unit: float) -> Clock:
@@ -109,11 +144,16 @@ class Clock:
         return dataclasses.replace(self, unit=self.unit * unit)
 
 
-Marks = Iterator[Phase | Jumps]
+Marks = Iterator[Phase | Jumps | Seam]
+
+
+def whole(step: float) -> int:
+    """The first step of the run that is not before a moment, which a unit may put in between."""
+    return math.ceil(step - 1e-6)
 
 
 def phases(schedule: Any, clock: Clock) -> Marks:
-    """All phases and meant jumps of a schedule; none of a number or of a decay of your own."""
+    """All phases, meant jumps and seams of a schedule; none of a number or a decay of your own."""
     if not isinstance(schedule, Schedule) or families.get(schedule.family) is not schedule.decay:
         return
     if schedule.decay.is_compound:
@@ -188,6 +228,9 @@ def _power_law(schedule: Schedule, clock: Clock) -> Marks:
 
 
 def _warmup(schedule: Schedule, clock: Clock) -> Marks:
+    begun = float(schedule.init_value)
+    if begun and begun > float(value_at(schedule.schedule, 0)):
+        yield clock.phase("the warm-up", "down", 0, schedule.warmup_steps)
     yield clock.turn("what follows the warm-up", schedule.warmup_steps)
     yield from phases(schedule.schedule, clock.after(schedule.warmup_steps))
 
@@ -205,13 +248,19 @@ def _join(schedule: Schedule, clock: Clock) -> Marks:
     if len(lengths) < len(schedule.schedules):
         lengths.append(float("inf"))
     *starts, end = itertools.accumulate(lengths, initial=0.0)
-    for index, each in enumerate(schedule.schedules):
-        start, length = starts[index], lengths[index]
-        if length:
-            yield clock.turn(f"schedules[{index}] of join", start)
-            yield from phases(each, clock.after(start).within(length, "its length in join ends"))
-        if index and _is_level(each) and _is_level(schedule.schedules[index - 1]):
+    last = len(schedule.schedules) - 1
+    shown = [index for index, length in enumerate(lengths) if length or index == last]
+    for index in shown:
+        start, each = starts[index], schedule.schedules[index]
+        yield clock.turn(f"schedules[{index}] of join", start)
+        part = clock.after(start).within(lengths[index], "its length in join ends")
+        yield from phases(each, part)
+    for before, index in itertools.pairwise(shown):
+        start, earlier, later = starts[index], schedule.schedules[before], schedule.schedules[index]
+        if _is_level(earlier) and _is_level(later):
             yield Jumps(clock, at=(start,))  # stairs made by hand
+        else:
+            yield Seam(clock, start, earlier, lengths[before], later)
     yield clock.phase("join", "hold", 0, end)
 
 
@@ -220,7 +269,8 @@ def _is_level(schedule: Any) -> bool:
 
 
 def _hold(schedule: Schedule, clock: Clock) -> Marks:
-    yield clock.turn("hold", schedule.begin)
+    if clock.step(schedule.begin) != clock.until:  # with the end of the run all is done
+        yield clock.turn("hold", schedule.begin)
     yield from phases(
         schedule.schedule, clock.within(schedule.begin, "hold begins", may_be_cut=True)
     )
@@ -229,6 +279,10 @@ def _hold(schedule: Schedule, clock: Clock) -> Marks:
 def _delay(schedule: Schedule, clock: Clock) -> Marks:
     yield clock.turn("what is delayed", schedule.delay_steps)
     yield from phases(schedule.schedule, clock.after(schedule.delay_steps))
+
+
+def _advance(schedule: Schedule, clock: Clock) -> Marks:
+    yield from phases(schedule.schedule, clock.after(-schedule.advance_steps))
 
 
 def _repeat(schedule: Schedule, clock: Clock) -> Marks:
@@ -255,6 +309,7 @@ def _each_part(schedule: Schedule, clock: Clock) -> Marks:
 
 _OF_FAMILY: dict[str, Callable[[Schedule, Clock], Marks]] = {
     "add": _each_part,
+    "advance": _advance,
     "clip": _each_part,
     "cooldown": _cooldown,
     "cosine_restarts": _cosine_restarts,

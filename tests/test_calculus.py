@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxdecay
+from jaxdecay import phases
 from jaxdecay.decays import elapsed
 
 MILLION = 10**6
@@ -75,7 +76,7 @@ def test_areas_map_over_hyperparameters():
 
 
 @pytest.mark.parametrize("function", [jaxdecay.area, jaxdecay.mean])
-@pytest.mark.parametrize("steps", [-1, 2**31, 10.0, None])
+@pytest.mark.parametrize("steps", [-1, 2**31, 10.0, None, True])
 def test_steps_that_are_no_number_of_updates(function, steps):
     with pytest.raises(ValueError, match="steps must be an integer"):
         function(jaxdecay.constant(0.1), steps)
@@ -84,6 +85,19 @@ def test_steps_that_are_no_number_of_updates(function, steps):
 def test_no_updates_have_no_mean():
     with pytest.raises(ValueError, match="steps must be an integer 1 …"):
         jaxdecay.mean(jaxdecay.constant(0.1), 0)
+
+
+@pytest.mark.parametrize("schedule", [0.1, jaxdecay.cosine, [jaxdecay.constant(0.1)]])
+def test_what_is_not_a_schedule(schedule):
+    got = rf"jaxdecay.constant\(0.1\), .*got {type(schedule).__name__}$"
+    with pytest.raises(TypeError, match=f"area takes a schedule, .*{got}"):
+        jaxdecay.area(schedule, 10)
+    with pytest.raises(TypeError, match=f"mean takes a schedule, .*{got}"):
+        jaxdecay.mean(schedule, 10)
+    with pytest.raises(TypeError, match=f"step_at takes a schedule, .*{got}"):
+        jaxdecay.step_at(schedule, 0.1, 10)
+    with pytest.raises(TypeError, match=f"check takes one schedule, .*{got}"):
+        jaxdecay.check(schedule, 10)
 
 
 # Steps at a value.
@@ -127,6 +141,16 @@ def test_steps_at_values_of_a_population():
 
 def test_a_value_that_is_not_a_number_is_never_reached():
     assert int(jaxdecay.step_at(jaxdecay.linear(0.1, 0.0, 10), np.nan, 10)) == -1
+
+
+def test_values_that_no_schedule_reaches():
+    population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2])
+    with pytest.raises(ValueError, match=r"number or an array of shape \(2,\), got shape \(3,\)"):
+        jaxdecay.step_at(population, np.ones(3), 10)
+    with pytest.raises(ValueError, match=r"value must be a number, got shape \(2,\)"):
+        jaxdecay.step_at(jaxdecay.constant(0.1), np.ones(2), 10)
+    with pytest.raises(TypeError, match=r"value must be a learning rate, got 'half'"):
+        jaxdecay.step_at(population, "half", 10)
 
 
 # Refined schedules.
@@ -174,10 +198,13 @@ def test_norms_of_any_size_can_be_refined():
         ({"gradient_norms": [1.0, np.nan]}, r"got nan at index 1"),
         ({"gradient_norms": [1.0]}, r"shape \(1,\)"),
         ({"gradient_norms": [[1.0, 2.0]]}, r"shape \(1, 2\)"),
-        ({"gradient_norms": [1.0, 2.0], "smoothing": 1.5}, r"smoothing must be a share"),
+        ({"gradient_norms": [1.0, 2.0], "smoothing": 1.5}, r"refine: smoothing must be .*≤ 1"),
+        ({"gradient_norms": [1.0, 2.0], "smoothing": "a"}, r"refine: smoothing .* got 'a'"),
+        ({"gradient_norms": ["a", "b"]}, r"refine: gradient_norms must be .*\['a', 'b'\]"),
+        ({"gradient_norms": [1.0, 2.0], "peak_value": [1.0]}, r"peak_value .*shape \(1,\)"),
         ({"gradient_norms": [1.0, 2.0], "optimizer": "adamw"}, r"'sgd' or 'adam', got 'adamw'"),
-        ({"gradient_norms": [1.0, 2.0], "peak_value": -1.0}, r"values"),
-        ({"gradient_norms": [1.0, 2.0], "transition_steps": 0}, r"transition_steps"),
+        ({"gradient_norms": [1.0, 2.0], "peak_value": -1.0}, r"refine: peak_value must .*-1.0"),
+        ({"gradient_norms": [1.0, 2.0], "transition_steps": 0}, r"refine: transition_steps"),
     ],
 )
 def test_what_cannot_be_refined(arguments, message):
@@ -211,7 +238,35 @@ def warm(schedule: jaxdecay.ScheduleLike, steps: int) -> jaxdecay.Schedule:
 MISTAKES = {
     "Optax's warm-up": (
         jaxdecay.warmup(jaxdecay.cosine(0.1, 900), 100),
-        [("zero", 0, "the first update is at rate 0")],
+        [("zero", 0, 'the first update .* init_value of warmup or first_step="one_over_w"')],
+    ),
+    "a compound from 0": (
+        jaxdecay.warmup_cosine(0.1, 100, 900),
+        [("zero", 0, "start above 0, with the init_value of warmup_cosine")],
+    ),
+    "a table from 0": (
+        jaxdecay.interpolate([0.0, 0.1, 0.01], 500),
+        [("zero", 0, "the first update is at rate 0 and changes nothing; start above 0")],
+    ),
+    "warm-up that goes down": (
+        jaxdecay.warmup(jaxdecay.cosine(0.1, 900), 100, init_value=0.5),
+        [("down", 0, "the warm-up goes down, from 0.5 to 0.1")],
+    ),
+    "run of a warm-up": (
+        warm(jaxdecay.cosine(0.1, 900), 1000),
+        [("unreached", 1000, "what follows the warm-up comes at step 1,000, as the run ends")],
+    ),
+    "run of a warm-up by hand": (
+        jaxdecay.join([jaxdecay.linear(0.01, 0.1, 1000), jaxdecay.cosine(0.1, 900)], [1000, 900]),
+        [("unreached", 1000, r"schedules\[1\] of join comes at step 1,000, as the run ends")],
+    ),
+    "cooldown with the end": (
+        jaxdecay.cooldown(jaxdecay.cosine(0.1, 2000), 1000, 100),
+        [("unreached", 1000, "the cooldown comes at step 1,000, as the run ends")],
+    ),
+    "cooldown after the end": (
+        jaxdecay.infinite(0.1, 0.05, 0.01, 10, 100, 1000, 100, 0.001),
+        [("unreached", 1000, "the cooldown in infinite comes at step 1,110")],
     ),
     "decay as long as the run, and a warm-up": (
         warm(jaxdecay.cosine(0.1, 1000), 100),
@@ -242,6 +297,24 @@ MISTAKES = {
         jaxdecay.join([0.1, jaxdecay.inverse_sqrt(0.1)], [100, 100]),
         [("early", 200, "join ends at step 200 and stands at 0.00995 for the 800 steps")],
     ),
+    "short ramp to another value": (
+        jaxdecay.join([jaxdecay.linear(0.01, 1.0, 10), jaxdecay.cosine(0.1, 990)], [10, 990]),
+        [("jump", 10, "falls from 0.901 to 0.1 in one step")],
+    ),
+    "short ramps to another value": (
+        jaxdecay.repeat(
+            jaxdecay.join([jaxdecay.linear(0.01, 0.1, 2), jaxdecay.cosine(1.0, 498)], [2, 498]), 500
+        ),
+        [("jump", 2, "rises from 0.055 to 1 in one step")],
+    ),
+    "ramp cut a step early": (
+        jaxdecay.join([jaxdecay.linear(0.01, 0.1, 4), jaxdecay.cosine(0.1, 997)], [3, 997]),
+        [("cut", 3, "linear ends at step 4, .* make it 1 step shorter")],
+    ),
+    "stairs below what comes before": (
+        jaxdecay.join([jaxdecay.linear(1.0, 0.5, 10), jaxdecay.step_decay(0.1, 0.9, 5)], [10, 990]),
+        [("jump", 10, "falls from 0.55 to 0.1 in one step")],
+    ),
     "parts that do not meet": (
         jaxdecay.join([jaxdecay.linear(0.5, 0.4, 500), jaxdecay.cosine(0.1, 500)], [500, 500]),
         [("jump", 500, "falls from 0.4 to 0.1 in one step")],
@@ -249,6 +322,10 @@ MISTAKES = {
     "training goes on after the end": (
         jaxdecay.cosine(0.1, 500),
         [("zero", 500, "the last 500 updates are at rate 0 .* or the run at 500")],
+    ),
+    "endless until it is 0": (
+        jaxdecay.step_decay(0.1, 0.5, 5),
+        [("zero", 615, r"last 385 updates .* jaxdecay.clip\(.*\), or end the run at 615")],
     ),
     "stands at its end": (
         jaxdecay.cosine(0.1, 500, 0.01) * 2.0,
@@ -260,7 +337,11 @@ MISTAKES = {
     ),
     "steps taken for epochs": (
         jaxdecay.per_epoch(jaxdecay.cosine(0.1, 1000), 100),
-        [("cut", 1000, "cosine ends at step 100,000")],
+        [("cut", 1000, "cosine ends at step 100,000, .* make it 0.01 times as long")],
+    ),
+    "batches of tokens forgotten": (
+        warm(jaxdecay.in_units(jaxdecay.cosine(0.1, 1e9), 300_000), 100),
+        [("cut", 1000, "cosine ends at step 3,434, but the run ends at 1,000; .* 0.27 times")],
     ),
     "no drop": (
         jaxdecay.per_epoch(jaxdecay.step_decay(0.1, 0.5, 30), 100),
@@ -336,6 +417,13 @@ GOOD = {
     "one cycle of three phases": jaxdecay.one_cycle(0.1, 1000, three_phase=True),
     "slanted triangle": jaxdecay.slanted_triangular(0.1, 1000),
     "cooldown of a decay": jaxdecay.cooldown(jaxdecay.cosine(0.1, 2000), 900, 100),
+    "cycle of which half is seen": jaxdecay.from_torch("CosineAnnealingLR", lr=0.1, T_max=1000),
+    "held where the run ends": jaxdecay.hold(jaxdecay.linear(0.01, 0.1, 1000), 1000),
+    "milestone at the end": jaxdecay.multi_step(0.1, 0.1, [500, 1000]),
+    "already begun": warm(jaxdecay.advance(jaxdecay.cosine(0.1, 1000), 100), 100),
+    "drop at a seam": jaxdecay.join(
+        [jaxdecay.step_decay(0.1, 0.25, 100), jaxdecay.cosine(0.1 / 256, 600)], [400, 600]
+    ),
     "held": jaxdecay.hold(jaxdecay.linear(0.1, 0.0, 1000), 900),
     "repeated": jaxdecay.repeat(jaxdecay.cosine(0.1, 250), 250),
     "prolonged": jaxdecay.extend(jaxdecay.cosine(0.1, 500), 300, 1000),
@@ -374,9 +462,35 @@ def test_runs_of_few_updates():
 
 def test_what_cannot_be_checked():
     population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2])
-    with pytest.raises(TypeError, match="check takes one schedule, got Population"):
+    with pytest.raises(TypeError, match=r"check takes one schedule, .* got Population"):
         jaxdecay.check(population, 10)
     with pytest.raises(ValueError, match="steps must be an integer 1 …"):
         jaxdecay.check(jaxdecay.constant(0.1), 0)
     with pytest.raises(ValueError, match="stacked schedules"):
         jaxdecay.check(jaxdecay.constant(0.1).replace(value=np.ones(3)), 10)
+    with pytest.raises(ValueError, match="stacked schedules"):
+        jaxdecay.check(jaxdecay.repeat(0.1, 5).replace(period=np.array([5, 6])), 10)
+
+
+WITHOUT_PHASES = {"constant", "exponential", "inverse_sqrt", "inverse_time", "natural_exponential"}
+"""They go on for ever, without a moment that a run could miss; some have stairs."""
+
+
+def test_of_every_family_the_phases_are_known():
+    known = {*phases._OF_FAMILY, *WITHOUT_PHASES}
+    for name, decay in jaxdecay.families.items():
+        ours = decay.__module__.startswith("jaxdecay.")
+        generic = decay.is_compound or decay.__module__ == "jaxdecay.decays.ending"
+        if ours and not generic:
+            assert name in known, f"{name} has no phases: add it to phases.py or to this list"
+    assert not WITHOUT_PHASES & set(phases._OF_FAMILY)
+    assert known <= set(jaxdecay.families)
+
+
+def test_a_run_may_end_where_its_next_phase_would_begin():
+    schedule = jaxdecay.from_transformers(
+        "cosine", lr=0.1, num_warmup_steps=100, num_training_steps=1000
+    )
+    assert [each.kind for each in jaxdecay.check(schedule, 1000)] == ["zero"]
+    half = jaxdecay.from_torch("CosineAnnealingLR", lr=0.1, T_max=100)
+    assert jaxdecay.check(jaxdecay.hold(half, 100), 100) == []
