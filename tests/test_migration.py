@@ -272,6 +272,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         ),
         ("Optax's cosine_onecycle_schedule(", "divides by 0; expected another div_factor"),
     ),
+    "an infinite number of steps": (
+        lambda: from_optax("linear_onecycle_schedule", jnp.inf, 0.1),
+        ("Optax's linear_onecycle_schedule(transition_steps=inf", "infinity to integer"),
+    ),
     "names without arguments": (
         lambda: from_torch(
             "SequentialLR", lr=0.1, schedulers=["LinearLR", "StepLR"], milestones=[3]

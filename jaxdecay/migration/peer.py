@@ -92,7 +92,7 @@ class Peer:
             if str(error).startswith(f"{self.name}'s "):  # of a schedule inside this one
                 raise
             raise said(str(error)) from None
-        except (TypeError, ZeroDivisionError, KeyError, AttributeError) as error:
+        except (TypeError, ArithmeticError, LookupError, AttributeError) as error:
             raise said(_explained(error, arguments)) from error
 
 
