@@ -179,14 +179,6 @@ def test_every_way_to_call_it_agrees(cases: list[Case]) -> None:
         assert np.max(errors(compiled, eager)) <= case.tolerance, case.name
 
 
-def test_a_stacked_population_is_called_eagerly() -> None:
-    schedules = [case.schedule for case in one_of_each_family()]
-    steps = np.array([0, 3, 1000], np.int32)
-    for schedule in schedules:
-        got = jaxdecay.stack([schedule, schedule])(steps)
-        np.testing.assert_allclose(got, np.stack([schedule(steps)] * 2), rtol=1e-6)
-
-
 @pytest.mark.parametrize(("case", "index"), list(leaf_cases(one_of_each_kind())))
 def test_each_hyperparameter_can_be_traced_alone(case: Case, index: int) -> None:
     leaf = np.asarray(jax.tree.leaves(case.schedule)[index])

@@ -176,8 +176,9 @@ def train(name: str, as_rate: Callable[[Any], Any]) -> Callable[[Any], Parameter
 def test_optimizer_with_every_family(name: str, relaxed_promotion: None) -> None:
     with_schedule = train(name, lambda schedule: schedule)
     with_table = train(name, lambda table: lambda step: table[step])
-    schedules = [case.schedule for case in FAMILIES]
-    for index, case in enumerate(FAMILIES):
+    without_state = [case for case in FAMILIES if case.schedule.decay.feedback is None]
+    schedules = [case.schedule for case in without_state]
+    for index, case in enumerate(without_state):
         trained = with_schedule(one_of(index, schedules))
         table = jnp.array([case.reference(step) for step in range(STEPS + 1)], float)
         expected = with_table(table)
