@@ -389,8 +389,8 @@ def _periodic() -> list[Case]:
     triangle = functools.partial(case, "cyclic")
     wave = functools.partial(case, "sine")
     return [
-        triangle("usual", 0.001, 0.006, 2000),
         triangle("uneven", 0.01, 0.1, 30, 71),
+        triangle("usual", 0.001, 0.006, 2000),
         triangle("halved", 0.001, 0.1, 100, 100, 0.5),
         triangle("downwards", 0.1, 0.01, 7, 3, 0.9),
         triangle("from zero", 0.0, 0.1, 1, 4),
@@ -403,9 +403,9 @@ def _periodic() -> list[Case]:
         triangle("longest", 0.0, 0.1, 2**30),
         triangle("each step fades", 0.001, 0.1, 100, 60, 0.999, decay_every="step", tolerance=1e-5),
         triangle("fades, equal sides", 0.001, 0.1, 50, decay_rate=0.99, decay_every="step"),
+        wave("downwards", 0.1, 0.01, 7, 0.9),
         wave("usual", 0.001, 0.1, 100),
         wave("halved", 0.0, 0.1, 997, 0.5),
-        wave("downwards", 0.1, 0.01, 7, 0.9),
         wave("each step", 0.01, 0.1, 1),
         wave("million", 0.0, 0.1, 10**6),
         wave("longest", 0.0, 0.1, LAST_STEP),
