@@ -35,8 +35,8 @@ def numbers(domain: Domain, wide: bool = False) -> strategies.SearchStrategy[Any
         usual = domain.search or Search(0.0, 1.0)
         width = usual.high - usual.low
         low, high = max(low, usual.low - width), min(high, usual.high + width)
-    drawn = strategies.floats(low, high, allow_subnormal=False)
-    return drawn.map(lambda number: float(np.float32(number)))
+    low, high = (float(np.float32(limit)) for limit in (low, high))
+    return strategies.floats(low, high, allow_subnormal=False, width=32)
 
 
 def _arguments(reference: Reference, wide: bool) -> strategies.SearchStrategy[dict[str, Any]]:
@@ -73,7 +73,8 @@ def _below(low: str, high: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     def fit(drawn: dict[str, Any]) -> dict[str, Any]:
         if None in (drawn[low], drawn[high]):
             return {}
-        return dict(zip((low, high), sorted([drawn[low], drawn[high]]), strict=True))
+        small, large = sorted([drawn[low], drawn[high]])
+        return {low: small - abs(small) / 8, high: large}
 
     return fit
 
@@ -100,6 +101,25 @@ def _cooled(drawn: dict[str, Any]) -> dict[str, Any]:
     return fitted
 
 
+def _not_both_0(drawn: dict[str, Any]) -> dict[str, Any]:
+    return {"k": drawn["k"] + 0.125}
+
+
+def _clipped(drawn: dict[str, Any]) -> dict[str, Any]:
+    """Limits that the schedule does not only just reach: there float32 takes either side."""
+    low, high = drawn["lower"], drawn["upper"]
+    if high is None:
+        return {"lower": low * 0.875}
+    return {"lower": min(low, high) * 0.875, "upper": max(low, high) * 1.125}
+
+
+def _wave(drawn: dict[str, Any]) -> dict[str, Any]:
+    """Waves that grow in each step grow so slowly that they do not overflow at once."""
+    rate = drawn["decay_rate"]
+    grows = drawn["decay_every"] == "step" and rate > 1
+    return {"decay_rate": 1 + (rate - 1) / 1000} if grows else {}
+
+
 def _cycle(drawn: dict[str, Any]) -> dict[str, Any]:
     return {"warmup_fraction": drawn["warmup_fraction"] / 2} if drawn["three_phase"] else {}
 
@@ -107,11 +127,14 @@ def _cycle(drawn: dict[str, Any]) -> dict[str, Any]:
 FITTING: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "discrete_staircase": _below("end_value", "init_value"),
     "exponential": _exponential,
+    "k_decay": _not_both_0,
     "hyperbolic": _hyperbolic,
     "exponential_hyperbolic": _hyperbolic,
     "power_law": _below("end_value", "init_value"),
     "tanh": _below("lower", "upper"),
-    "clip": _below("lower", "upper"),
+    "clip": _clipped,
+    "cyclic": _wave,
+    "sine": _wave,
     "cooldown": _cooled,
     "warmup_stable_decay": _cooled,
     "greedy": _below("min_scale", "max_scale"),

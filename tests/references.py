@@ -201,7 +201,7 @@ def cyclic(
 ):
     down_steps = up_steps if down_steps is None else down_steps
     period = up_steps + down_steps
-    if period <= 0:
+    if period < Decimal("1e-20"):  # 0, and next to it, where slopes are measured
         return init_value
     cycle = _floor(t / period)
     since = t - cycle * period

@@ -59,9 +59,9 @@ def test_gradients_are_those_of_the_formula(cases: list[Case]) -> None:
 
 def _compare_drawn(template: Case, eager: bool) -> None:
     """Other numbers in the same structure, so without another compilation."""
-    eager_examples = iter(range(200 if LONG else int(eager)))
+    eager_examples = iter(range(10 if LONG else int(eager)))
 
-    @hypothesis.settings(max_examples=200 if LONG else 4)
+    @hypothesis.settings(max_examples=200 if LONG else 3)
     @hypothesis.given(strategies.tuples(drawn.cases(template.reference), strategies.randoms()))
     def compare(drawn_case: Any) -> None:
         case, random = drawn_case
@@ -70,7 +70,7 @@ def _compare_drawn(template: Case, eager: bool) -> None:
         exact = case.reference.with_float_counts()
         expected = np.array([exact(step) for step in steps])
         # Outside of these, float32 has lost digits of the value or of its gradient.
-        usual = [i for i, each in enumerate(np.abs(expected)) if 1e-20 < each < 1e20]
+        usual = [i for i, each in enumerate(np.abs(expected)) if 1e-20 < each < 1e15]
         assert np.all(errors(values[usual], expected[usual]) <= 3e-5), case.schedule
         if usual:
             some = {name: slope[usual] for name, slope in slopes.items()}
