@@ -55,6 +55,7 @@ FAMILIES: dict[str, Callable[[float], jd.Schedule]] = {
     "cosine": lambda rate: jd.cosine(rate, STEPS),
     "cosine_restarts": lambda rate: jd.cosine_restarts(rate, 100, 0.0, 2.0),
     "cyclic": lambda rate: jd.cyclic(0.001, rate, 100),
+    "advance": lambda rate: jd.advance(jd.cosine(rate, 900), 100),
     "delay": lambda rate: jd.delay(jd.cosine(rate, 900), 100),
     "discrete_staircase": lambda rate: jd.discrete_staircase(rate, 0.001, 100),
     "exponential": lambda rate: jd.exponential(rate, 0.5, 100),
