@@ -118,7 +118,7 @@ def check_slopes(
         compared.add(name)
         right, got = right[smooth], slopes[name][smooth]
         unit = largest / max(sizes[name], 1e-6)
-        allowed = tolerance * np.abs(right) + 2e-6 * np.max(np.abs(right)) + 0.03 * tolerance * unit
+        allowed = tolerance * np.abs(right) + 2e-6 * np.max(np.abs(right)) + 0.01 * tolerance * unit
         excess = np.abs(got - right) - allowed
         worst = int(np.argmax(excess))
         where = f"{case.schedule!r} by {name} at step {np.array(steps)[smooth][worst]}"
