@@ -114,10 +114,12 @@ def _clipped(drawn: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wave(drawn: dict[str, Any]) -> dict[str, Any]:
-    """Waves that grow in each step grow so slowly that they do not overflow at once."""
-    rate = drawn["decay_rate"]
-    grows = drawn["decay_every"] == "step" and rate > 1
-    return {"decay_rate": 1 + (rate - 1) / 1000} if grows else {}
+    """Waves with a height; those that grow in each step grow slowly, not to overflow at once."""
+    low, high, rate = (drawn[name] for name in ("init_value", "peak_value", "decay_rate"))
+    fitted = {"peak_value": high + 0.125} if low == high else {}
+    if drawn["decay_every"] == "step" and rate > 1:
+        fitted["decay_rate"] = 1 + (rate - 1) / 1000
+    return fitted
 
 
 def _cycle(drawn: dict[str, Any]) -> dict[str, Any]:
