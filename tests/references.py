@@ -495,6 +495,8 @@ def _cos(angle: Decimal) -> Decimal:
 
 
 def _sinh(number: Decimal) -> Decimal:
+    if abs(number) < Decimal("1e-20"):  # where the difference below has lost its digits
+        return number * (1 + number * number / 6)
     return (number.exp() - (-number).exp()) / 2
 
 
