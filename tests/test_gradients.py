@@ -59,9 +59,10 @@ def test_gradients_are_those_of_the_formula(cases: list[Case]) -> None:
 
 def _compare_drawn(template: Case, eager: bool) -> None:
     """Other numbers in the same structure, so without another compilation."""
-    eager_examples = iter(range(10 if LONG else int(eager)))
+    examples = 200 if LONG else 3
+    eager_examples = iter(range(examples if LONG else int(eager)))
 
-    @hypothesis.settings(max_examples=200 if LONG else 3)
+    @hypothesis.settings(max_examples=examples)
     @hypothesis.given(strategies.tuples(drawn.cases(template.reference), strategies.randoms()))
     def compare(drawn_case: Any) -> None:
         case, random = drawn_case
