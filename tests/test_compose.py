@@ -13,17 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from rows import called
 
 import jaxdecay
 from jaxdecay import Schedule
 from jaxdecay.domain import LAST_STEP, Positive, PositiveSteps
 
 WAVE = jaxdecay.cosine(0.1, 100)
-
-
-@jax.jit
-def called(schedule: Schedule, steps: Any) -> Any:
-    return schedule(steps)
 
 
 def as_floats(schedule: Schedule) -> Schedule:

@@ -28,6 +28,7 @@ import optax
 import pytest
 import test_stateful
 from parity import Claim, claim, equal, families_in, wrong
+from rows import called
 
 import jaxdecay
 from jaxdecay import Schedule
@@ -80,11 +81,6 @@ def in_float64(make: Callable[[], Peer], steps: np.ndarray) -> np.ndarray:
     return np.broadcast_to(np.asarray(values, np.float64), steps.shape)
 
 
-@jax.jit
-def values_at(schedule: Schedule, steps: jax.Array) -> jax.Array:
-    return schedule(steps)
-
-
 def assert_equal(
     schedule: Schedule, steps: np.ndarray, expected: Any, *, constants: bool = False
 ) -> None:
@@ -93,7 +89,7 @@ def assert_equal(
     With the hyperparameters as arguments, which compiles once for all of a family, and, for some
     settings, as constants of the program.
     """
-    calls = [partial(values_at, schedule), *([jax.jit(schedule)] if constants else [])]
+    calls = [partial(called, schedule), *([jax.jit(schedule)] if constants else [])]
     for call in calls:
         values = np.asarray(call(jnp.asarray(steps)), np.float64)
         np.testing.assert_allclose(values, expected, rtol=RTOL, atol=0)
@@ -951,7 +947,7 @@ def test_torch_cosine_rises_after_its_end(case: dict[str, Any]) -> None:
     assert len(after) > 5
     assert np.all(np.diff(after) > 0)
     steps = jnp.minimum(jnp.arange(end, end + 180), len(each_epoch) - 1)
-    held = np.asarray(values_at(schedule, steps), np.float64)
+    held = np.asarray(called(schedule, steps), np.float64)
     np.testing.assert_allclose(held, floor, rtol=RTOL, atol=0)
 
 
@@ -1015,7 +1011,7 @@ def test_optax_interpolates_an_array_of_steps_wrongly(relaxed_promotion: None) -
     one_by_one = [float(theirs(step)) for step in steps]
     assert np.max(np.abs(np.asarray(theirs(steps)) - one_by_one)) > 1
     ours = jaxdecay.piecewise_linear([1.0, 0.1], [0, 5])
-    np.testing.assert_allclose(values_at(ours, jnp.asarray(steps)), one_by_one, rtol=RTOL)
+    np.testing.assert_allclose(called(ours, jnp.asarray(steps)), one_by_one, rtol=RTOL)
 
 
 @wrong("Optax", "one_cycle")
@@ -1031,7 +1027,7 @@ def test_optax_drops_phases_of_a_short_cycle(
 ) -> None:
     """Three steps hold no warm-up of 0.9 steps: Optax starts at the peak."""
     assert float(make(3, 1.0)(0)) == 1.0
-    assert float(values_at(jaxdecay.one_cycle(1.0, 3), jnp.arange(3))[0]) == np.float32(1 / 25)
+    assert float(called(jaxdecay.one_cycle(1.0, 3), jnp.arange(3))[0]) == np.float32(1 / 25)
     with pytest.raises(ValueError, match="leaves out those that share a step"):
         jaxdecay.from_optax(make.__name__, peak_value=1.0, **short)
 
@@ -1053,7 +1049,7 @@ def test_keras_misses_restarts(float32: None, relaxed_promotion: None) -> None:
     ours = jaxdecay.cosine_restarts(1.0, 10, period_multiplier=10)
     restarts = jnp.array([0, 10, 110, 1_110, 11_110])
     np.testing.assert_allclose(jax.vmap(theirs)(restarts), [1, 0, 0, 1, 0], atol=1e-6)
-    np.testing.assert_array_equal(values_at(ours, restarts), np.ones(5))
+    np.testing.assert_array_equal(called(ours, restarts), np.ones(5))
 
 
 @wrong("Optax", "cosine exponential")

@@ -679,5 +679,7 @@ def test_numbers_that_do_not_fit_each_other(make: Any, message: str) -> None:
 
 
 def test_an_end_on_the_wrong_side_is_not_judged_when_traced() -> None:
-    jax.jit(lambda end: jaxdecay.exponential(0.1, 0.9, end_value=end)(3))(0.5)
-    jax.jit(lambda rate: jaxdecay.exponential(0.1, rate, end_value=0.5)(3))(0.9)
+    by_end = jax.jit(lambda end: jaxdecay.exponential(0.1, 0.9, end_value=end)(3))
+    assert float(by_end(0.5)) == 0.5  # the floor
+    by_rate = jax.jit(lambda rate: jaxdecay.exponential(0.1, rate, end_value=0.5)(3))
+    assert float(by_rate(0.9)) == 0.5
