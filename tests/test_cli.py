@@ -216,10 +216,13 @@ def test_overwriting_keeps_the_old_sweep_until_there_is_a_new_one(swept, tmp_pat
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert "members" in process.stdout.readline()  # the line before training
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    try:
+        assert "members" in process.stdout.readline()  # the line before training
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()  # a million epochs are not left running where interrupts are ignored
     assert process.returncode != 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
