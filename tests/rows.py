@@ -20,6 +20,12 @@ TINY = 1e-30
 TOO_LARGE = 1e15
 """Above this no rate is of use, and some schedules stop growing, so as not to overflow."""
 
+QUICK_TO_COMPILE = {"xla_backend_optimization_level": 0}
+"""Without LLVM's optimizations, which take half of the time to compile.
+
+For derivatives and optimizers, which are as exact without them; values are compiled as users do.
+"""
+
 
 @jax.jit
 def called(schedule: Any, steps: Any) -> Any:
@@ -72,10 +78,7 @@ def values_and_slopes(
     return values[: len(steps)], by_name
 
 
-# Derivatives are as exact without LLVM's optimizations, which take half of the time to compile.
-@functools.partial(
-    jax.jit, static_argnums=0, compiler_options={"xla_backend_optimization_level": 0}
-)
+@functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK_TO_COMPILE)
 def _value_and_slopes(structure: Any, floats: Any, others: Any, steps: Any) -> Any:
     """Leaves that are None in `floats` are in `others`."""
 
