@@ -50,6 +50,14 @@ class Monitor(enum.StrEnum):
     TRAIN_LOSS = "train_loss"
 
 
+class Precision(enum.StrEnum):
+    """Of matrix products, as JAX names them."""
+
+    DEFAULT = "default"
+    TENSORFLOAT32 = "tensorfloat32"
+    FLOAT32 = "float32"
+
+
 @app.command()
 def sweep(
     data: Annotated[DataName, typer.Option(help="What to train on.")] = DataName.DIGITS,
@@ -67,6 +75,13 @@ def sweep(
     monitor: Annotated[
         Monitor, typer.Option(help="The metric that schedules with state follow, once an epoch.")
     ] = Monitor.TEST_LOSS,
+    block: Annotated[
+        int | None,
+        typer.Option(min=1, help="Members that a device trains at a time [the fastest, measured]."),
+    ] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="Of matrix products; matters on a GPU.")
+    ] = Precision.DEFAULT,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
     ] = None,
@@ -110,6 +125,8 @@ def sweep(
         seeds=seeds,
         seed=seed,
         monitor=monitor.value,
+        block=block,
+        precision=precision.value,
     )
     with _one_line_errors():
         save(result, out, overwrite=overwrite)
@@ -255,17 +272,20 @@ def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("epochs"),
+        TextColumn("epochs of members"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("compiling", total=epochs)
+        bar = progress.add_task("compiling", total=None)
 
         def report(epoch: int, history: Any) -> None:
             best = np.nanmax(history["test_accuracy"].mean(axis=1), initial=0)
-            progress.update(bar, completed=epoch + 1, description=f"best accuracy {best:.4f}")
+            progress.update(bar, description=f"best accuracy {best:.4f}")
 
-        return jaxdecay.sweep(task, population, callback=report, **settings)
+        def trained(done: int, total: int) -> None:
+            progress.update(bar, completed=done, total=total)
+
+        return jaxdecay.sweep(task, population, callback=report, progress=trained, **settings)
 
 
 def _print_result(result: Any) -> None:

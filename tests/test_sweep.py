@@ -199,7 +199,7 @@ def test_wrong_settings_are_refused(task, mixed):
         jaxdecay.sweep(task, mixed, seeds=2, seed=2**32 - 1)
     with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):
         jaxdecay.sweep(task, mixed, seeds=0)
-    with pytest.raises(ValueError, match=r"test_loss; got 'loss' \(did you mean 'test_loss'\?\)"):
+    with pytest.raises(ValueError, match=r"train_loss; got 'loss' \(did you mean 'test_loss'\?\)"):
         jaxdecay.sweep(task, mixed, monitor="loss")
     with pytest.raises(ValueError, match="batch size must be from 1 to 1437"):
         jaxdecay.sweep(task, mixed, batch_size=1_438)

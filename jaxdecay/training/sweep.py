@@ -1,10 +1,10 @@
-"""Training a population: every schedule with every seed, in one compiled program."""
+"""Training a population: every schedule with every seed, block by block, one program for all."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -12,22 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
-from jax.typing import ArrayLike
 
 from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule
+from jaxdecay.training.block import Program, Rounds, arrange, member_mesh
+from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.task import Task
-from jaxdecay.training.train import (
-    Member,
-    Optimizer,
-    epoch_order,
-    evaluate,
-    init_member,
-    monitored,
-    steps_per_epoch,
-    train_epoch,
-    train_step,
-)
+from jaxdecay.training.train import Optimizer, monitored, steps_per_epoch
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,12 +114,21 @@ def sweep(
     seeds: int = 1,
     seed: int = 0,
     monitor: str = "test_loss",
+    block: int | None = None,
+    precision: str = "default",
     callback: Callable[[int, Mapping[str, np.ndarray]], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> SweepResult:
-    """Trains every schedule of a population with every seed, all at once.
+    """Trains every schedule of a population with every seed, on all devices of this process.
 
     All schedules of a seed start from the same weights and see the same batches in the same
-    order, so that they can be compared in pairs.
+    order, so that they can be compared in pairs. Members are trained in blocks of one shape, so
+    that one program trains any number of them, and nothing but the parameters grows with it. With
+    B members in a block, the N members need, in bytes,
+
+        N · (parameters and optimizer state) + B · 3 · parameters + S · 4 · steps per epoch
+
+    and the data, on each device those of its own share.
 
     Args:
         task: what is trained.
@@ -141,15 +141,22 @@ def sweep(
         monitor: the name in the history that schedules with state follow: after each epoch each
             member's schedule sees the member's own value. Where more is better, as of
             "test_accuracy", the schedule needs `mode="max"`.
+        block: the most members that one device trains at the same time, at least 1; None for the
+            number that a short measurement finds to be the fastest on this machine, which is
+            then remembered. It changes results by rounding errors only.
+        precision: of matrix products, as of `jax.default_matmul_precision`: "default" (on an
+            NVIDIA GPU TensorFloat-32), "float32" and others.
         callback: called after each epoch, counted from 0, with its history: arrays [S, K].
+        progress: called after each round of blocks with the number of epochs of single members
+            that are done, and of all of them.
 
     Returns:
         A `SweepResult`.
 
     Raises:
         TypeError: `population` is not a `Population`, or `optimizer` not a function of the rate.
-        ValueError: `epochs`, `batch_size`, `seeds` or `seed` out of range, a `monitor` that is
-            not in the history, or inputs and labels that do not fit each other.
+        ValueError: `epochs`, `batch_size`, `seeds`, `seed` or `block` out of range, a `monitor`
+            that is not in the history, or inputs and labels that do not fit each other.
 
     Example:
         >>> import jaxdecay
@@ -161,38 +168,33 @@ def sweep(
         >>> result.best()
         cosine(init_value=0.3, transition_steps=220)
     """
-    _check_arguments(task, population, optimizer, seeds, seed, monitor)
+    _check_arguments(task, population, optimizer, seeds, seed, monitor, block)
     steps = steps_per_epoch(task.data, epochs, batch_size)
-    numbers = tuple(range(seed, seed + seeds))
-    program = _Program(task, optimizer, batch_size, steps, monitor)
-
     started = time.perf_counter()
-    data = jax.device_put(task.data)
-    keys = jnp.stack([jax.random.key(number) for number in numbers])
-    init = jax.jit(program.init).lower(population, keys).compile()
-    members, states = jax.eval_shape(program.init, population, keys)
-    run_epoch = jax.jit(program.run_epoch, donate_argnums=(0, 1))
-    run_epoch = run_epoch.lower(members, states, population, keys, jnp.asarray(0), data).compile()
+    program = Program(task, optimizer, batch_size, precision, member_mesh())
+    if block is None:
+        block = fastest_block(program, members=len(population) * seeds)
+    rounds = arrange(len(population), seeds, block, program.mesh.size)
+    numbers = tuple(range(seed, seed + seeds))
+    training = _Training(program, population, numbers, rounds, steps, monitor)
+    training.compile()
     compiled = time.perf_counter()
-
-    (members, states), histories = init(population, keys), []
+    training.init()
     for epoch in range(epochs):
-        members, states, history = run_epoch(
-            members, states, population, keys, jnp.asarray(epoch), data
-        )
-        histories.append(jax.device_get(history))
+        history = training.run_epoch(epoch, epochs, progress)
         if callback is not None:
-            callback(epoch, histories[-1])
+            callback(epoch, history)
     finished = time.perf_counter()
-
-    diverged_at = np.asarray(members.diverged_at)
-    final_rates = np.asarray(learning_rates(population, states, epochs * steps))
+    final_rates = training.learning_rates(np.array([epochs * steps]))[..., 0]
     return SweepResult(
         population=population,
         seeds=numbers,
-        history=jax.tree.map(lambda *epochs: np.stack(epochs), *histories),
-        diverged_at=diverged_at.T,
-        final_learning_rate=np.broadcast_to(final_rates, diverged_at.shape).T,
+        history={
+            name: np.stack([each[name] for each in training.history])
+            for name in training.history[0]
+        },
+        diverged_at=training.diverged_at,
+        final_learning_rate=np.broadcast_to(final_rates, (seeds, len(population))).T,
         settings={
             "data": task.data.name,
             "optimizer": getattr(optimizer, "__name__", repr(optimizer)),
@@ -200,6 +202,9 @@ def sweep(
             "batch_size": batch_size,
             "seeds": seeds,
             "seed": seed,
+            "block": rounds.block,
+            "devices": program.mesh.size,
+            "precision": precision,
             **({"monitor": monitor} if population.has_state else {}),
         },
         steps=epochs * steps,
@@ -208,8 +213,118 @@ def sweep(
     )
 
 
+class _Training:
+    """A sweep while it runs: the members of each round, and the states of the schedules."""
+
+    def __init__(
+        self,
+        program: Program,
+        population: Population,
+        seeds: Sequence[int],
+        rounds: Rounds,
+        steps: int,
+        monitor: str,
+    ) -> None:
+        self.program = program
+        self.population = population
+        self.rounds = rounds
+        self.steps = steps
+        self.monitor = monitor
+        self.history: list[dict[str, np.ndarray]] = []
+        self.diverged_at = np.full((len(population), len(seeds)), -1)
+        self._data = program.everywhere(program.task.data)
+        self._keys = jnp.stack([jax.random.key(number) for number in seeds])
+        self._states = jax.vmap(lambda key: population.init())(self._keys)
+        self._members: list[Any] = []
+        self._rates_at = jax.jit(_learning_rates)
+        self._follow = jax.jit(jax.vmap(population.update))
+
+    def compile(self) -> None:
+        """Compiles all that a sweep runs, whatever its number of members."""
+        keys, rates = self._of_round(0, self.learning_rates(np.arange(self.steps)))
+        first = rates[:, 0]
+        self._init = jax.jit(self.program.init).lower(first, keys).compile()
+        members = jax.eval_shape(self.program.init, first, keys)
+        members = jax.tree.map(
+            lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype, sharding=rates.sharding),
+            members,
+        )
+        arguments = members, rates, keys, self._epoch(0), self._data
+        monitored(jax.eval_shape(self.program.run_epoch, *arguments)[1], self.monitor)
+        run = jax.jit(self.program.run_epoch, donate_argnums=0)
+        self._run = run.lower(*arguments).compile()
+
+    def init(self) -> None:
+        """Members before their first step."""
+        first = self.learning_rates(np.array([0]))
+        for index in range(len(self.rounds.real)):
+            keys, rates = self._of_round(index, first)
+            self._members.append(self._init(rates[:, 0], keys))
+
+    def run_epoch(
+        self, epoch: int, epochs: int, progress: Callable[[int, int], None] | None
+    ) -> dict[str, np.ndarray]:
+        """Trains all members for an epoch, round by round; its history, arrays [S, K]."""
+        table = self.learning_rates(epoch * self.steps + np.arange(self.steps))
+        found: dict[str, np.ndarray] = {}
+        for index, real in enumerate(self.rounds.real):
+            keys, rates = self._of_round(index, table)
+            self._members[index], history = self._run(
+                self._members[index], rates, keys, self._epoch(epoch), self._data
+            )
+            for name, values in jax.device_get(history).items():
+                self._put(index, found.setdefault(name, self._empty(values.dtype)), values)
+            self._put(index, self.diverged_at, jax.device_get(self._members[index].diverged_at))
+            if progress is not None:
+                before = self.diverged_at.size * epoch + self.rounds.real[:index].sum()
+                progress(int(before + real.sum()), self.diverged_at.size * epochs)
+        if self.population.has_state:
+            self._states = self._follow(self._states, monitored(found, self.monitor).T)
+        self.history.append(found)
+        return found
+
+    def learning_rates(self, steps: np.ndarray) -> np.ndarray:
+        """Learning rates [S, steps], or [K, S, steps] where states make members differ."""
+        states = self._states if self.population.has_state else None
+        return np.asarray(self._rates_at(self.population, states, jnp.asarray(steps)))
+
+    def _of_round(self, index: int, table: np.ndarray) -> tuple[Array, Array]:
+        """Keys [D, k] and learning rates [D, steps, k, s] of a round."""
+        seeds, schedules = self.rounds.seeds[index], self.rounds.schedules[index]
+        if self.population.has_state:
+            rates = table[seeds[:, :, None], schedules[:, None, :]]
+        else:
+            rates = np.repeat(table[schedules][:, None], seeds.shape[1], axis=1)
+        return self.program.by_device(self._keys[seeds], np.moveaxis(rates, -1, 1))
+
+    def _put(self, index: int, whole: np.ndarray, values: np.ndarray) -> None:
+        """Puts what a round found, [D, k, s], in its places, [S, K]."""
+        seeds, schedules = self.rounds.seeds[index], self.rounds.schedules[index]
+        real = self.rounds.real[index]
+        places = np.broadcast_arrays(schedules[:, None, :], seeds[:, :, None])
+        whole[places[0][real], places[1][real]] = values[real]
+
+    def _empty(self, dtype: Any) -> np.ndarray:
+        return np.zeros(self.diverged_at.shape, dtype)
+
+    def _epoch(self, epoch: int) -> Array:
+        return self.program.everywhere(jnp.asarray(epoch))
+
+
+def _learning_rates(population: Population, states: Any, steps: Array) -> Array:
+    if states is None:
+        return population(steps)
+    return jax.vmap(population, in_axes=(None, 0))(steps, states)
+
+
 def _check_arguments(
-    task: Any, population: Any, optimizer: Any, seeds: int, seed: int, monitor: str
+    task: Any,
+    population: Any,
+    optimizer: Any,
+    seeds: int,
+    seed: int,
+    monitor: str,
+    block: int | None,
 ) -> None:
     if not isinstance(task, Task):
         raise TypeError(
@@ -229,6 +344,8 @@ def _check_arguments(
     _check_mode(population, monitor)
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
+    if block is not None and block < 1:
+        raise ValueError(f"block must be at least 1, got {block}; None measures what is fastest")
     if not 0 <= seed <= seed + seeds <= 2**32:
         raise ValueError(f"seeds must be within 0 … 2³²−1, got {seeds} from {seed} on")
 
@@ -242,67 +359,3 @@ def _check_mode(population: Population, monitor: str) -> None:
             raise ValueError(
                 f'{group.family}: mode must be "{better}" with monitor="{monitor}", got "{mode}"'
             )
-
-
-def learning_rates(population: Population, states: Any, step: ArrayLike) -> Array:
-    """The rates at a step: [S], or [K, S] where states, stacked by seed, make members differ."""
-    if not population.has_state:
-        return population(step)
-    return jax.vmap(population, in_axes=(None, 0))(step, states)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Program:
-    """The functions of `train`, mapped over seeds and schedules: members have axes [K, S].
-
-    The states of the schedules are those of the population, stacked by seed.
-    """
-
-    task: Task
-    optimizer: Optimizer
-    batch_size: int
-    steps_per_epoch: int
-    monitor: str
-
-    def init(self, population: Population, keys: Array) -> tuple[Member, Any]:
-        def init(rate: Array, key: Array) -> Member:
-            return init_member(self.task, self.optimizer, rate, key)
-
-        over_schedules = jax.vmap(init, in_axes=(0, None))
-        members = jax.vmap(over_schedules, in_axes=(None, 0))(population(0), keys)
-        return members, jax.vmap(lambda key: population.init())(keys)
-
-    def run_epoch(
-        self,
-        members: Member,
-        states: Any,
-        population: Population,
-        keys: Array,
-        epoch: Array,
-        data: Any,
-    ) -> tuple[Member, Any, dict[str, Array]]:
-        def update(member: Member, step: Array, rate: Array, batch: Any) -> tuple[Member, Array]:
-            return train_step(self.task, self.optimizer, member, step, rate, batch)
-
-        def measure(parameters: Any) -> dict[str, Array]:
-            return evaluate(self.task, parameters, data)
-
-        # All schedules of a seed share a batch: mapped over schedules it stays one array, and the
-        # first layer of all of them is one large matrix product.
-        over_schedules = jax.vmap(update, in_axes=(0, None, 0, None))
-        rates = 0 if population.has_state else None
-        over_members = jax.vmap(over_schedules, in_axes=(0, None, rates, 0))
-        orders = jax.vmap(lambda key: epoch_order(key, epoch, data, self.batch_size), out_axes=1)
-        members, history = train_epoch(
-            over_members,
-            jax.vmap(jax.vmap(measure)),
-            lambda step: learning_rates(population, states, step),
-            members,
-            epoch * self.steps_per_epoch,
-            orders(keys),
-            data,
-        )
-        shape = members.diverged_at.shape
-        history = {name: jnp.broadcast_to(v, shape) for name, v in history.items()}
-        states = jax.vmap(population.update)(states, monitored(history, self.monitor))
-        return members, states, {name: values.T for name, values in history.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from flax import nnx
 from jax import Array
 
 from jaxdecay.data import Data, check_data
+from jaxdecay.training.layout import kernel_first
 
 Parameters = Any
 """The parameters of a network: a pytree of float arrays."""
@@ -59,8 +61,11 @@ class MLP(nnx.Module):
 
     def __init__(self, inputs: int, hidden: int = 128, classes: int = 10, *, rngs: nnx.Rngs):
         glorot = nnx.initializers.glorot_uniform()
-        self.hidden = nnx.Linear(inputs, hidden, kernel_init=glorot, rngs=rngs)
-        self.output = nnx.Linear(hidden, classes, kernel_init=glorot, rngs=rngs)
+        layer = functools.partial(
+            nnx.Linear, kernel_init=glorot, dot_general=kernel_first, rngs=rngs
+        )
+        self.hidden = layer(inputs, hidden)
+        self.output = layer(hidden, classes)
 
     def __call__(self, inputs: Array) -> Array:
         """Logits [n, classes] of inputs [n, ...]."""

@@ -100,12 +100,13 @@ def train(
 
     def run_epoch(carry: tuple[Member, Any], epoch: Array) -> tuple[Any, dict[str, Array]]:
         member, state = carry
+        first_step = epoch * steps
         member, history = train_epoch(
             lambda *step: train_step(task, optimizer, *step),
             lambda parameters: evaluate(task, parameters, data),
-            lambda step: learning_rate(step, state),
             member,
-            epoch * steps,
+            first_step,
+            jax.vmap(lambda step: learning_rate(step, state))(first_step + jnp.arange(steps)),
             epoch_order(key, epoch, data, batch_size),
             data,
         )
@@ -121,10 +122,10 @@ def _with_state(
     """First state, value and update of a schedule; of a plain function too, which has no state."""
     if isinstance(schedule, Schedule):
         return schedule.init(), schedule, schedule.update
-    return (), lambda step, state: schedule(step), lambda state, metric: state
+    return (), lambda step, state: jnp.asarray(schedule(step), float), lambda state, metric: state
 
 
-def monitored(history: Mapping[str, Array], monitor: str) -> Array:
+def monitored(history: Mapping[str, Any], monitor: str) -> Any:
     """The metric that schedules with state follow; ValueError for one that is not measured."""
     if monitor not in history:
         raise ValueError(
@@ -172,29 +173,34 @@ def train_step(
 def train_epoch(
     update: Callable[[Member, Array, Array, Batch], tuple[Member, Array]],
     measure: Callable[[Parameters], Mapping[str, Array]],
-    learning_rate: Callable[[Array], Array],
     member: Member,
     first_step: Array,
+    rates: Array,
     order: Array,
     data: Data,
 ) -> tuple[Member, dict[str, Array]]:
-    """One epoch of one member, or of many: then `update` and `measure` are mapped over them."""
+    """One epoch of one member, or of many: then `update` and `measure` are mapped over them.
 
-    def run_step(carry: tuple[Member, Array, Array], examples: Array) -> tuple[Any, None]:
-        member, step, total = carry
+    `rates` and `order` hold the learning rate and the examples of each step. Rates are computed
+    before, all steps at once: schedules cost nothing in the loop, whatever their families.
+    """
+
+    def run_step(carry: tuple[Member, Array, Array], each: tuple[Array, Array]) -> tuple[Any, None]:
+        (member, step, total), (rate, examples) = carry, each
         batch = take(data.train_inputs, data.train_labels, examples, data.scale)
-        member, loss = update(member, step, learning_rate(step), batch)
+        member, loss = update(member, step, rate, batch)
         return (member, step + 1, total + loss), None
 
     nothing = jnp.zeros_like(member.diverged_at, dtype=float)
-    (member, step, total), _ = jax.lax.scan(run_step, (member, first_step, nothing), order)
+    start = (member, first_step, nothing)
+    (member, step, total), _ = jax.lax.scan(run_step, start, (rates, order))
     measured = measure(member.parameters)
     # The last update comes after the last training loss: only the test shows where it led.
     lost = (member.diverged_at < 0) & ~jnp.isfinite(measured["loss"])
     member = member._replace(diverged_at=jnp.where(lost, step, member.diverged_at))
     diverged = member.diverged_at >= 0
     history = {
-        "learning_rate": learning_rate(first_step),
+        "learning_rate": rates[0],
         "train_loss": total / len(order),
         **{f"test_{name}": jnp.where(diverged, jnp.nan, v) for name, v in measured.items()},
     }

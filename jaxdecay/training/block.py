@@ -1,0 +1,212 @@
+"""Blocks: the members that one compiled program trains at the same time on one device.
+
+All blocks of a sweep have one shape, k seeds × s schedules, so that one program trains any number
+of members. A block is trained through a whole epoch before the next, so that its parameters stay
+in a processor's cache. A round is one block on each device.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from jaxdecay.training.layout import restored, stored
+from jaxdecay.training.task import Batch, Task
+from jaxdecay.training.train import (
+    Member,
+    Optimizer,
+    epoch_order,
+    evaluate,
+    init_member,
+    train_epoch,
+    train_step,
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rounds:
+    """Which members are trained where and when: R rounds of D devices, each k seeds × s schedules.
+
+    Attributes:
+        seeds: indices of seeds [R, D, k].
+        schedules: indices of schedules [R, D, s].
+        real: [R, D, k, s], False where a block is filled up with copies of a member.
+    """
+
+    seeds: np.ndarray
+    schedules: np.ndarray
+    real: np.ndarray
+
+    @property
+    def block(self) -> int:
+        """The members of a block, k · s."""
+        return int(np.prod(self.real.shape[2:]))
+
+
+def arrange(schedules: int, seeds: int, block: int, devices: int = 1) -> Rounds:
+    """Blocks of at most `block` members, as even as they can be.
+
+    A block has the schedules of one seed, which share their batches; only where there are fewer
+    schedules than a block may have members does it have several seeds.
+
+    Example:
+        >>> from jaxdecay.training.block import arrange
+        >>> arrange(schedules=60, seeds=3, block=16).real.shape
+        (12, 1, 1, 15)
+        >>> arrange(schedules=2, seeds=9, block=16).real.shape
+        (2, 1, 5, 2)
+    """
+    of_schedules = _parts(schedules, block)
+    of_seeds = _parts(seeds, max(1, block // schedules))
+    pairs = [(k, s) for k in of_seeds for s in of_schedules]
+    rounds = math.ceil(len(pairs) / devices)
+    filled = [pairs[min(index, len(pairs) - 1)] for index in range(rounds * devices)]
+    seed_rows, schedule_rows = (np.array(rows) for rows in zip(*filled, strict=True))
+    real = (seed_rows < seeds)[:, :, None] & (schedule_rows < schedules)[:, None, :]
+    real[len(pairs) :] = False
+    return Rounds(
+        np.minimum(seed_rows, seeds - 1).reshape(rounds, devices, -1),
+        np.minimum(schedule_rows, schedules - 1).reshape(rounds, devices, -1),
+        real.reshape(rounds, devices, *real.shape[1:]),
+    )
+
+
+def _parts(total: int, most: int) -> list[np.ndarray]:
+    """0, 1, … in equal parts of at most `most`; the last may go past the total."""
+    parts = math.ceil(total / most)
+    size = math.ceil(total / parts)
+    return [np.arange(part * size, (part + 1) * size) for part in range(parts)]
+
+
+def member_mesh() -> Mesh:
+    """The devices of this process along one axis, `member`."""
+    devices = jax.local_devices()
+    return jax.make_mesh((len(devices),), ("member",), (AxisType.Auto,), devices=devices)
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """The functions of `train`, mapped over the members of a block and over the devices.
+
+    Arrays of members have the axes [D, k, s, …]: devices, seeds, schedules. No device needs
+    anything of another.
+    """
+
+    task: Task
+    optimizer: Optimizer
+    batch_size: int
+    precision: str
+    mesh: Mesh
+
+    def by_device(self, *arrays: Any) -> Any:
+        """Arrays with a first axis of devices, each part where it is needed."""
+        return jax.device_put(arrays, NamedSharding(self.mesh, PartitionSpec("member")))
+
+    def everywhere(self, tree: Any) -> Any:
+        """Arrays that every device needs whole."""
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec()))
+
+    def init(self, rates: Array, keys: Array) -> Member:
+        """Members before their first step, of their first learning rates [D, k, s] and keys [D, k].
+
+        Those of one seed have the same parameters.
+        """
+
+        def init(rates: Array, keys: Array) -> Member:
+            return _over_members(
+                lambda rate, key: _stored(init_member(self.task, self.optimizer, rate, key)),
+                in_axes=((0, 0), (0, None)),
+            )(rates, keys)
+
+        return self._on_each_device(init, 2)(rates, keys)
+
+    def run_epoch(
+        self, members: Member, rates: Array, keys: Array, epoch: Array, data: Any
+    ) -> tuple[Member, dict[str, Array]]:
+        """One epoch of the members of a round.
+
+        Args:
+            members: of `init` or of the epoch before.
+            rates: learning rates of each step of this epoch, [D, steps, k, s].
+            keys: of the seeds, [D, k].
+            epoch: counted from 0.
+            data: on every device.
+
+        Returns:
+            The members, and by name what `train_epoch` measures, [D, k, s].
+        """
+
+        def run(
+            members: Member, rates: Array, keys: Array, epoch: Array, data: Any
+        ) -> tuple[Member, dict[str, Array]]:
+            orders = jax.vmap(
+                lambda key: epoch_order(key, epoch, data, self.batch_size), out_axes=1
+            )(keys)
+            return train_epoch(
+                self._update_all,
+                self._measure_all(data),
+                members,
+                epoch * len(orders),
+                rates,
+                orders,
+                data,
+            )
+
+        return self._on_each_device(run, 3, 2)(members, rates, keys, epoch, data)
+
+    @property
+    def _update_all(self) -> Any:
+        def update(member: Member, step: Array, rate: Array, batch: Batch) -> tuple[Member, Array]:
+            trained, loss = train_step(
+                self.task, self.optimizer, _restored(member), step, rate, batch
+            )
+            return _stored(trained), loss
+
+        # All schedules of a seed share a batch: mapped over schedules it stays one array, and the
+        # first layer of all of them is one large matrix product.
+        return _over_members(update, in_axes=((0, None, 0, 0), (0, None, 0, None)))
+
+    def _measure_all(self, data: Any) -> Any:
+        def measure(parameters: Any) -> dict[str, Array]:
+            return evaluate(self.task, restored(parameters), data)
+
+        return _over_members(measure, in_axes=((0,), (0,)))
+
+    def _on_each_device(self, function: Any, split: int, whole: int = 0) -> Any:
+        """A function of one device's block on all: `split` arguments by device, `whole` alike."""
+
+        def on_one(*arguments: Any) -> Any:
+            own = jax.tree.map(lambda each: each[0], arguments[:split])
+            with jax.default_matmul_precision(self.precision):
+                found = function(*own, *arguments[split:])
+            return jax.tree.map(lambda each: each[None], found)
+
+        devices, alike = PartitionSpec("member"), PartitionSpec()
+        specs = (devices,) * split + (alike,) * whole
+        return jax.shard_map(
+            on_one, mesh=self.mesh, in_specs=specs, out_specs=devices, check_vma=False
+        )
+
+
+def _over_members(function: Any, in_axes: tuple[tuple[int | None, ...], ...]) -> Any:
+    """A function of one member of [k, s] members; axes of its arguments over seeds, schedules."""
+    over_seeds, over_schedules = in_axes
+    return jax.vmap(jax.vmap(function, in_axes=over_schedules), in_axes=over_seeds)
+
+
+def _stored(member: Member) -> Member:
+    return member._replace(
+        parameters=stored(member.parameters), optimizer_state=stored(member.optimizer_state)
+    )
+
+
+def _restored(member: Member) -> Member:
+    return member._replace(
+        parameters=restored(member.parameters), optimizer_state=restored(member.optimizer_state)
+    )

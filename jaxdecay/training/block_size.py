@@ -1,0 +1,125 @@
+"""How many members a block should have: measured once on a machine, then remembered."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pooch
+
+from jaxdecay.training.block import Program
+
+SMALLEST = {"cpu": 8}
+"""By kind of device, where sizes begin; elsewhere 64: less leaves a GPU waiting for its host."""
+
+LARGEST = 2**16
+WORSE = 0.9
+"""Sizes are doubled until one is slower than the best by this factor."""
+
+PROBE_STEPS = 8
+PROBE_SECONDS = 0.15
+
+
+def fastest_block(program: Program, members: int) -> int:
+    """The number of members in a block with which a device trains most members in a second.
+
+    Sizes are doubled until it no longer helps, each tried with a few real steps. What was measured
+    is kept in the cache folder, by device, versions, network, optimizer and batch size.
+    """
+    size = SMALLEST.get(jax.local_devices()[0].platform, 64)
+    if members <= size:
+        return members
+    known = _read()
+    speeds = known.setdefault(_name(program), {})
+    best = size
+    while size < 2 * members and size <= LARGEST:
+        if str(size) not in speeds:
+            speeds[str(size)] = member_steps_per_second(program, size)
+        if speeds[str(size)] > speeds[str(best)]:
+            best = size
+        if speeds[str(size)] < WORSE * speeds[str(best)]:
+            break
+        size *= 2
+    _write(known)
+    return best
+
+
+def member_steps_per_second(program: Program, size: int) -> float:
+    """How many steps of single members a device trains in a second in blocks of this size.
+
+    0 if its memory does not hold them.
+    """
+    devices = program.mesh.size
+    data = program.task.data
+    some = np.resize(
+        np.arange(len(np.asarray(data.train_labels))), PROBE_STEPS * program.batch_size
+    )
+    data = dataclasses.replace(
+        data,
+        train_inputs=np.asarray(data.train_inputs)[some],
+        train_labels=np.asarray(data.train_labels)[some],
+        test_inputs=np.asarray(data.test_inputs)[:1],
+        test_labels=np.asarray(data.test_labels)[:1],
+    )
+    rates, keys = program.by_device(
+        np.full((devices, PROBE_STEPS, 1, size), 1e-3, np.float32),
+        jnp.broadcast_to(jax.random.key(0), (devices, 1)),
+    )
+    try:
+        members = jax.jit(program.init)(rates[:, 0], keys)
+        run = jax.jit(program.run_epoch, donate_argnums=0)
+        epoch, data = program.everywhere((jnp.asarray(0), data))
+        seconds, started = [], 0.0
+        while sum(seconds) < PROBE_SECONDS or len(seconds) < 3:
+            members, history = run(members, rates, keys, epoch, data)
+            jax.block_until_ready(history)
+            ended = time.perf_counter()
+            if started:  # the first call compiles
+                seconds.append(ended - started)
+            started = ended
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return 0.0
+    return size * PROBE_STEPS / statistics.median(seconds)
+
+
+def _name(program: Program) -> str:
+    device = jax.local_devices()[0]
+    parameters = jax.eval_shape(program.task.init, jax.random.key(0))
+    shapes = [
+        (jax.tree_util.keystr(path), each.shape)
+        for path, each in jax.tree.leaves_with_path(parameters)
+    ]
+    optimizer = getattr(program.optimizer, "__qualname__", repr(program.optimizer))
+    about = (shapes, optimizer, program.precision, jax.__version__)
+    digest = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
+    return f"{device.device_kind}, {os.cpu_count()} cores, batch {program.batch_size}, {digest}"
+
+
+def _place() -> Path:
+    return pooch.os_cache("jaxdecay") / "block_sizes.json"
+
+
+def _read() -> dict[str, dict[str, float]]:
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(_place().read_text())
+    return {}
+
+
+def _write(known: dict[str, dict[str, float]]) -> None:
+    """Where there is no cache folder to write to, the next sweep measures again."""
+    beside = _place().with_name(f"block_sizes.{os.getpid()}.part")
+    with contextlib.suppress(OSError):
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(json.dumps(known, indent=2))
+        os.replace(beside, _place())

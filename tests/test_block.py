@@ -1,0 +1,253 @@
+"""Blocks: every member once, the same numbers in any block and on any devices, nothing moved."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pooch
+import pytest
+from flax import nnx
+
+import jaxdecay
+from jaxdecay.training import block_size
+from jaxdecay.training.block import Program, arrange, member_mesh
+from jaxdecay.training.layout import restored, stored
+
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
+
+
+@pytest.fixture(scope="module")
+def task() -> jaxdecay.Task:
+    return jaxdecay.classifier(jaxdecay.digits())
+
+
+def rates(number: int) -> jaxdecay.Population:
+    values = np.geomspace(0.01, 0.3, number).tolist()
+    return jaxdecay.grid(jaxdecay.inverse_time, init_value=values, decay_rate=0.01)
+
+
+@pytest.mark.parametrize("devices", [1, 3])
+@pytest.mark.parametrize("block", [1, 4, 7, 64])
+@pytest.mark.parametrize(("schedules", "seeds"), [(1, 1), (1, 9), (5, 3), (20, 2), (64, 1)])
+def test_every_member_is_in_one_block(schedules, seeds, block, devices):
+    rounds = arrange(schedules, seeds, block, devices)
+    assert rounds.real.shape[1] == devices
+    assert 1 <= rounds.block <= block
+    seen = np.zeros((schedules, seeds), int)
+    for index in zip(*np.nonzero(rounds.real), strict=True):
+        turn, device, k, s = index
+        seen[rounds.schedules[turn, device, s], rounds.seeds[turn, device, k]] += 1
+    assert (seen == 1).all()
+    # No more is filled up than evens out the blocks.
+    filled = rounds.real.size - rounds.real.sum()
+    assert filled < schedules + seeds * rounds.real.shape[3] + devices * rounds.block
+
+
+def test_blocks_change_nothing_but_rounding(task):
+    population = rates(7)
+    whole = jaxdecay.sweep(task, population, epochs=2, seeds=2, block=14)
+    parts = jaxdecay.sweep(task, population, epochs=2, seeds=2, block=3)
+    assert (whole.settings["block"], parts.settings["block"]) == (14, 3)
+    alone = jax.jit(functools.partial(jaxdecay.train, task=task, epochs=2))
+    for name, values in whole.history.items():
+        np.testing.assert_allclose(parts.history[name], values, rtol=2e-4, err_msg=name)
+    for index, k in ((0, 0), (6, 1)):  # the last one shares its block with copies of itself
+        trained = alone(population[index], jax.random.key(k), task.data)
+        for name, values in trained.history.items():
+            np.testing.assert_allclose(
+                parts.history[name][:, index, k], values, rtol=2e-4, err_msg=name
+            )
+    np.testing.assert_array_equal(parts.final_learning_rate, whole.final_learning_rate)
+
+
+# Devices.
+
+ON_DEVICES = """
+import json, sys
+import jax
+jax.config.update("jax_num_cpu_devices", int(sys.argv[1]))
+import jaxdecay
+task = jaxdecay.classifier(jaxdecay.digits())
+rates = jaxdecay.grid(jaxdecay.constant, value=[0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5])
+result = jaxdecay.sweep(task, rates, epochs=2, seeds=2, block=3)
+assert result.settings["devices"] == jax.device_count() == int(sys.argv[1])
+print(json.dumps({name: each.tolist() for name, each in result.history.items()}))
+"""
+
+
+def test_the_number_of_devices_changes_no_bit():
+    found = []
+    for devices in ("1", "4"):
+        words = [sys.executable, "-c", ON_DEVICES, devices]
+        run = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        found.append(json.loads(run.stdout))
+    assert found[0] == found[1]
+
+
+COLLECTIVES = r"all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter"
+
+
+def compiled_epoch(task: jaxdecay.Task, members: int = 4) -> str:
+    """The compiled program of an epoch of one block, as text."""
+    program = Program(task, optax.sgd, 32, "default", member_mesh())
+    steps = len(np.asarray(task.data.train_labels)) // 32
+    rates, keys = program.by_device(
+        np.full((program.mesh.size, steps, 1, members), 0.1, np.float32),
+        jnp.broadcast_to(jax.random.key(0), (program.mesh.size, 1)),
+    )
+    state = jax.eval_shape(program.init, rates[:, 0], keys)
+    run = jax.jit(program.run_epoch, donate_argnums=0)
+    return run.lower(state, rates, keys, jnp.asarray(0), task.data).compile().as_text()
+
+
+@pytest.fixture
+def compiled(task, relaxed_promotion) -> str:
+    return compiled_epoch(task)
+
+
+def test_devices_exchange_nothing(compiled):
+    assert not re.search(COLLECTIVES, compiled)
+
+
+def test_the_search_for_collectives_can_fail():
+    code = """
+import jax
+jax.config.update("jax_num_cpu_devices", 2)
+mesh = jax.make_mesh((2,), ("member",), (jax.sharding.AxisType.Auto,))
+spec = jax.sharding.PartitionSpec("member")
+total = jax.shard_map(lambda x: jax.lax.psum(x, "member"), mesh=mesh, in_specs=spec,
+                      out_specs=jax.sharding.PartitionSpec())
+print(jax.jit(total).lower(jax.numpy.ones(2)).compile().as_text())
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.search(COLLECTIVES, run.stdout)
+
+
+# Layout: in each step all kernels are read by two products and written by one pass.
+
+
+def moved(text: str, kernels: int) -> list[str]:
+    """Instructions that write an array as large as all kernels of the first layer elsewhere."""
+    found = []
+    for line in text.splitlines():
+        instruction = re.match(
+            r"\s*(?:ROOT )?%[\w.-]+ = f32\[([\d,]+)\]\S* (transpose|copy)\(", line
+        )
+        if instruction and np.prod(list(map(int, instruction[1].split(",")))) == kernels:
+            inside_loop = "while/body" in line
+            found += [line.strip()] * inside_loop
+    return found
+
+
+def test_kernels_are_not_moved_in_a_step(compiled):
+    assert "while/body" in compiled
+    assert not moved(compiled, kernels=4 * 64 * 128)
+
+
+def test_the_search_for_moves_can_fail(task):
+    def usual(rngs: nnx.Rngs) -> nnx.Module:
+        return nnx.Sequential(
+            lambda inputs: inputs.reshape(inputs.shape[0], -1),
+            nnx.Linear(64, 128, rngs=rngs),
+            nnx.relu,
+            nnx.Linear(128, 10, rngs=rngs),
+        )
+
+    text = compiled_epoch(jaxdecay.classifier(task.data, usual))
+    assert moved(text, kernels=4 * 64 * 128)
+
+
+def test_kernel_first_is_a_product_like_any_other():
+    chance = np.random.default_rng(0)
+    inputs = jnp.asarray(chance.normal(size=(5, 3, 4)), float)
+    kernel = jnp.asarray(chance.normal(size=(4, 2, 6)), float)
+    product = jaxdecay.kernel_first(inputs, kernel, (((2,), (0,)), ((), ())))
+    np.testing.assert_allclose(product, np.tensordot(inputs, kernel, 1), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="kernel_first takes no batch dimensions"):
+        jaxdecay.kernel_first(inputs, inputs, (((2,), (2,)), ((0,), (0,))))
+
+
+def test_what_is_stored_comes_back():
+    tree = {
+        "kernel": jnp.arange(24.0).reshape(2, 3, 4),
+        "bias": jnp.ones(3),
+        "count": jnp.zeros(()),
+    }
+    assert stored(tree)["kernel"].shape == (2, 4, 3)
+    jax.tree.map(np.testing.assert_array_equal, restored(stored(tree)), tree)
+
+
+# One program for any number of members.
+
+
+def test_compilation_does_not_depend_on_the_number_of_members(task, caplog):
+    def compilations(members: int) -> int:
+        caplog.clear()
+        with jax.log_compiles():
+            jaxdecay.sweep(task, rates(members), block=4)
+        return sum("Finished XLA compilation of jit(run_epoch)" in each for each in caplog.messages)
+
+    assert compilations(8) == compilations(24) == 1
+
+
+# The size of a block.
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
+    return tmp_path / "jaxdecay" / "block_sizes.json"
+
+
+def fastest(task: jaxdecay.Task, members: int, speeds: dict[int, float], monkeypatch: Any) -> Any:
+    """The size chosen by these speeds, and the sizes that were measured."""
+    asked: list[int] = []
+
+    def speed(program: Program, size: int) -> float:
+        asked.append(size)
+        return speeds[size]
+
+    monkeypatch.setattr(block_size, "member_steps_per_second", speed)
+    program = Program(task, optax.sgd, 32, "default", member_mesh())
+    return block_size.fastest_block(program, members), asked
+
+
+def test_the_fastest_size_is_taken_and_remembered(task, cache, monkeypatch):
+    speeds = {8: 100.0, 16: 130.0, 32: 125.0, 64: 90.0}
+    assert fastest(task, 5, speeds, monkeypatch) == (5, [])  # nothing to choose from
+    assert fastest(task, 16, speeds, monkeypatch) == (16, [8, 16])
+    assert fastest(task, 4_096, speeds, monkeypatch) == (16, [32, 64])  # 64 is much slower: enough
+    assert fastest(task, 4_096, speeds, monkeypatch) == (16, [])
+    assert list(json.loads(cache.read_text()).values()) == [{str(k): v for k, v in speeds.items()}]
+
+
+def test_a_damaged_or_unwritable_memory_is_measured_again(task, cache, monkeypatch):
+    cache.parent.mkdir()
+    cache.write_text("{")
+    assert fastest(task, 16, {8: 1.0, 16: 2.0}, monkeypatch) == (16, [8, 16])
+    monkeypatch.setattr(pooch, "os_cache", lambda name: cache / name)  # a file is no folder
+    assert fastest(task, 16, {8: 3.0, 16: 2.0}, monkeypatch) == (8, [8, 16])
+
+
+def test_sizes_are_measured_with_real_steps(task, cache):
+    result = jaxdecay.sweep(task, rates(16), epochs=1)
+    ((name, speeds),) = json.loads(cache.read_text()).items()
+    assert "batch 32" in name
+    assert set(speeds) == {"8", "16"}
+    assert result.settings["block"] == int(max(speeds, key=speeds.get))
+    assert 0 < min(speeds.values()) < 1e9
+
+
+def test_a_block_of_none_is_refused(task):
+    with pytest.raises(ValueError, match="block must be at least 1, got 0; None measures"):
+        jaxdecay.sweep(task, rates(2), block=0)
