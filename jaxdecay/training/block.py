@@ -104,9 +104,9 @@ class Program:
     precision: str
     mesh: Mesh
 
-    def by_device(self, *arrays: Any) -> Any:
+    def by_device(self, tree: Any) -> Any:
         """Arrays with a first axis of devices, each part where it is needed."""
-        return jax.device_put(arrays, NamedSharding(self.mesh, PartitionSpec("member")))
+        return jax.device_put(tree, NamedSharding(self.mesh, PartitionSpec("member")))
 
     def everywhere(self, tree: Any) -> Any:
         """Arrays that every device needs whole."""

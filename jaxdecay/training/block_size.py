@@ -18,15 +18,15 @@ import pooch
 
 from jaxdecay.training.block import Program
 
-SMALLEST = {"cpu": 8}
+SMALLEST = {"cpu": 16}
 """By kind of device, where sizes begin; elsewhere 64: less leaves a GPU waiting for its host."""
 
 LARGEST = 2**16
-WORSE = 0.9
+WORSE = 0.8
 """Sizes are doubled until one is slower than the best by this factor."""
 
-PROBE_STEPS = 8
-PROBE_SECONDS = 0.15
+PROBE_STEPS = 32
+PROBE_SECONDS = 0.25
 
 
 def fastest_block(program: Program, members: int) -> int:
@@ -70,10 +70,8 @@ def member_steps_per_second(program: Program, size: int) -> float:
         test_inputs=np.asarray(data.test_inputs)[:1],
         test_labels=np.asarray(data.test_labels)[:1],
     )
-    rates, keys = program.by_device(
-        np.full((devices, PROBE_STEPS, 1, size), 1e-3, np.float32),
-        jnp.broadcast_to(jax.random.key(0), (devices, 1)),
-    )
+    rates = program.by_device(np.full((devices, PROBE_STEPS, 1, size), 1e-3, np.float32))
+    keys = program.by_device(jnp.broadcast_to(jax.random.key(0), (devices, 1)))
     try:
         members = jax.jit(program.init)(rates[:, 0], keys)
         run = jax.jit(program.run_epoch, donate_argnums=0)

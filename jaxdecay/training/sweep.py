@@ -233,15 +233,16 @@ class _Training:
         self.history: list[dict[str, np.ndarray]] = []
         self.diverged_at = np.full((len(population), len(seeds)), -1)
         self._data = program.everywhere(program.task.data)
-        self._keys = jnp.stack([jax.random.key(number) for number in seeds])
-        self._states = jax.vmap(lambda key: population.init())(self._keys)
+        keys = jnp.stack([jax.random.key(number) for number in seeds])
+        self._keys = [program.by_device(keys[each]) for each in rounds.seeds]
+        self._states = jax.vmap(lambda key: population.init())(keys)
         self._members: list[Any] = []
         self._rates_at = jax.jit(_learning_rates)
         self._follow = jax.jit(jax.vmap(population.update))
 
     def compile(self) -> None:
         """Compiles all that a sweep runs, whatever its number of members."""
-        keys, rates = self._of_round(0, self.learning_rates(np.arange(self.steps)))
+        keys, rates = self._keys[0], self._rates(0, self.learning_rates(np.arange(self.steps)))
         first = rates[:, 0]
         self._init = jax.jit(self.program.init).lower(first, keys).compile()
         members = jax.eval_shape(self.program.init, first, keys)
@@ -257,9 +258,8 @@ class _Training:
     def init(self) -> None:
         """Members before their first step."""
         first = self.learning_rates(np.array([0]))
-        for index in range(len(self.rounds.real)):
-            keys, rates = self._of_round(index, first)
-            self._members.append(self._init(rates[:, 0], keys))
+        for index, keys in enumerate(self._keys):
+            self._members.append(self._init(self._rates(index, first)[:, 0], keys))
 
     def run_epoch(
         self, epoch: int, epochs: int, progress: Callable[[int, int], None] | None
@@ -267,14 +267,18 @@ class _Training:
         """Trains all members for an epoch, round by round; its history, arrays [S, K]."""
         table = self.learning_rates(epoch * self.steps + np.arange(self.steps))
         found: dict[str, np.ndarray] = {}
-        for index, real in enumerate(self.rounds.real):
-            keys, rates = self._of_round(index, table)
+        for index, (keys, real) in enumerate(zip(self._keys, self.rounds.real, strict=True)):
             self._members[index], history = self._run(
-                self._members[index], rates, keys, self._epoch(epoch), self._data
+                self._members[index],
+                self._rates(index, table),
+                keys,
+                self._epoch(epoch),
+                self._data,
             )
-            for name, values in jax.device_get(history).items():
+            history, diverged_at = jax.device_get((history, self._members[index].diverged_at))
+            for name, values in history.items():
                 self._put(index, found.setdefault(name, self._empty(values.dtype)), values)
-            self._put(index, self.diverged_at, jax.device_get(self._members[index].diverged_at))
+            self._put(index, self.diverged_at, diverged_at)
             if progress is not None:
                 before = self.diverged_at.size * epoch + self.rounds.real[:index].sum()
                 progress(int(before + real.sum()), self.diverged_at.size * epochs)
@@ -288,14 +292,14 @@ class _Training:
         states = self._states if self.population.has_state else None
         return np.asarray(self._rates_at(self.population, states, jnp.asarray(steps)))
 
-    def _of_round(self, index: int, table: np.ndarray) -> tuple[Array, Array]:
-        """Keys [D, k] and learning rates [D, steps, k, s] of a round."""
+    def _rates(self, index: int, table: np.ndarray) -> Array:
+        """Learning rates [D, steps, k, s] of a round."""
         seeds, schedules = self.rounds.seeds[index], self.rounds.schedules[index]
         if self.population.has_state:
             rates = table[seeds[:, :, None], schedules[:, None, :]]
         else:
             rates = np.repeat(table[schedules][:, None], seeds.shape[1], axis=1)
-        return self.program.by_device(self._keys[seeds], np.moveaxis(rates, -1, 1))
+        return self.program.by_device(np.moveaxis(rates, -1, 1))
 
     def _put(self, index: int, whole: np.ndarray, values: np.ndarray) -> None:
         """Puts what a round found, [D, k, s], in its places, [S, K]."""
