@@ -109,16 +109,17 @@ def test_commands_in_the_readme(command, tmp_path):
 
 
 def test_the_speeds_in_the_readme_are_the_measured_ones():
-    readme = (ROOT / "README.md").read_text()
-    for name in ("sweep_throughput_digits_2_cores", "sweep_throughput_2_cores"):
-        report = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
-        for row in report["rows"]:
-            line = next(
-                s for s in readme.splitlines() if s.startswith(f"| {row['members']} member")
-            )
-            for way in ("sweep", "loop"):
-                assert f"| {round(row[way]['median'], -2):,.0f} |" in line
-            assert f"| {row['sweep_over_loop']['median']:.2f} |" in line
+    lines = (ROOT / "README.md").read_text().splitlines()
+    path = ROOT / "benchmarks" / "results" / "sweep_throughput_2_cores.json"
+    report = json.loads(path.read_text())
+    for row in report["rows"]:
+        speeds = [f"{round(row[way]['median'], -2):,.0f}" for way in ("sweep", "loop", "vmap")]
+        ratios = [f"{row[f'sweep_over_{way}']['median']:.2f}" for way in ("loop", "vmap")]
+        share = f"{row['sweep']['share_of_bound']['median']:.2f}"
+        cells = [f"{row['members']:,}", str(row["block"]), *speeds, *ratios, share]
+        assert f"| {' | '.join(cells)} |" in lines
+    for name, figures in report["peers"].items():
+        assert f"| {name} | {round(figures['median'], -1):,.0f} |" in lines
 
 
 def test_links_in_the_readme_lead_somewhere():

@@ -185,7 +185,7 @@ def sweep(
         if callback is not None:
             callback(epoch, history)
     finished = time.perf_counter()
-    final_rates = training.learning_rates(np.array([epochs * steps]))[..., 0]
+    final_rates = training.learning_rates(epochs)[..., 0]
     return SweepResult(
         population=population,
         seeds=numbers,
@@ -242,7 +242,7 @@ class _Training:
 
     def compile(self) -> None:
         """Compiles all that a sweep runs, whatever its number of members."""
-        keys, rates = self._keys[0], self._rates(0, self.learning_rates(np.arange(self.steps)))
+        keys, rates = self._keys[0], self._rates(0, self.learning_rates(0))
         first = rates[:, 0]
         self._init = jax.jit(self.program.init).lower(first, keys).compile()
         members = jax.eval_shape(self.program.init, first, keys)
@@ -257,7 +257,7 @@ class _Training:
 
     def init(self) -> None:
         """Members before their first step."""
-        first = self.learning_rates(np.array([0]))
+        first = self.learning_rates(0)
         for index, keys in enumerate(self._keys):
             self._members.append(self._init(self._rates(index, first)[:, 0], keys))
 
@@ -265,7 +265,7 @@ class _Training:
         self, epoch: int, epochs: int, progress: Callable[[int, int], None] | None
     ) -> dict[str, np.ndarray]:
         """Trains all members for an epoch, round by round; its history, arrays [S, K]."""
-        table = self.learning_rates(epoch * self.steps + np.arange(self.steps))
+        table = self.learning_rates(epoch)
         found: dict[str, np.ndarray] = {}
         for index, (keys, real) in enumerate(zip(self._keys, self.rounds.real, strict=True)):
             self._members[index], history = self._run(
@@ -287,10 +287,11 @@ class _Training:
         self.history.append(found)
         return found
 
-    def learning_rates(self, steps: np.ndarray) -> np.ndarray:
-        """Learning rates [S, steps], or [K, S, steps] where states make members differ."""
+    def learning_rates(self, epoch: int) -> np.ndarray:
+        """Those of an epoch, [S, steps], or [K, S, steps] where states make members differ."""
         states = self._states if self.population.has_state else None
-        return np.asarray(self._rates_at(self.population, states, jnp.asarray(steps)))
+        steps = epoch * self.steps + jnp.arange(self.steps)
+        return np.asarray(self._rates_at(self.population, states, steps))
 
     def _rates(self, index: int, table: np.ndarray) -> Array:
         """Learning rates [D, steps, k, s] of a round."""
