@@ -12,11 +12,12 @@ are trained for an epoch and tested,
 
 From N = 64 on an epoch is shorter (the first images only, in training and test), so that a run
 takes seconds. `--quick` measures 1 and 64 members only, on digits where there is no MNIST, and
-fails if the sweep of 64 is slower than another way by more than noise. Everything is compiled and warmed up before it is timed, and blocks until the result
-is there. Each figure is the median of several runs that alternate between the ways, with the
-smallest and the largest beside it. The bound is what the machine's matrix products allow, measured
-in the same process before each run. Accuracies stand beside speeds, so that a fast wrong answer is
-visible.
+fails if the sweep of 64 is slower than another way by more than noise.
+
+Everything is compiled and warmed up before it is timed, and blocks until the result is there. Each
+figure is the median of several runs that alternate between the ways, with the smallest and the
+largest beside it. The bound is what the machine's matrix products allow, measured in the same
+process before each run. Accuracies stand beside speeds, so that a fast wrong answer is visible.
 
 The peers in `benchmarks/peers` train one network after another, so their figures hold for every
 N; only the ensemble trains 64 at a time. Each runs in a process of its own, of
