@@ -106,7 +106,8 @@ def test_settings_are_written_and_schedules_can_be_made_again(swept):
     folder, _ = swept
     summary = json.loads((folder / "sweep.json").read_text())
     expected = {"data": "digits", "optimizer": "sgd", "epochs": 2, "batch_size": 64}
-    assert summary["settings"] == {**expected, "seeds": 2, "seed": 7}
+    expected |= {"seeds": 2, "seed": 7, "block": 8, "devices": 1, "precision": "default"}
+    assert summary["settings"] == expected
     assert summary["member_steps_per_second"] > 0
     assert summary["wall_seconds"] > 0
     assert summary["diverged_members"] == 2
