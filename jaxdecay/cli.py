@@ -283,6 +283,8 @@ def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
             progress.update(bar, description=f"best accuracy {best:.4f}")
 
         def trained(done: int, total: int) -> None:
+            if not progress.tasks[bar].completed:
+                progress.update(bar, description="training")
             progress.update(bar, completed=done, total=total)
 
         return jaxdecay.sweep(task, population, callback=report, progress=trained, **settings)

@@ -50,7 +50,7 @@ def fastest_block(program: Program, members: int) -> int:
             break
         size *= 2
     _write(known)
-    return best
+    return min(best, members)
 
 
 def member_steps_per_second(program: Program, size: int) -> float:

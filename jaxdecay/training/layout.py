@@ -32,7 +32,7 @@ def kernel_first(
     """`jax.lax.dot_general`, computed as kernel times inputs: for layers of networks in blocks.
 
     Give it to Flax as `nnx.Linear(..., dot_general=jaxdecay.kernel_first)`; the values are those
-    of any other product, and a sweep of the network is up to twice as fast on a CPU.
+    of any other product, and in a sweep the kernels are not copied for it.
 
     Args:
         inputs: array of any shape.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -34,7 +35,7 @@ class SweepResult:
         final_learning_rate: [S, K], the schedules' values after the last step.
         settings: epochs, batch size and so on, as written to `sweep.json`.
         steps: updates of each member.
-        compile_seconds: time it took to compile.
+        compile_seconds: time it took to compile, and to measure blocks where none is known.
         run_seconds: time it took to train and to test, without compiling.
     """
 
@@ -123,12 +124,12 @@ def sweep(
 
     All schedules of a seed start from the same weights and see the same batches in the same
     order, so that they can be compared in pairs. Members are trained in blocks of one shape, so
-    that one program trains any number of them, and nothing but the parameters grows with it. With
-    B members in a block, the N members need, in bytes,
+    that one program trains any number of them. With B members in a block, the N members need
+    about, in bytes and beside the data,
 
         N · (parameters and optimizer state) + B · 3 · parameters + S · 4 · steps per epoch
 
-    and the data, on each device those of its own share.
+    for themselves, the gradients of the block in training, and the table of learning rates.
 
     Args:
         task: what is trained.
@@ -144,8 +145,8 @@ def sweep(
         block: the most members that one device trains at the same time, at least 1; None for the
             number that a short measurement finds to be the fastest on this machine, which is
             then remembered. It changes results by rounding errors only.
-        precision: of matrix products, as of `jax.default_matmul_precision`: "default" (on an
-            NVIDIA GPU TensorFloat-32), "float32" and others.
+        precision: of matrix products, as of `jax.default_matmul_precision`: "default" (the
+            fastest that the device has), "float32" and others.
         callback: called after each epoch, counted from 0, with its history: arrays [S, K].
         progress: called after each round of blocks with the number of epochs of single members
             that are done, and of all of them.
@@ -173,7 +174,8 @@ def sweep(
     started = time.perf_counter()
     program = Program(task, optimizer, batch_size, precision, member_mesh())
     if block is None:
-        block = fastest_block(program, members=len(population) * seeds)
+        share = math.ceil(len(population) * seeds / program.mesh.size)  # no device stays idle
+        block = fastest_block(program, members=share)
     rounds = arrange(len(population), seeds, block, program.mesh.size)
     numbers = tuple(range(seed, seed + seeds))
     training = _Training(program, population, numbers, rounds, steps, monitor)
