@@ -80,6 +80,9 @@ task = jaxdecay.classifier(jaxdecay.digits())
 rates = jaxdecay.grid(jaxdecay.constant, value=[0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5])
 result = jaxdecay.sweep(task, rates, epochs=2, seeds=2, block=3)
 assert result.settings["devices"] == jax.device_count() == int(sys.argv[1])
+# Without a block of its own, no device stays idle.
+usual = jaxdecay.sweep(task, rates, seeds=2)
+assert usual.settings["block"] == -(-14 // jax.device_count())
 print(json.dumps({name: each.tolist() for name, each in result.history.items()}))
 """
 
