@@ -16,7 +16,6 @@ from jaxdecay.decays.time import countdown, same_kind, whole_transitions
 from jaxdecay.decays.transition import (
     SHAPES,
     Weights,
-    inverse_weights,
     mirrored,
     one_minus_power_weights,
     transition,
@@ -147,11 +146,23 @@ def cooldown(
     weights: Mapping[str, Weights] = {
         **SHAPES,
         "power": lambda remaining, progress: one_minus_power_weights(remaining, progress, power),
-        "inverse": inverse_weights(begun, end_value),
+        "inverse": _inverse_weights(begun, end_value),
         "exponential": _exponential_weights(begun, end_value),
     }
     down = transition(begun, end_value, left, done, weights[shape])
     return jnp.where(step < begin, begun, down)
+
+
+def _inverse_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights:
+    """Of 1/((1 − p)/I + p/E) as a mean of I and E; 0 where one of them is."""
+
+    def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
+        of_init = as_number(end_value * remaining)
+        of_end = as_number(init_value * progress)
+        total = jnp.where(of_init + of_end > 0, of_init + of_end, 1)
+        return of_init / total, of_end / total
+
+    return weights
 
 
 def _exponential_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights:

@@ -16,7 +16,6 @@ from jaxdecay.decays.transition import (
     SHAPES,
     by_the_smaller,
     cosine_weights,
-    inverse_weights,
     power_weights,
     shares,
     transition,
@@ -385,8 +384,12 @@ def inverse_linear(
         The decay of WSD-S, Wen et al., arXiv 2410.05192; Levanter's `inv`.
     """
     left, done = countdown(step, transition_steps)
-    weights = inverse_weights(init_value, end_value)
-    return transition(init_value, end_value, left, done, weights)
+    remaining, progress = shares(left, done)
+    between = 1 / (remaining / init_value + progress / end_value)
+    # Divisions may round to just past an end.
+    low, high = jnp.minimum(init_value, end_value), jnp.maximum(init_value, end_value)
+    between += jax.lax.stop_gradient(jnp.clip(between, low, high) - between)
+    return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
 
 
 def _check_hyperbola(

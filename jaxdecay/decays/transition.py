@@ -73,18 +73,6 @@ def one_minus_power_weights(
     return of_init, of_end
 
 
-def inverse_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights:
-    """Of 1/((1 − p)/I + p/E) as a mean of I and E; 0 where one of them is."""
-
-    def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
-        of_init = as_number(end_value * remaining)
-        of_end = as_number(init_value * progress)
-        total = jnp.where(of_init + of_end > 0, of_init + of_end, 1)
-        return of_init / total, of_end / total
-
-    return weights
-
-
 SHAPES: Mapping[str, Weights] = {
     "linear": linear_weights,
     "cosine": cosine_weights,
