@@ -524,12 +524,19 @@ def _slowed(left: Array, done: Array, begin: Array, end: Array) -> tuple[Array, 
 def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Array:
     """The value at a step of which a float holds only the first digits, to first order."""
     start = as_number(whole)
-    near = start + fraction
+    below = start + fraction
     # Below the step rather than above, so that a staircase stays on its stair.
-    near = jnp.where(near - start > fraction, jnp.nextafter(near, jnp.zeros_like(near)), near)
-    rest = fraction - (near - start)
-    value, change = jax.jvp(lambda step: value_at(schedule, step), (near,), (rest,))
-    return value + change
+    below = jnp.where(below - start > fraction, jnp.nextafter(below, jnp.zeros_like(below)), below)
+    rest = fraction - (below - start)
+    value, slope = jax.jvp(
+        lambda step: value_at(schedule, step), (below,), (jnp.ones_like(below),)
+    )
+    # Back from the whole step, if that is closer and on the same stair: a value that has fallen
+    # almost to 0 would lose its digits on the way from a larger one.
+    later = value_at(schedule, start)
+    same_stair = jnp.abs(later - value - slope * (start - below)) <= 1e-6 * value
+    back = (jnp.abs(fraction) < rest) & same_stair
+    return jnp.where(back, later + fraction * slope, value + rest * slope)
 
 
 @jax.jit  # compiled once, also where the schedule is called eagerly
