@@ -528,9 +528,7 @@ def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Arr
     # Below the step rather than above, so that a staircase stays on its stair.
     below = jnp.where(below - start > fraction, jnp.nextafter(below, jnp.zeros_like(below)), below)
     rest = fraction - (below - start)
-    value, slope = jax.jvp(
-        lambda step: value_at(schedule, step), (below,), (jnp.ones_like(below),)
-    )
+    value, slope = jax.jvp(lambda step: value_at(schedule, step), (below,), (jnp.ones_like(below),))
     # Back from the whole step, if that is closer and on the same stair: a value that has fallen
     # almost to 0 would lose its digits on the way from a larger one.
     later = value_at(schedule, start)

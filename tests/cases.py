@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import inspect
 import math
+from fractions import Fraction
 from typing import Any
 
 import jax
@@ -359,13 +360,15 @@ def _inverse() -> list[Case]:
 
 
 def _restarts() -> list[Case]:
-    def waves(note: str, steps: int, multiplier: int, *others: float, **also: Any) -> Case:
-        """Restarts with a whole multiplier: every restart is a boundary."""
-        starts = [0]
-        while starts[-1] <= LAST_STEP and len(starts) < 40:
-            starts.append(starts[-1] + steps * multiplier ** (len(starts) - 1))
+    def waves(note: str, steps: float, multiplier: float, *others: float) -> Case:
+        """The first restarts and the last are boundaries."""
+        starts, length = [Fraction(0)], Fraction(float(np.float32(steps)))
+        while starts[-1] <= LAST_STEP and len(starts) < 3000:
+            starts.append(starts[-1] + length)
+            length *= Fraction(float(np.float32(multiplier)))
         numbers = (0.1, steps, *(others[:1] or (0.0,)), multiplier, *others[1:])
-        return case("cosine_restarts", note, *numbers, also_at=tuple(starts[:-1]), **also)
+        restarts = map(math.ceil, [*starts[:6], *starts[-9:-1]])
+        return case("cosine_restarts", note, *numbers, also_at=tuple(restarts))
 
     return [
         waves("equal", 100, 1),
@@ -380,8 +383,11 @@ def _restarts() -> list[Case]:
         waves("rising", 30, 2, 0.2, 0.5),
         waves("million", 10**6, 2),
         waves("longest", LAST_STEP, 2),
-        case("cosine_restarts", "half more", 0.1, 16, 0.001, 1.5, 0.5, tolerance=1e-5),
-        case("cosine_restarts", "length is no integer", 0.1, 12.5, 0.0, 2.0),
+        waves("half more", 16, 1.5, 0.001, 0.5),
+        waves("a tenth more", 100, 1.1, 0.001),
+        waves("slightly more", 100, 1.001, 0.01, 0.999),
+        waves("doubled and a half", 1, 2.5, 0.01),
+        waves("length is no integer", 12.5, 2.0),
     ]
 
 

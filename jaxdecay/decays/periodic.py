@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import functools
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxdecay.decays.pairs import Pair, minus, pair, plus, times
 from jaxdecay.decays.transition import cosine_weights, transition
 from jaxdecay.domain import (
-    LAST_STEP,
     AtLeastOne,
     Factor,
     NonNegative,
@@ -40,8 +41,8 @@ def cosine_restarts(
         transition_steps: T, the length of the first cycle in steps, > 0.
         end_value: E, the learning rate that each cycle ends towards, ≥ 0.
         period_multiplier: m, ≥ 1, without unit: how much longer each cycle is than the one
-            before. If it is whole and T an integer, cycles are counted in integers and exact at
-            any step; else in floats, where a restart may come a step early or late.
+            before. At 1, cycles whose length is no integer are counted in floats, in which a
+            restart past step 2²⁴ may come a step early or late; all others are exact.
         peak_multiplier: g, > 0, without unit: how much of its start each cycle leaves to the next.
             Above 1 the starts grow to at most e⁴⁰·I, so that nothing overflows.
 
@@ -239,7 +240,7 @@ def _cycle(
 
     They are counted where they can be, and have the slopes of the formula in floats.
     """
-    step, period = _counts(step, transition_steps)
+    (step,), (period,) = _counts(step), _counts(transition_steps)
     period = jnp.where(period > 0, period, 1)
     multiplier = jnp.where(jnp.less(multiplier, 1), 1, multiplier)
     multiplier = jnp.minimum(multiplier, 1e15)  # the second cycle never ends; powers stay finite
@@ -255,61 +256,66 @@ def _with_slope_of(value: Array, other: Array) -> Array:
 
 
 def _located(step: Array, period: Array, multiplier: Array) -> tuple[Array, Array, Array]:
-    """Index, steps left and steps done, each computed in the most exact way that there is."""
+    """Index, steps left and steps done; equal cycles are simply divided."""
+    growing = _located_among_growing(step, period, multiplier)
+    step, period = _counts(step, period)
     cycles, rest = _divided(step, period)
     even = as_number(cycles), as_number(period - rest), as_number(rest)
-    growing = _located_in_floats(step, period, multiplier)
-    if jnp.issubdtype(step.dtype, jnp.integer):
-        whole = multiplier == jnp.floor(multiplier)
-        counted = _located_in_integers(step, period, multiplier)
-        growing = tuple(jnp.where(whole, *each) for each in zip(counted, growing, strict=True))
     index, left, done = (
         jnp.where(multiplier > 1, *each) for each in zip(growing, even, strict=True)
     )
     return index, left, done
 
 
-def _located_in_floats(step: Array, period: Array, multiplier: Array) -> tuple[Array, ...]:
-    step, period = as_number(step), as_number(period)
-    guess = _estimated_index(step / period, multiplier)
-    starts = period * _geometric_sum(multiplier, jnp.stack([guess, guess + 1]))
-    index = guess - 1 + as_number(jnp.sum(step >= starts))
-    done = step - period * _geometric_sum(multiplier, index)
-    return index, period * multiplier**index - done, done
+def _located_among_growing(step: Array, period: Array, multiplier: Array) -> tuple[Array, ...]:
+    """For multipliers above 1: a float holds too few digits of a cycle's start."""
+    whole = multiplier == jnp.floor(multiplier)
+    if not jnp.issubdtype(period.dtype, jnp.integer):
+        whole = whole & (period == jnp.floor(period))
+
+    def counted(number: Pair) -> Pair:
+        """Whole where it must be, without the rounding of its last digits."""
+        return Pair(number.high, jnp.where(whole, jnp.round(number.low), number.low))
+
+    estimate = _estimated_index(as_number(step) / as_number(period), multiplier)
+    index = jnp.maximum(estimate - 1, 0)
+    growth, total = _powers(multiplier, index.astype(jnp.uint32))
+    length = counted(times(pair(period), growth))
+    done = minus(pair(step), counted(times(pair(period), total)))
+    for _ in range(2):  # the estimate may be 1 off either way
+        next_length = counted(times(length, pair(multiplier)))
+        rest = minus(done, length)
+        over = rest.high >= 0
+        index, done, length = _chosen(over, (index + 1, rest, next_length), (index, done, length))
+    return index, minus(length, done).high, done.high
 
 
-def _located_in_integers(step: Array, period: Array, multiplier: Array) -> tuple[Array, ...]:
-    """For multipliers that are whole and at least 2."""
-    base = jnp.clip(multiplier, 2, LAST_STEP).astype(jnp.uint32)
-    periods = step // period
-    guess = _estimated_index(as_number(periods), multiplier).astype(jnp.uint32)
-    starts = [_counted_sum(base, each) for each in (guess, guess + 1)]
-    index = guess - 1 + sum(jnp.asarray(start <= periods, jnp.uint32) for start in starts)
-    done = step - period * _counted_sum(base, index)
-    length = as_number(period) * multiplier ** as_number(index)
-    left = jnp.where(
-        length < 4e9,  # fits into 32 bits; else more than 1.8e9 steps are left
-        as_number(period * base**index - done),
-        length - as_number(done),
-    )
-    return as_number(index), left, as_number(done)
+def _chosen(condition: Array, these: Any, others: Any) -> Any:
+    return jax.tree.map(functools.partial(jnp.where, condition), these, others)
+
+
+def _powers(base: Array, exponent: Array) -> tuple[Pair, Pair]:
+    """base**n and 1 + base + … + base**(n−1), for n = exponent, bit by bit of n."""
+    base = jnp.broadcast_to(base, exponent.shape)
+    one, zero = pair(jnp.ones_like(base)), pair(jnp.zeros_like(base))
+    bits = 32 - jnp.min(jax.lax.clz(exponent).astype(int), initial=32)
+
+    def next_bit(index: Array, state: tuple[Pair, Pair]) -> tuple[Pair, Pair]:
+        power, total = state
+        power, total = times(power, power), plus(total, times(total, power))
+        odd = (exponent >> (bits - 1 - index).astype(exponent.dtype)) & 1 == 1
+        more = times(power, pair(base)), plus(times(total, pair(base)), one)
+        return _chosen(odd, more, (power, total))
+
+    return jax.lax.fori_loop(0, bits, next_bit, (one, zero))
 
 
 def _estimated_index(periods: Array, multiplier: Array) -> Array:
-    """The largest i with 1 + m + … + m^(i−1) ≤ periods, or one that is 1 off."""
+    """The largest i with 1 + m + … + m^(i−1) ≤ periods, or one that is 1 off; 0 for m = 1."""
     growth = multiplier - 1
     grows = growth > 0
     growth = jnp.where(grows, growth, 1)
-    return jnp.floor(jnp.where(grows, jnp.log1p(growth * periods) / jnp.log1p(growth), periods))
-
-
-def _counted_sum(base: Array, terms: Array) -> Array:
-    """1 + m + … + m^(n−1) in 32 bits for a base m ≥ 2, or the largest number if it is above 2³¹."""
-    exponent = jnp.maximum(terms, 1) - 1
-    last = base**exponent
-    fits = as_number(base) ** as_number(exponent) < 3e9
-    total = jnp.where(fits, last + (last - 1) // (base - 1), jnp.uint32(2**32 - 1))
-    return jnp.where(terms > 0, total, 0)
+    return jnp.where(grows, jnp.floor(jnp.log1p(growth * periods) / jnp.log1p(growth)), 0)
 
 
 def _geometric_sum(base: Array, terms: Array) -> Array:
