@@ -183,6 +183,60 @@ def test_ends_are_exact_one_by_one(kind: Kind) -> None:
     assert not kind.faults(lengths[:4], steps[:4], eager).size
 
 
+BETWEEN: dict[str, Callable[[Any, Any, Any], Schedule]] = {
+    "linear": jaxdecay.linear,
+    "polynomial": lambda start, end, n: jaxdecay.polynomial(start, end, 0.9, n),
+    "cosine": lambda start, end, n: jaxdecay.cosine(start, n, end),
+    "k-decay": lambda start, end, n: jaxdecay.k_decay(start, end, n, 1.5),
+    "tanh": lambda start, end, n: jaxdecay.tanh(start, end, n, normalized=True),
+    "rex": lambda start, end, n: jaxdecay.rex(start, n, end),
+    "inverse linear": jaxdecay.inverse_linear,
+    "hyperbolic": jaxdecay.hyperbolic,
+    "exponential hyperbolic": jaxdecay.exponential_hyperbolic,
+    "restarts": lambda start, end, n: jaxdecay.cosine_restarts(start, n, end, 1.5),
+    "triangles": lambda start, end, n: jaxdecay.cyclic(end, start, n),
+    "sine": lambda start, end, n: jaxdecay.sine(end, start, n),
+    "points": lambda start, end, n: jaxdecay.piecewise_linear(_both(start, end), _from_0(n)),
+    "table": lambda start, end, n: jaxdecay.interpolate(_both(start, end), n),
+    **{
+        f"{shape} warm-up": lambda start, end, n, shape=shape: jaxdecay.warmup(
+            start, n, end, shape=shape
+        )
+        for shape in ("linear", "cosine", "sqrt")
+    },
+    **{
+        f"{shape} cooldown": lambda start, end, n, shape=shape: jaxdecay.cooldown(
+            start, 0, n, end, shape=shape
+        )
+        for shape in ("linear", "cosine", "sqrt", "power", "inverse", "exponential")
+    },
+}
+
+
+def _both(start: Any, end: Any) -> Any:
+    return jnp.stack([jnp.asarray(start), jnp.asarray(end)])
+
+
+@pytest.mark.parametrize("make", BETWEEN.values(), ids=BETWEEN)
+def test_no_value_passes_an_end_whatever_the_ends_are(make: Callable[..., Schedule]) -> None:
+    generator = np.random.default_rng(11)
+    members = 4000
+    start = (10.0 ** generator.uniform(-8, 1, members)).astype(np.float32)
+    other = (10.0 ** generator.uniform(-8, 1, members)).astype(np.float32)
+    near = (start * (1 - generator.integers(0, 9, members) * 2.0**-23)).astype(np.float32)
+    end = np.minimum(start, np.choose(np.arange(members) % 3, [other, near, start]))
+    lengths = (2 ** generator.uniform(0, 30.7, members)).astype(np.int32)
+    steps = (lengths[:, None] * generator.uniform(0, 1.2, (members, 50))).astype(np.int32)
+
+    @jax.jit
+    def values(start: Any, end: Any) -> Any:
+        call = lambda start, end, n, row: make(start, end, n)(row)  # noqa: E731
+        return jax.vmap(call)(start, end, lengths, steps)
+
+    got = np.asarray(values(start, end))
+    assert np.all((got >= end[:, None]) & (got <= start[:, None]))
+
+
 @pytest.mark.parametrize(("name", "first"), [("linear to zero", 1), ("power .9 to zero", 201)])
 def test_ends_are_exact_one_by_one_for_many_lengths(name: str, first: int) -> None:
     lengths = np.arange(first, first + 60)

@@ -16,6 +16,7 @@ from jaxdecay.decays.transition import (
     SHAPES,
     by_the_smaller,
     cosine_weights,
+    kept_between,
     power_weights,
     shares,
     transition,
@@ -386,9 +387,7 @@ def inverse_linear(
     left, done = countdown(step, transition_steps)
     remaining, progress = shares(left, done)
     between = 1 / (remaining / init_value + progress / end_value)
-    # Divisions may round to just past an end.
-    low, high = jnp.minimum(init_value, end_value), jnp.maximum(init_value, end_value)
-    between += jax.lax.stop_gradient(jnp.clip(between, low, high) - between)
+    between = kept_between(init_value, end_value, between)
     return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
 
 
@@ -445,7 +444,8 @@ def hyperbolic(
         Kim, arXiv 2407.15200 (HyperbolicLR).
     """
     of_init, of_infimum = _hyperbola_weights(step, transition_steps, upper_bound)
-    return init_value * of_init + infimum_value * of_infimum
+    mean = init_value * of_init + infimum_value * of_infimum
+    return kept_between(init_value, infimum_value, mean)
 
 
 @decay(check=lambda **values: _check_hyperbola("exponential_hyperbolic", **values))

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.pairs import Pair, minus, pair, plus, times
-from jaxdecay.decays.transition import cosine_weights, transition
+from jaxdecay.decays.transition import cosine_weights, kept_between, transition
 from jaxdecay.domain import (
     AtLeastOne,
     Factor,
@@ -198,7 +198,7 @@ def _wave(
     lost = jnp.where(near, -jnp.expm1(jnp.where(near, times, 0) * jnp.log(decay_rate)), 1 - kept)
     of_peak = kept * height
     of_init = jnp.where(of_peak < 0.5, 1 - of_peak, lost + kept * depth)
-    mean = init_value * of_init + peak_value * of_peak
+    mean = kept_between(init_value, peak_value, init_value * of_init + peak_value * of_peak)
     # Above the first peak a mean would be a difference of large numbers.
     value = jnp.where(
         of_peak > 1, init_value + jnp.subtract(peak_value, init_value) * of_peak, mean

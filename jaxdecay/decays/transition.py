@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
@@ -40,8 +41,19 @@ def transition(
     of_init, of_end = weights(
         jnp.where(inside, left_share / total, 0.5), jnp.where(inside, done_share / total, 0.5)
     )
-    between = init_value * of_init + end_value * of_end
+    between = kept_between(init_value, end_value, init_value * of_init + end_value * of_end)
     return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
+
+
+@jax.custom_jvp
+def kept_between(one: ArrayLike, other: ArrayLike, value: Array) -> Array:
+    """A value that is between two, but may have been rounded past one; its slopes are as before."""
+    return jnp.clip(value, jnp.minimum(one, other), jnp.maximum(one, other))
+
+
+@kept_between.defjvp
+def _(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
+    return kept_between(*primals), tangents[-1]
 
 
 def shares(left: Array, done: Array) -> tuple[Array, Array]:
