@@ -17,7 +17,7 @@ LAYERS = [
     {"domain"},
     {"parameter"},
     {"schedule"},
-    {"decays.time", "decays.transition"},
+    {"decays.pairs", "decays.time", "decays.transition"},
     {"decays.piecewise", "decays.ending", "decays.rates", "decays.periodic"},
     {"decays"},
     {"compose", "functions"},

@@ -45,15 +45,19 @@ def transition(
     return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
 
 
-@jax.custom_jvp
 def kept_between(one: ArrayLike, other: ArrayLike, value: Array) -> Array:
-    """A value that is between two, but may have been rounded past one; its slopes are as before."""
-    return jnp.clip(value, jnp.minimum(one, other), jnp.maximum(one, other))
+    """A value that is between two, but may have been rounded past one; its slopes stay."""
+    return _clipped(value, jnp.minimum(one, other), jnp.maximum(one, other))
 
 
-@kept_between.defjvp
+@jax.custom_jvp
+def _clipped(value: Array, low: Array, high: Array) -> Array:
+    return jnp.clip(value, low, high)
+
+
+@_clipped.defjvp
 def _(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, Array]:
-    return kept_between(*primals), tangents[-1]
+    return _clipped(*primals), tangents[0]
 
 
 def shares(left: Array, done: Array) -> tuple[Array, Array]:
