@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import pickle
 import tomllib
@@ -22,7 +23,7 @@ from cases import (
     one_of_each_family,
     one_of_each_kind,
 )
-from rows import errors, leaf_names, values_at
+from rows import QUICK_TO_COMPILE, errors, leaf_names, values_at
 
 import jaxdecay
 from jaxdecay import Schedule
@@ -156,7 +157,7 @@ def test_every_way_to_call_it_agrees(cases: list[Case]) -> None:
     steps = some_steps(case, 64)
     population = jaxdecay.stack([schedule, schedule])
 
-    @jax.jit
+    @functools.partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
     def ways(population: Any, steps: Any) -> dict[str, Any]:
         return {
             "jit and vmap of vmap, of constants": jnp.ravel(
