@@ -45,13 +45,13 @@ def transition(
     return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
 
 
-def kept_between(one: ArrayLike, other: ArrayLike, value: Array) -> Array:
+def kept_between(one: ArrayLike, other: ArrayLike, value: ArrayLike) -> Array:
     """A value that is between two, but may have been rounded past one; its slopes stay."""
     return _clipped(value, jnp.minimum(one, other), jnp.maximum(one, other))
 
 
 @jax.custom_jvp
-def _clipped(value: Array, low: Array, high: Array) -> Array:
+def _clipped(value: ArrayLike, low: Array, high: Array) -> Array:
     return jnp.clip(value, low, high)
 
 
