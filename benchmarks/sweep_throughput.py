@@ -48,10 +48,11 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxdecay
+from jaxdecay.training.block import one_device_per_core
 
 BATCH_SIZE = 32
 MEMBERS = [1, 4, 16, 64, 256, 1_024, 4_096]
-LARGEST_RUN = 60_000
+LARGEST_RUN = 120_000
 """Member-steps of a run: of more members, each makes fewer steps."""
 
 QUICK_RUN = 20_000
@@ -69,6 +70,7 @@ PEERS = {
 
 def main() -> None:
     arguments = parse_arguments()
+    one_device_per_core()  # as the command line does
     has_mnist = arguments.data_dir or os.environ.get("JAXDECAY_DATA")
     data = jaxdecay.mnist(arguments.data_dir) if has_mnist else jaxdecay.digits()
     epochs = 1 if has_mnist else 20

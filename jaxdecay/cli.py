@@ -106,8 +106,10 @@ def sweep(
     from jaxdecay.catalogue import default_population
     from jaxdecay.report.files import prepare, save
     from jaxdecay.schedules_file import read_schedules
+    from jaxdecay.training.block import one_device_per_core
     from jaxdecay.training.train import steps_per_epoch
 
+    one_device_per_core()
     with _one_line_errors():
         _import_decays(decays)
         given = read_schedules(schedules) if schedules is not None else None

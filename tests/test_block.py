@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from flax import nnx
 
 import jaxdecay
+from jaxdecay.training import block as block_module
 from jaxdecay.training import block_size
 from jaxdecay.training.block import Program, arrange, member_mesh
 from jaxdecay.training.layout import restored, stored
@@ -95,6 +97,47 @@ def test_the_number_of_devices_changes_no_bit():
         assert run.returncode == 0, run.stderr
         found.append(json.loads(run.stdout))
     assert found[0] == found[1]
+
+
+def devices_of(code: str, **environment: str) -> int:
+    """The number of devices after some code and `one_device_per_core`, in a new process."""
+    code = f"{code}\nfrom jaxdecay.training.block import one_device_per_core\none_device_per_core()"
+    code += "\nimport jax; print(jax.device_count())"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+    )
+    return int(run.stdout)
+
+
+def test_each_core_becomes_a_device_unless_told_otherwise():
+    assert devices_of("") == len(os.sched_getaffinity(0))
+    assert devices_of("import jax; jax.config.update('jax_num_cpu_devices', 3)") == 3
+    assert devices_of("", XLA_FLAGS="--xla_force_host_platform_device_count=3") == 3
+    assert devices_of("import jax; jax.numpy.ones(2)") == 1  # too late
+
+
+def test_an_option_that_the_compiler_does_not_know_is_left_out(task, monkeypatch):
+    monkeypatch.setattr(block_module, "CPU_OPTIONS", {"xla_cpu_of_another_version": ""})
+    result = jaxdecay.sweep(task, rates(2), block=2)
+    assert result.metrics["test_accuracy"].max() > 0.5
+
+
+def test_precision_is_that_of_the_products(task):
+    def products(precision: str) -> set[str]:
+        program = Program(task, optax.sgd, 32, precision, member_mesh())
+        keys = jnp.broadcast_to(jax.random.key(0), (1, 1))
+        some = np.full((1, 44, 1, 2), 0.1, np.float32)
+        state = jax.eval_shape(program.init, some[:, 0], keys)
+        text = jax.jit(program.run_epoch).lower(state, some, keys, jnp.asarray(0), task.data)
+        lines = [line for line in text.as_text().splitlines() if "dot_general" in line]
+        return {each for line in lines for each in re.findall(r"DEFAULT|HIGHEST", line)}
+
+    assert products("default") == {"DEFAULT"}
+    assert products("float32") == {"HIGHEST"}
 
 
 COLLECTIVES = r"all-reduce|all-gather|all-to-all|collective-permute|reduce-scatter"

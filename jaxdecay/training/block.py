@@ -7,8 +7,10 @@ in a processor's cache. A round is one block on each device.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
+import os
 from typing import Any
 
 import jax
@@ -84,10 +86,33 @@ def _parts(total: int, most: int) -> list[np.ndarray]:
     return [np.arange(part * size, (part + 1) * size) for part in range(parts)]
 
 
+def one_device_per_core() -> None:
+    """Makes each processor core a device of JAX, unless their number is set or JAX is in use.
+
+    Cores that train blocks of their own wait for each other once an epoch; as one device, they
+    share every operation of a step and wait for each other after each.
+    """
+    set_by_flags = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if jax.config.values["jax_num_cpu_devices"] < 0 and not set_by_flags:
+        with contextlib.suppress(RuntimeError):  # in use
+            jax.config.update("jax_num_cpu_devices", _cores())
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def member_mesh() -> Mesh:
     """The devices of this process along one axis, `member`."""
     devices = jax.local_devices()
     return jax.make_mesh((len(devices),), ("member",), (AxisType.Auto,), devices=devices)
+
+
+CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
+"""Products by Eigen, faster here than YNNPACK, which is the default; see benchmarks/README.md."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +128,14 @@ class Program:
     batch_size: int
     precision: str
     mesh: Mesh
+
+    def compile(self, function: Any, *arguments: Any, **options: Any) -> jax.stages.Compiled:
+        """`init` or `run_epoch`, compiled for such arguments; options are those of `jax.jit`."""
+        lowered = jax.jit(function, **options).lower(*arguments)
+        if self.mesh.devices.flat[0].platform == "cpu":
+            with contextlib.suppress(jax.errors.JaxRuntimeError):  # not an option of this version
+                return lowered.compile(CPU_OPTIONS)
+        return lowered.compile()
 
     def by_device(self, tree: Any) -> Any:
         """Arrays with a first axis of devices, each part where it is needed."""

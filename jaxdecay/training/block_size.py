@@ -17,6 +17,7 @@ import numpy as np
 import pooch
 
 from jaxdecay.training.block import Program
+from jaxdecay.training.train import init_member
 
 SMALLEST = {"cpu": 16}
 """By kind of device, where sizes begin; elsewhere 64: less leaves a GPU waiting for its host."""
@@ -74,16 +75,15 @@ def member_steps_per_second(program: Program, size: int) -> float:
     keys = program.by_device(jnp.broadcast_to(jax.random.key(0), (devices, 1)))
     try:
         members = jax.jit(program.init)(rates[:, 0], keys)
-        run = jax.jit(program.run_epoch, donate_argnums=0)
         epoch, data = program.everywhere((jnp.asarray(0), data))
-        seconds, started = [], 0.0
+        each = members, rates, keys, epoch, data
+        run = program.compile(program.run_epoch, *each, donate_argnums=0)
+        seconds = []
         while sum(seconds) < PROBE_SECONDS or len(seconds) < 3:
+            started = time.perf_counter()
             members, history = run(members, rates, keys, epoch, data)
             jax.block_until_ready(history)
-            ended = time.perf_counter()
-            if started:  # the first call compiles
-                seconds.append(ended - started)
-            started = ended
+            seconds.append(time.perf_counter() - started)
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -93,15 +93,18 @@ def member_steps_per_second(program: Program, size: int) -> float:
 
 def _name(program: Program) -> str:
     device = jax.local_devices()[0]
-    parameters = jax.eval_shape(program.task.init, jax.random.key(0))
+    devices = f"{program.mesh.size} × {device.device_kind} of {os.cpu_count()} cores"
+    member = jax.eval_shape(
+        lambda key: init_member(program.task, program.optimizer, jnp.asarray(1e-3), key),
+        jax.random.key(0),
+    )
     shapes = [
-        (jax.tree_util.keystr(path), each.shape)
-        for path, each in jax.tree.leaves_with_path(parameters)
+        (jax.tree_util.keystr(path), each.shape) for path, each in jax.tree.leaves_with_path(member)
     ]
-    optimizer = getattr(program.optimizer, "__qualname__", repr(program.optimizer))
-    about = (shapes, optimizer, program.precision, jax.__version__)
+    inputs = np.shape(program.task.data.train_inputs)[1:]
+    about = (shapes, inputs, program.precision, jax.__version__)
     digest = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
-    return f"{device.device_kind}, {os.cpu_count()} cores, batch {program.batch_size}, {digest}"
+    return f"{devices}, batch {program.batch_size}, {digest}"
 
 
 def _place() -> Path:

@@ -124,12 +124,16 @@ def sweep(
 
     All schedules of a seed start from the same weights and see the same batches in the same
     order, so that they can be compared in pairs. Members are trained in blocks of one shape, so
-    that one program trains any number of them. With B members in a block, the N members need
-    about, in bytes and beside the data,
+    that one program trains any number of them. With B members in a block and D devices, each of
+    which holds the data, the N members need about, in bytes,
 
-        N · (parameters and optimizer state) + B · 3 · parameters + S · 4 · steps per epoch
+        N · (parameters and optimizer state) + D · B · 3 · parameters + S · 4 · steps per epoch
 
-    for themselves, the gradients of the block in training, and the table of learning rates.
+    for themselves, the gradients of the blocks in training, and the table of learning rates.
+
+    On a CPU it is faster if each core is a device that trains blocks of its own, which JAX has to
+    be told first: `jax.config.update("jax_num_cpu_devices", os.cpu_count())`. The command line
+    does so.
 
     Args:
         task: what is trained.
@@ -246,7 +250,7 @@ class _Training:
         """Compiles all that a sweep runs, whatever its number of members."""
         keys, rates = self._keys[0], self._rates(0, self.learning_rates(0))
         first = rates[:, 0]
-        self._init = jax.jit(self.program.init).lower(first, keys).compile()
+        self._init = self.program.compile(self.program.init, first, keys)
         members = jax.eval_shape(self.program.init, first, keys)
         members = jax.tree.map(
             lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype, sharding=rates.sharding),
@@ -254,8 +258,7 @@ class _Training:
         )
         arguments = members, rates, keys, self._epoch(0), self._data
         monitored(jax.eval_shape(self.program.run_epoch, *arguments)[1], self.monitor)
-        run = jax.jit(self.program.run_epoch, donate_argnums=0)
-        self._run = run.lower(*arguments).compile()
+        self._run = self.program.compile(self.program.run_epoch, *arguments, donate_argnums=0)
 
     def init(self) -> None:
         """Members before their first step."""
