@@ -22,6 +22,9 @@ from jaxdecay.training.train import init_member
 SMALLEST = {"cpu": 16}
 """By kind of device, where sizes begin; elsewhere 64: less leaves a GPU waiting for its host."""
 
+FEW = 32
+"""So few members are one block, without measuring, which takes some seconds."""
+
 LARGEST = 2**16
 WORSE = 0.8
 """Sizes are doubled until one is slower than the best by this factor."""
@@ -36,9 +39,9 @@ def fastest_block(program: Program, members: int) -> int:
     Sizes are doubled until it no longer helps, each tried with a few real steps. What was measured
     is kept in the cache folder, by device, versions, network, optimizer and batch size.
     """
-    size = SMALLEST.get(jax.local_devices()[0].platform, 64)
-    if members <= size:
+    if members <= FEW:
         return members
+    size = SMALLEST.get(jax.local_devices()[0].platform, 64)
     known = _read()
     speeds = known.setdefault(_name(program), {})
     best = size
