@@ -52,7 +52,7 @@ from jaxdecay.training.block import one_device_per_core
 
 BATCH_SIZE = 32
 MEMBERS = [1, 4, 16, 64, 256, 1_024, 4_096]
-LARGEST_RUN = 120_000
+LARGEST_RUN = 80_000
 """Member-steps of a run: of more members, each makes fewer steps."""
 
 QUICK_RUN = 20_000

@@ -16,6 +16,7 @@ from jaxdecay.decays.time import countdown, same_kind, whole_transitions
 from jaxdecay.decays.transition import (
     SHAPES,
     Weights,
+    kept_between,
     mirrored,
     one_minus_power_weights,
     transition,
@@ -481,8 +482,9 @@ def extend(
 
     Source:
         OLMo's `override_decay` has the purpose; no peer slows an arbitrary schedule down. Of
-        integers the slowed step is exact to its fraction, up to step 2²⁴; from there on it is
-        the whole step before.
+        integers the slowed step is exact to its fraction, up to step 2²⁴, though between two
+        steps that float32 holds the schedule is a parabola; from there on it is the whole step
+        before.
     """
     end = _length(schedule) if transition_steps is None else transition_steps
     counts = [as_number(each, count=True) for each in (step, at, new_transition_steps, end)]
@@ -522,19 +524,28 @@ def _slowed(left: Array, done: Array, begin: Array, end: Array) -> tuple[Array, 
 
 
 def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Array:
-    """The value at a step of which a float holds only the first digits, to first order."""
+    """The value at a step of which a float holds only the first digits.
+
+    Between the floats around it the schedule is taken for a parabola, unless it jumps.
+    """
     start = as_number(whole)
     below = start + fraction
-    # Below the step rather than above, so that a staircase stays on its stair.
     below = jnp.where(below - start > fraction, jnp.nextafter(below, jnp.zeros_like(below)), below)
-    rest = fraction - (below - start)
-    value, slope = jax.jvp(lambda step: value_at(schedule, step), (below,), (jnp.ones_like(below),))
-    # Back from the whole step, if that is closer and on the same stair: a value that has fallen
-    # almost to 0 would lose its digits on the way from a larger one.
-    later = value_at(schedule, start)
-    same_stair = jnp.abs(later - value - slope * (start - below)) <= 1e-6 * value
-    back = (jnp.abs(fraction) < rest) & same_stair
-    return jnp.where(back, later + fraction * slope, value + rest * slope)
+    above = jnp.nextafter(below, jnp.full_like(below, jnp.inf))
+    around = jnp.stack([below, above])
+    (first, last), slopes = jax.jvp(
+        lambda step: jnp.broadcast_to(value_at(schedule, step), step.shape),
+        (around,),
+        (jnp.ones_like(around),),
+    )
+    gap = above - below
+    # Both shares from the whole step: neither loses its digits where it is small.
+    gone, left = (fraction - (below - start)) / gap, ((above - start) - fraction) / gap
+    change = gap * slopes[0]
+    parabola = last * gone**2 + (first + (first + change) * gone) * left
+    smooth = jnp.abs(last - first) <= 3 * gap * jnp.max(jnp.abs(slopes), axis=0)
+    before = first + gone * change  # the jump, or the stair, comes with the next float
+    return jnp.where(smooth, kept_between(first, last, parabola), jnp.where(before < 0, 0, before))
 
 
 @jax.jit  # compiled once, also where the schedule is called eagerly

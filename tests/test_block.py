@@ -276,6 +276,12 @@ def test_the_fastest_size_is_taken_and_remembered(task, cache, monkeypatch):
     assert list(json.loads(cache.read_text()).values()) == [{str(k): v for k, v in speeds.items()}]
 
 
+def test_a_gpu_begins_with_larger_blocks(task, cache, monkeypatch):
+    monkeypatch.setattr(block_size, "SMALLEST", {})  # as where there is no CPU
+    assert fastest(task, 64, {}, monkeypatch) == (64, [])
+    assert fastest(task, 65, {64: 1.0, 128: 2.0}, monkeypatch) == (65, [64, 128])
+
+
 def test_a_damaged_or_unwritable_memory_is_measured_again(task, cache, monkeypatch):
     cache.parent.mkdir()
     cache.write_text("{")

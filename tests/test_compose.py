@@ -231,6 +231,19 @@ def test_extend_is_continuous_and_never_below_zero() -> None:
         last = np.asarray(called(schedule, new_end - np.arange(200)))
         assert last[0] == 0
         assert np.all(np.diff(last) >= 0)
+    late, before = 10**7, np.arange(1, 200)
+    for schedule, exact in (
+        (jaxdecay.cosine(0.1, late), lambda left: 0.1 * math.sin(math.pi / 2 * left / late) ** 2),
+        (
+            jaxdecay.cooldown(0.1, late - 10, 10, shape="cosine"),
+            lambda left: 0.1 * math.sin(math.pi / 2 * min(left / 10, 1)) ** 2,
+        ),
+    ):
+        extended = jaxdecay.extend(schedule, 0, 3 * late, transition_steps=late)
+        expected = [exact(left / 3) for left in before]
+        np.testing.assert_allclose(
+            called(extended, 3 * late - before), expected, rtol=1e-2, atol=2e-5
+        )
     extended = jaxdecay.extend(WAVE, 50, 150)
     assert float(extended(50)) == float(WAVE(50))
     assert np.isnan(extended(np.nan))

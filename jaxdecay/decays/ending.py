@@ -282,7 +282,7 @@ def tanh(
     # ½(1 − tanh x), which keeps its digits where it is small; its complement likewise.
     twice = 2 * (lower * remaining + upper * progress)
     of_init, of_end = by_the_smaller(jax.nn.sigmoid(-twice), jax.nn.sigmoid(twice))
-    return init_value * of_init + end_value * of_end
+    return kept_between(init_value, end_value, init_value * of_init + end_value * of_end)
 
 
 def _normalized_tanh(

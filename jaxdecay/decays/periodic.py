@@ -41,8 +41,9 @@ def cosine_restarts(
         transition_steps: T, the length of the first cycle in steps, > 0.
         end_value: E, the learning rate that each cycle ends towards, ≥ 0.
         period_multiplier: m, ≥ 1, without unit: how much longer each cycle is than the one
-            before. At 1, cycles whose length is no integer are counted in floats, in which a
-            restart past step 2²⁴ may come a step early or late; all others are exact.
+            before. Restarts come at their step, except that one may come a step early or late
+            after more than some ten thousand growing cycles, or past step 2²⁴ if m is 1 and T no
+            integer.
         peak_multiplier: g, > 0, without unit: how much of its start each cycle leaves to the next.
             Above 1 the starts grow to at most e⁴⁰·I, so that nothing overflows.
 
@@ -282,7 +283,7 @@ def _located_among_growing(step: Array, period: Array, multiplier: Array) -> tup
     growth, total = _powers(multiplier, index.astype(jnp.uint32))
     length = counted(times(pair(period), growth))
     done = minus(pair(step), counted(times(pair(period), total)))
-    for _ in range(2):  # the estimate may be 1 off either way
+    for _ in range(2):  # the estimate may be 1 off either way, in the first 10⁷ cycles
         next_length = counted(times(length, pair(multiplier)))
         rest = minus(done, length)
         over = rest.high >= 0

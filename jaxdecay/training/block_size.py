@@ -37,11 +37,12 @@ def fastest_block(program: Program, members: int) -> int:
     """The number of members in a block with which a device trains most members in a second.
 
     Sizes are doubled until it no longer helps, each tried with a few real steps. What was measured
-    is kept in the cache folder, by device, versions, network, optimizer and batch size.
+    is kept in the cache folder, by devices, version, inputs, parameters, optimizer state and batch
+    size.
     """
-    if members <= FEW:
-        return members
     size = SMALLEST.get(jax.local_devices()[0].platform, 64)
+    if members <= max(FEW, size):
+        return members
     known = _read()
     speeds = known.setdefault(_name(program), {})
     best = size
@@ -102,7 +103,8 @@ def _name(program: Program) -> str:
         jax.random.key(0),
     )
     shapes = [
-        (jax.tree_util.keystr(path), each.shape) for path, each in jax.tree.leaves_with_path(member)
+        (jax.tree_util.keystr(path), each.shape, str(each.dtype))
+        for path, each in jax.tree.leaves_with_path(member)
     ]
     inputs = np.shape(program.task.data.train_inputs)[1:]
     about = (shapes, inputs, program.precision, jax.__version__)

@@ -129,10 +129,11 @@ def sweep(
 
         N · (parameters and optimizer state) + D · B · 3 · parameters + S · 4 · steps per epoch
 
-    for themselves, the gradients of the blocks in training, and the table of learning rates.
+    (N rounded up to a multiple of D · B) for themselves, the gradients of the blocks in training,
+    and the table of learning rates.
 
     On a CPU it is faster if each core is a device that trains blocks of its own, which JAX has to
-    be told first: `jax.config.update("jax_num_cpu_devices", os.cpu_count())`. The command line
+    be told first, say for 8 cores: `jax.config.update("jax_num_cpu_devices", 8)`. The command line
     does so.
 
     Args:
@@ -146,9 +147,10 @@ def sweep(
         monitor: the name in the history that schedules with state follow: after each epoch each
             member's schedule sees the member's own value. Where more is better, as of
             "test_accuracy", the schedule needs `mode="max"`.
-        block: the most members that one device trains at the same time, at least 1; None for the
-            number that a short measurement finds to be the fastest on this machine, which is
-            then remembered. It changes results by rounding errors only.
+        block: the most members that one device trains at the same time, at least 1; None for a
+            device's share of them, or of more than 32 (more than 64 not on a CPU) the number that
+            a short measurement finds to be the fastest on this machine, which is then
+            remembered. It changes results by rounding errors only.
         precision: of matrix products, as of `jax.default_matmul_precision`: "default" (the
             fastest that the device has), "float32" and others.
         callback: called after each epoch, counted from 0, with its history: arrays [S, K].
