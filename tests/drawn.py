@@ -123,7 +123,10 @@ def _wave(drawn: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cycle(drawn: dict[str, Any]) -> dict[str, Any]:
-    return {"warmup_fraction": drawn["warmup_fraction"] / 2} if drawn["three_phase"] else {}
+    """No fraction that is a whole number of steps but for its rounding: that step is a corner."""
+    if not drawn["three_phase"]:
+        return {}
+    return {"warmup_fraction": 0.0031 + 0.493 * drawn["warmup_fraction"]}
 
 
 FITTING: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
