@@ -532,18 +532,18 @@ def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Arr
     below = start + fraction
     below = jnp.where(below - start > fraction, jnp.nextafter(below, jnp.zeros_like(below)), below)
     above = jnp.nextafter(below, jnp.full_like(below, jnp.inf))
-    around = jnp.stack([below, above])
-    (first, last), slopes = jax.jvp(
-        lambda step: jnp.broadcast_to(value_at(schedule, step), step.shape),
-        (around,),
-        (jnp.ones_like(around),),
-    )
+
+    def value_and_slope(step: Array) -> tuple[Array, Array]:
+        return jax.jvp(lambda step: value_at(schedule, step), (step,), (jnp.ones_like(step),))
+
+    (first, slope), (last, last_slope) = value_and_slope(below), value_and_slope(above)
     gap = above - below
     # Both shares from the whole step: neither loses its digits where it is small.
     gone, left = (fraction - (below - start)) / gap, ((above - start) - fraction) / gap
-    change = gap * slopes[0]
+    change = gap * slope
     parabola = last * gone**2 + (first + (first + change) * gone) * left
-    smooth = jnp.abs(last - first) <= 3 * gap * jnp.max(jnp.abs(slopes), axis=0)
+    steepest = jnp.maximum(jnp.abs(slope), jnp.abs(last_slope))
+    smooth = jnp.abs(last - first) <= 3 * gap * steepest
     before = first + gone * change  # the jump, or the stair, comes with the next float
     return jnp.where(smooth, kept_between(first, last, parabola), jnp.where(before < 0, 0, before))
 
