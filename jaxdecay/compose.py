@@ -531,7 +531,9 @@ def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Arr
     start = as_number(whole)
     below = start + fraction
     below = jnp.where(below - start > fraction, jnp.nextafter(below, jnp.zeros_like(below)), below)
+    # The next float; from 0 the next that is not flushed to 0.
     above = jnp.nextafter(below, jnp.full_like(below, jnp.inf))
+    above = jnp.maximum(above, below + jnp.finfo(below.dtype).tiny)
 
     def value_and_slope(step: Array) -> tuple[Array, Array]:
         return jax.jvp(lambda step: value_at(schedule, step), (step,), (jnp.ones_like(step),))

@@ -244,6 +244,8 @@ def test_extend_is_continuous_and_never_below_zero() -> None:
         np.testing.assert_allclose(
             called(extended, 3 * late - before), expected, rtol=1e-2, atol=2e-5
         )
+    at_once = jaxdecay.extend(jaxdecay.linear(0.1, 0.1, 0), 0, 2)  # all of it stays at step 0
+    np.testing.assert_allclose(called(at_once, np.arange(4)), 0.1)
     extended = jaxdecay.extend(WAVE, 50, 150)
     assert float(extended(50)) == float(WAVE(50))
     assert np.isnan(extended(np.nan))
