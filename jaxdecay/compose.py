@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxdecay.decays.pairs import Pair, minus, over, pair, plus, times
 from jaxdecay.decays.time import countdown, same_kind, whole_transitions
 from jaxdecay.decays.transition import (
     SHAPES,
@@ -481,8 +482,8 @@ def extend(
         [0.75, 0.5, 0.25, 0.0]
 
     Source:
-        OLMo's `override_decay` has the purpose; no peer slows an arbitrary schedule down. Of
-        integers the slowed step is exact to its fraction, up to step 2²⁴, though between two
+        OLMo's `override_decay` has the purpose; no peer slows an arbitrary schedule down. The
+        slowed step is exact to its fraction, of integers up to step 2²⁴, though between two
         steps that float32 holds the schedule is a parabola; from there on it is the whole step
         before.
     """
@@ -498,7 +499,13 @@ def extend(
     if not integers:
         share = (end - at) / (left + done)
         slowed = jnp.where(done < left, at + done * share, end - left * share)
-        return value_at(schedule, jnp.where(inside, slowed, outside))
+        rough = value_at(schedule, jnp.where(inside, slowed, outside))
+        # The slope is that at the rounded step, the value that at the step itself.
+        safe_end = jnp.where(inside, new_end, 2 * at + 1)
+        still = jax.lax.stop_gradient((schedule, step, at, safe_end, end))
+        exact = _value_between(still[0], *_slowed_pair(*still[1:]))
+        lost = jnp.where(inside & (exact != rough), exact - rough, 0)
+        return rough + jax.lax.stop_gradient(lost)
     whole, fraction = _slowed(left, done, at, end)
     before = whole - (fraction < 0).astype(int)
     between = inside & (before < _LAST_FRACTION)
@@ -521,6 +528,14 @@ def _slowed(left: Array, done: Array, begin: Array, end: Array) -> tuple[Array, 
     early = done < left
     steps, fraction = _exact_share(jnp.where(early, done, left), end - begin, left + done)
     return jnp.where(early, begin + steps, end - steps), jnp.where(early, fraction, -fraction)
+
+
+def _slowed_pair(step: Array, at: Array, new_end: Array, end: Array) -> Pair:
+    """The slowed step of counts that are floats, with the digits that one float would lose."""
+    begin = pair(at)
+    done, total = minus(pair(step), begin), minus(pair(new_end), begin)
+    share = over(times(done, minus(pair(end), begin)), total)
+    return plus(begin, share)
 
 
 def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Array:

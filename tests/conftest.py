@@ -12,11 +12,14 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
-_EVERY = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
-hypothesis.settings.register_profile(
-    "quick", max_examples=15, derandomize=True, database=None, **_EVERY
-)
-hypothesis.settings.register_profile("long", max_examples=1000, database=None, **_EVERY)
+_EVERY = {
+    "deadline": None,
+    "derandomize": True,
+    "database": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+}
+hypothesis.settings.register_profile("quick", max_examples=15, **_EVERY)
+hypothesis.settings.register_profile("long", max_examples=1000, **_EVERY)
 hypothesis.settings.load_profile(os.environ.get("JAXDECAY_HYPOTHESIS", "quick"))
 
 

@@ -41,6 +41,13 @@ def times(a: Pair, b: Pair) -> Pair:
     return Pair(*_sum_of_floats(high, low + (a.high * b.low + a.low * b.high)))
 
 
+def over(a: Pair, b: Pair) -> Pair:
+    """Their quotient."""
+    first = a.high / b.high
+    rest = minus(a, times(pair(first), b))
+    return Pair(*_sum_of_floats(first, rest.high / b.high))
+
+
 def _sum_of_floats(a: Array, b: Array) -> tuple[Array, Array]:
     """a + b exactly: rounded, and what rounding lost (Knuth)."""
     rounded = a + b
