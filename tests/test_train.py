@@ -257,6 +257,23 @@ def test_a_module_with_other_state_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (lambda rngs: nnx.Linear(8, 5, rngs=rngs), r"at least 10\), for labels 0 … 9; it gives"),
+        (
+            lambda rngs: nnx.Sequential(lambda each: each.mean(1), nnx.Linear(8, 9, rngs=rngs)),
+            r"must map \(2, 8, 8\) to logits of shape \(2, at least 10\).* gives \(2, 9\)",
+        ),
+        (lambda rngs: nnx.Linear(64, 10, rngs=rngs), r"not take inputs of shape \(2, 8, 8\)"),
+    ],
+)
+def test_a_module_that_does_not_fit_the_data_is_refused(module, message):
+    with pytest.raises(ValueError, match=message) as told:
+        jaxdecay.classifier(jaxdecay.digits(), module)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"epochs": 0}, "epochs must be at least 1, got 0"),

@@ -105,7 +105,8 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
     for inputs in (data.train_inputs, data.test_inputs):
         if not np.isfinite(inputs).all():
             raise ValueError(f"{data.name}: inputs must be finite, some are not")
-    make = model or _mlp_for(data, classes=int(labels.max()) + 1)
+    classes = int(labels.max()) + 1
+    make = model or _mlp_for(data, classes)
     graph, _, rest = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))), nnx.Param, ...)
     if jax.tree.leaves(rest):
         kinds = sorted({type(each).__name__ for _, each in nnx.to_flat_state(rest)})
@@ -128,7 +129,44 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         outputs = logits(parameters, batch.inputs)
         return {"accuracy": jnp.mean(outputs.argmax(axis=-1) == batch.labels, dtype=float)}
 
+    _check_logits(data, jax.eval_shape(init, jax.random.key(0)), logits, classes)
     return Task(init, loss, metrics, data)
+
+
+def _check_logits(data: Data, parameters: Any, logits: Any, classes: int) -> None:
+    """ValueError if a network does not take these inputs, or has too few outputs for the labels."""
+    shape = (2, *np.shape(data.train_inputs)[1:])
+    try:
+        found = jax.eval_shape(logits, parameters, jax.ShapeDtypeStruct(shape, float)).shape
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"{data.name}: the module does not take inputs of shape {shape}: {reason}"
+        ) from error
+    if len(found) != 2 or found[0] != shape[0] or found[1] < classes:
+        raise ValueError(
+            f"{data.name}: the module must map {shape} to logits of shape ({shape[0]}, at least "
+            f"{classes}), for labels 0 … {classes - 1}; it gives {found}"
+        )
+
+
+def check_loss(task: Task, batch_size: int) -> None:
+    """ValueError if the loss is not one float."""
+    inputs, labels = np.asarray(task.data.train_inputs), np.asarray(task.data.train_labels)
+
+    def loss(key: Array) -> Any:
+        batch = Batch(
+            jnp.zeros((batch_size, *inputs.shape[1:])),
+            jnp.zeros((batch_size, *labels.shape[1:]), labels.dtype),
+        )
+        return jnp.asarray(task.loss(task.init(key), batch))
+
+    found = jax.eval_shape(loss, jax.random.key(0))
+    if found.shape or not jnp.issubdtype(found.dtype, jnp.floating):
+        raise ValueError(
+            "the loss of a task must be one float, the mean over the batch; "
+            f"got an array of shape {found.shape} and type {found.dtype}"
+        )
 
 
 def _mlp_for(data: Data, classes: int) -> Callable[[nnx.Rngs], nnx.Module]:

@@ -29,7 +29,7 @@ class Member(NamedTuple):
     Attributes:
         parameters: of the network.
         optimizer_state: of Optax.
-        diverged_at: the first step whose loss was not finite, or -1.
+        diverged_at: the first step whose loss, or whose network, was not finite, or -1.
     """
 
     parameters: Parameters
@@ -45,7 +45,7 @@ class Trained(NamedTuple):
         history: by name, one number an epoch: `learning_rate` (at the epoch's first step),
             `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`
             (not a number from where it diverged).
-        diverged_at: the first step whose loss was not finite, or -1.
+        diverged_at: the first step whose loss, or whose network, was not finite, or -1.
     """
 
     parameters: Parameters
@@ -195,8 +195,10 @@ def train_epoch(
     start = (member, first_step, nothing)
     (member, step, total), _ = jax.lax.scan(run_step, start, (rates, order))
     measured = measure(member.parameters)
-    # The last update comes after the last training loss: only the test shows where it led.
-    lost = (member.diverged_at < 0) & ~jnp.isfinite(measured["loss"])
+    # The last update comes after the last training loss: only what it led to shows it. The test
+    # alone would miss parameters that it does not use.
+    sound = jnp.isfinite(measured["loss"]) & finite(member.parameters, nothing.shape)
+    lost = (member.diverged_at < 0) & ~sound
     member = member._replace(diverged_at=jnp.where(lost, step, member.diverged_at))
     diverged = member.diverged_at >= 0
     history = {
@@ -205,6 +207,14 @@ def train_epoch(
         **{f"test_{name}": jnp.where(diverged, jnp.nan, v) for name, v in measured.items()},
     }
     return member, history
+
+
+def finite(parameters: Parameters, members: tuple[int, ...]) -> Array:
+    """Whether all numbers of a network are finite; of many, for each of the first axes."""
+    sound = jnp.ones(members, bool)
+    for leaf in jax.tree.leaves(parameters):
+        sound &= jnp.isfinite(leaf).all(axis=tuple(range(len(members), leaf.ndim)))
+    return sound
 
 
 def evaluate(
