@@ -92,7 +92,10 @@ if TYPE_CHECKING:
     from jaxdecay.migration import to_torch as to_torch
     from jaxdecay.schedules_file import read_schedules as read_schedules
     from jaxdecay.schedules_file import write_schedules as write_schedules
+    from jaxdecay.training.checkpoint import CheckpointError as CheckpointError
+    from jaxdecay.training.checkpoint import Checkpoints as Checkpoints
     from jaxdecay.training.layout import kernel_first as kernel_first
+    from jaxdecay.training.processes import ProcessError as ProcessError
     from jaxdecay.training.sweep import SweepResult as SweepResult
     from jaxdecay.training.sweep import sweep as sweep
     from jaxdecay.training.task import MLP as MLP
@@ -118,7 +121,9 @@ _LOADED_WHEN_USED = {
         "to_keras",
         "to_torch",
     ),
+    "jaxdecay.training.checkpoint": ("CheckpointError", "Checkpoints"),
     "jaxdecay.training.layout": ("kernel_first",),
+    "jaxdecay.training.processes": ("ProcessError",),
     "jaxdecay.training.sweep": ("SweepResult", "sweep"),
     "jaxdecay.training.task": ("Batch", "MLP", "Task", "classifier"),
     "jaxdecay.training.train": ("Trained", "train"),

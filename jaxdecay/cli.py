@@ -9,17 +9,23 @@ import importlib.util
 import inspect
 import itertools
 import json
+import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+import jax
 import numpy as np
 import typer
 from rich.console import Console
 
 import jaxdecay
-from jaxdecay.schedule import Schedule, from_plain, nearest
+from jaxdecay.schedule import Schedule, from_plain
+
+if TYPE_CHECKING:
+    from jaxdecay.run import Run
 
 app = typer.Typer(
     help="Learning-rate decays for JAX, and sweeps that train them all at once.",
@@ -60,6 +66,7 @@ class Precision(enum.StrEnum):
 
 @app.command()
 def sweep(
+    context: typer.Context,
     data: Annotated[DataName, typer.Option(help="What to train on.")] = DataName.DIGITS,
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of the MNIST files [JAXDECAY_DATA, or download].")
@@ -85,8 +92,32 @@ def sweep(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Write over another sweep in --out.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Remove another sweep from --out first.")
+    ] = False,
     decays: OwnDecays = None,
+    checkpoint_every: Annotated[
+        int, typer.Option(min=1, help="Epochs from one checkpoint to the next.")
+    ] = 1,
+    keep: Annotated[int, typer.Option(min=2, help="How many checkpoints are kept.")] = 3,
+    stop_diverged: Annotated[
+        bool, typer.Option("--stop-diverged", help="Stop when every member has diverged.")
+    ] = False,
+    resume: Annotated[
+        Path | None, typer.Option(help="Folder of a sweep to go on with; says all but --epochs.")
+    ] = None,
+    distributed: Annotated[
+        bool, typer.Option("--distributed", help="This is one of many processes of the sweep.")
+    ] = False,
+    coordinator: Annotated[
+        str | None, typer.Option(help="Address:port of the first process [JAX finds out].")
+    ] = None,
+    process: Annotated[
+        int | None, typer.Option(min=0, help="Which process this is, from 0 [JAX finds out].")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="How many there are [JAX finds out].")
+    ] = None,
 ) -> None:
     """Train many schedules × seeds at once and say which did best.
 
@@ -102,40 +133,66 @@ def sweep(
     family = "inverse_time"
     init_value = [0.03, 0.1, 0.3]
     decay_rate = 0.001
+
+    A sweep that was stopped, in whatever way, goes on from its last whole epoch with
+
+    jaxdecay sweep --resume runs/mnist
     """
     from jaxdecay.catalogue import default_population
-    from jaxdecay.report.files import prepare, save
+    from jaxdecay.report.files import are_whole, prepare
+    from jaxdecay.run import Run, connect, is_first, load, mnist_folder, optimizer_named
     from jaxdecay.schedules_file import read_schedules
-    from jaxdecay.training.block import one_device_per_core
     from jaxdecay.training.train import steps_per_epoch
 
-    one_device_per_core()
+    _log_in_lines()
+    given = {
+        name
+        for name in context.params
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    }
     with _one_line_errors():
+        connect(distributed, coordinator, process, processes)
+        if resume is not None:
+            _check_only_with_resume(given)
+            run = Run.read(resume)
+            wanted = run.epochs_more(epochs) if "epochs" in given else run
+            if wanted == run and are_whole(resume):
+                typer.echo(f"{resume} holds the finished sweep of {run.epochs} epochs")
+                return
+            _import_decays(run.decays)
+            task = jaxdecay.classifier(load(run.data, run.data_dir))
+            _train(wanted, task, resume, goes_on=True)
+            return
         _import_decays(decays)
-        given = read_schedules(schedules) if schedules is not None else None
-        factory = _optimizer(optimizer)
-        task = jaxdecay.classifier(_load(data, data_dir))
+        population = read_schedules(schedules) if schedules is not None else None
+        optimizer_named(optimizer)
+        task = jaxdecay.classifier(load(data.value, data_dir))
         steps = steps_per_epoch(task.data, epochs, batch_size)
-        population = given if given is not None else default_population(epochs * steps, steps)
-        out = prepare(out, overwrite=overwrite) if out else _new_folder(data)
-    result = _run_with_progress(
-        task,
-        population,
-        optimizer=factory,
-        epochs=epochs,
-        batch_size=batch_size,
-        seeds=seeds,
-        seed=seed,
-        monitor=monitor.value,
-        block=block,
-        precision=precision.value,
-    )
-    with _one_line_errors():
-        save(result, out, overwrite=overwrite)
-    _print_result(result)
-    typer.echo(f"Written to {out}: members.csv, history.csv, sweep.json, curves.png")
-    if (result.diverged_at >= 0).all():
-        _fail("every member diverged; try smaller learning rates", code=1)
+        if population is None:
+            population = default_population(epochs * steps, steps)
+        run = Run(
+            data=data.value,
+            data_dir=mnist_folder(data_dir) if data is DataName.MNIST else None,
+            decays=str(decays.absolute()) if decays else None,
+            schedules=[schedule.to_dict() for schedule in population],
+            epochs=epochs,
+            batch_size=batch_size,
+            seeds=seeds,
+            seed=seed,
+            optimizer=optimizer,
+            monitor=monitor.value,
+            block=block,
+            precision=precision.value,
+            checkpoint_every=checkpoint_every,
+            keep=keep,
+            stop_diverged=stop_diverged,
+        )
+        if distributed and out is None:
+            raise ValueError("--distributed needs --out: a folder that all processes share")
+        folder = out if out is not None else _new_folder(data)
+        if is_first():
+            prepare(folder, overwrite=overwrite)
+        _train(run, task, folder, goes_on=False)
 
 
 @app.command("list")
@@ -225,36 +282,126 @@ def _new_folder(data: DataName) -> Path:
     raise AssertionError("unreachable")
 
 
-def _load(data: DataName, data_dir: Path | None) -> Any:
-    if data is DataName.MNIST:
-        return jaxdecay.mnist(data_dir)
-    if data_dir is not None:
-        raise ValueError("--data-dir is for --data mnist; digits need no files")
-    return jaxdecay.digits()
+def _log_in_lines() -> None:
+    """What this library logs becomes a note; Orbax's log repeats what errors say.
+
+    After an error it also leaves tasks behind, whose loop is closed.
+    """
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    sys.unraisablehook = lambda left: (
+        None if "Event loop is closed" in str(left.exc_value) else sys.__unraisablehook__(left)
+    )
+    notes = logging.StreamHandler()
+    notes.setFormatter(logging.Formatter("note: %(message)s"))
+    log = logging.getLogger("jaxdecay")
+    log.addHandler(notes)
+    log.propagate = False
 
 
-def _optimizer(name: str) -> Any:
-    """An optimizer of Optax by name, if it takes a schedule and needs nothing else."""
-    import optax
-
-    known = {}
-    for each, value in vars(optax).items():
-        if inspect.isfunction(value) and not each.startswith("scale_by_"):
-            parameters = inspect.signature(value).parameters
-            required = [name for name, one in parameters.items() if one.default is one.empty]
-            if required == ["learning_rate"]:
-                annotation = parameters["learning_rate"].annotation  # Optax: ScalarOrSchedule
-                if any(get_origin(kind) is Callable for kind in get_args(annotation)):
-                    known[each] = value
-    if name not in known:
+def _check_only_with_resume(given: set[str]) -> None:
+    """ValueError for options that a sweep to go on with has already."""
+    others = given - {"resume", "epochs", "distributed", "coordinator", "process", "processes"}
+    if others:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
         raise ValueError(
-            f"unknown optimizer {name!r}{nearest(name, known)}; "
-            f"known are {', '.join(sorted(known))}"
+            f"--resume takes all but --epochs from the folder; leave out {options}, or start anew"
         )
-    return known[name]
 
 
-def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
+def _train(run: Run, task: Any, folder: Path, *, goes_on: bool) -> None:
+    """Trains what is left of a run, keeps it in its folder, and tells how it ended."""
+    from jaxdecay.interrupts import Interrupts
+    from jaxdecay.report import files
+    from jaxdecay.run import alone, is_first, meet, optimizer_named
+    from jaxdecay.training.sweep import check_arguments
+
+    first = is_first()
+    population, optimizer = run.population(), optimizer_named(run.optimizer)
+    check_arguments(task, population, optimizer, run.seeds, run.seed, run.monitor, run.block)
+
+    def begin() -> None:
+        files.remove_results(folder)  # of fewer epochs: they come back when they are whole
+        run.write(folder)
+
+    with alone(folder) if first else contextlib.nullcontext():
+        if first and not goes_on:
+            files.remove(folder)
+            begin()
+        meet()
+        history = files.HistoryFile(folder)
+
+        def report(epoch: int, found: Any) -> None:
+            if not first:
+                return
+            if epoch == 0 and goes_on:
+                begin()
+            if not (folder / files.RUN).exists():
+                raise OSError(f"{folder} was moved or removed; what was in it is where it is now")
+            history.add(epoch, found)
+            history.write()
+
+        try:
+            with Interrupts(_say_stopping, _say_stopped) as interrupts:
+                result = _run_with_progress(
+                    task,
+                    population,
+                    report,
+                    optimizer=optimizer,
+                    epochs=run.epochs,
+                    batch_size=run.batch_size,
+                    seeds=run.seeds,
+                    seed=run.seed,
+                    monitor=run.monitor,
+                    block=run.block,
+                    precision=run.precision,
+                    checkpoints=jaxdecay.Checkpoints(
+                        folder / files.CHECKPOINTS, every=run.checkpoint_every, keep=run.keep
+                    ),
+                    stop_diverged=run.stop_diverged,
+                    should_stop=lambda: interrupts.number is not None,
+                )
+        except (ValueError, TypeError):
+            if first and not goes_on and not (folder / "history.csv").exists():
+                files.remove(folder)  # nothing was trained: the folder is free for another try
+            raise
+        _end(result, run, folder, interrupts.number)
+
+
+def _end(result: Any, run: Run, folder: Path, interrupted: int | None) -> None:
+    """Writes and prints what was found, or how to go on; exits with the code that fits."""
+    from jaxdecay.report.files import save
+    from jaxdecay.run import is_first
+
+    done = len(result.history["train_loss"])
+    all_diverged = bool((result.diverged_at >= 0).all())
+    if done < run.epochs and not (run.stop_diverged and all_diverged):
+        if is_first():
+            typer.echo(
+                f"stopped after epoch {done} of {run.epochs}; go on with: "
+                f"jaxdecay sweep --resume {folder}"
+            )
+    elif is_first():
+        save(result, folder, overwrite=True)
+        _print_result(result)
+        typer.echo(f"Written to {folder}: members.csv, history.csv, sweep.json, curves.png")
+    if interrupted is not None:
+        raise typer.Exit(128 + interrupted)
+    if all_diverged:
+        _fail("every member diverged; try smaller learning rates", code=1)
+
+
+def _say_stopping() -> None:
+    typer.echo("\nstopping after this epoch; once more to stop at once", err=True)
+
+
+def _say_stopped() -> None:
+    Console().show_cursor(True)
+    typer.echo("\nstopped; the last whole epoch is kept", err=True)
+
+
+def _run_with_progress(
+    task: Any, population: Any, report: Callable[[int, Any], None], **settings: Any
+) -> Any:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -263,8 +410,10 @@ def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
         TimeRemainingColumn,
     )
 
+    from jaxdecay.run import is_first
+
     epochs, seeds = settings["epochs"], settings["seeds"]
-    console = Console()
+    console = Console(quiet=not is_first())
     console.print(
         f"{len(population)} schedules × {seeds} seeds = {len(population) * seeds} members, "
         f"{epochs} epochs of {task.data.name}, batch size {settings['batch_size']}",
@@ -280,7 +429,8 @@ def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("compiling", total=None)
 
-        def report(epoch: int, history: Any) -> None:
+        def trained_epoch(epoch: int, history: Any) -> None:
+            report(epoch, history)
             best = np.nanmax(history["test_accuracy"].mean(axis=1), initial=0)
             progress.update(bar, description=f"best accuracy {best:.4f}")
 
@@ -289,7 +439,9 @@ def _run_with_progress(task: Any, population: Any, **settings: Any) -> Any:
                 progress.update(bar, description="training")
             progress.update(bar, completed=done, total=total)
 
-        return jaxdecay.sweep(task, population, callback=report, progress=trained, **settings)
+        return jaxdecay.sweep(
+            task, population, callback=trained_epoch, progress=trained, **settings
+        )
 
 
 def _print_result(result: Any) -> None:
@@ -305,6 +457,22 @@ def _print_result(result: Any) -> None:
         f"({result.member_steps_per_second:,.0f} member-steps/s), after "
         f"{result.compile_seconds:.1f} s to compile.{note}"
     )
+
+
+def _import_decays(path: str | Path | None) -> None:
+    """Runs a Python file whose decays are then known by name."""
+    if path is None:
+        return
+    path = Path(path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise FileNotFoundError(f"--decays: there is no Python file {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module  # where pickle looks for a decay
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"--decays {path}: {type(error).__name__}: {error}") from error
 
 
 def _schedules(family: str, hyperparameters: list[str]) -> list[Schedule]:
@@ -332,21 +500,6 @@ def _value(text: str) -> Any:
     return text
 
 
-def _import_decays(path: Path | None) -> None:
-    """Runs a Python file whose decays are then known by name."""
-    if path is None:
-        return
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise FileNotFoundError(f"--decays: there is no Python file {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # where pickle looks for a decay
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"--decays {path}: {type(error).__name__}: {error}") from error
-
-
 def _draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
     import uniplot
 
@@ -367,15 +520,20 @@ def _draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
 def _one_line_errors() -> Iterator[None]:
     """Wrong use ends with exit code 2, failure with 1; either says so in one line."""
     from jaxdecay.data import DataError
+    from jaxdecay.training.checkpoint import CheckpointError
+    from jaxdecay.training.processes import ProcessError
 
     try:
         yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
         _fail(error, code=2)
-    except (DataError, OSError) as error:
+    except (DataError, CheckpointError, ProcessError, OSError) as error:
         _fail(error, code=1)
 
 
 def _fail(error: object, code: int) -> NoReturn:
     typer.echo(f"error: {error}", err=True)
+    if jax.distributed.is_initialized():
+        sys.stdout.flush()
+        os._exit(code)  # an orderly exit would wait for the other processes, which may be gone
     raise typer.Exit(code)

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import hypothesis
-import jax
 import pytest
+
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # What one test compiles, no other does, in whatever process: the suite takes a third less.
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": tempfile.mkdtemp(prefix="jaxdecay-"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+import jax
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -21,6 +32,11 @@ _EVERY = {
 hypothesis.settings.register_profile("quick", max_examples=15, **_EVERY)
 hypothesis.settings.register_profile("long", max_examples=1000, **_EVERY)
 hypothesis.settings.load_profile(os.environ.get("JAXDECAY_HYPOTHESIS", "quick"))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture

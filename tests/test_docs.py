@@ -90,22 +90,37 @@ def test_the_decay_in_contributing_works(monkeypatch):
     assert float(namespace["inverse_square"](1.0, 0.5)(2)) == 0.25
 
 
-def commands() -> list[str]:
-    """Commands of jaxdecay in the README that stand on a line of their own."""
+def commands() -> list[list[str]]:
+    """Commands of jaxdecay in the README that stand on a line of their own.
+
+    One that goes on with a sweep comes with the one that started it.
+    """
     lines = "".join(blocks(ROOT / "README.md", "sh")).splitlines()
-    return [line for line in lines if line.startswith("jaxdecay ")]
+    groups: list[list[str]] = []
+    for line in lines:
+        if "--resume" in line:
+            folder = shlex.split(line)[shlex.split(line).index("--resume") + 1]
+            next(group for group in groups if f"--out {folder}" in group[0]).append(line)
+        elif line.startswith("jaxdecay "):
+            groups.append([line])
+    return groups
 
 
-@pytest.mark.parametrize("command", commands())
-def test_commands_in_the_readme(command, tmp_path):
-    if "mnist" in command and "JAXDECAY_DATA" not in os.environ:
+@pytest.mark.parametrize("group", commands(), ids=lambda group: group[0])
+def test_commands_in_the_readme(group, tmp_path):
+    if "mnist" in group[0] and "JAXDECAY_DATA" not in os.environ:
         pytest.skip("needs the MNIST files: set JAXDECAY_DATA to their folder")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    words = [sys.executable, "-m", *shlex.split(command)]
-    run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    if "--out" in words:
-        assert (tmp_path / words[words.index("--out") + 1] / "sweep.json").exists()
+    for command in group:
+        words = [sys.executable, "-m", *shlex.split(command)]
+        run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stderr
+        if "--out" in words:
+            folder = tmp_path / words[words.index("--out") + 1]
+            assert (folder / "sweep.json").exists()
+        if "--resume" in words:
+            epochs = int(words[words.index("--epochs") + 1])
+            assert f",{epochs - 1}," in (folder / "history.csv").read_text().splitlines()[-1]
 
 
 def test_the_speeds_in_the_readme_are_the_measured_ones():

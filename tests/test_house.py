@@ -29,6 +29,9 @@ LAYERS = [
     {"training.task"},
     {"training.train"},
     {"training.block"},
+    {"training.processes"},
+    {"training.checkpoint"},
+    {"training.limits"},
     {"training.block_size"},
     {"training.sweep"},
     {"report.curves"},
@@ -37,6 +40,7 @@ LAYERS = [
     {"migration.optax", "migration.keras", "migration.torch"},
     {"migration.transformers", "migration.timm"},
     {"migration"},
+    {"run", "interrupts"},
     {"cli", "__init__"},
     {"__main__"},
 ]

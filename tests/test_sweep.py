@@ -142,7 +142,7 @@ def test_a_diverged_member_touches_no_other(task):
     assert (second.diverged_at[[0, 2]] == -1).all()
     assert (second.diverged_at[1] >= 1).all()
     step = second.diverged_at[1, 0]
-    assert second.status(1, 0) == f"diverged at step {step}"
+    assert second.status(1, 0) == f"diverged at step {step}, in epoch 0"
     assert second.status(0, 0) == "finished"
     assert second.ranking()[-1] == 1
     assert np.isnan(second.metrics["test_accuracy"][1]).all()
@@ -150,6 +150,127 @@ def test_a_diverged_member_touches_no_other(task):
     lost = jaxdecay.sweep(task, sick[1:2])
     with pytest.raises(ValueError, match="every schedule diverged; try smaller"):
         lost.best()
+
+
+def test_a_diverged_member_keeps_its_last_finite_metrics(task):
+    falling_apart = jaxdecay.piecewise_constant([0.1, 1e20], [100])  # in the third epoch
+    population = jaxdecay.stack([falling_apart, jaxdecay.constant(0.1)])
+    result = jaxdecay.sweep(task, population, epochs=4, seeds=2)
+    assert ((result.diverged_at[0] >= 100) & (result.diverged_at[0] < 110)).all()
+    assert result.status(0, 1).endswith(", in epoch 2")
+    for name, values in result.metrics.items():
+        np.testing.assert_array_equal(values[0], result.history[name][1, 0])
+        np.testing.assert_array_equal(values[1], result.history[name][3, 1])
+    assert np.isnan(result.history["test_loss"][2:, 0]).all()
+    assert list(result.ranking()) == [1, 0]
+
+
+def test_seven_hundred_members_do_not_feel_that_three_hundred_diverge(task):
+    """Replaced by healthy ones in the same places, nothing else changes by a bit."""
+    rates = np.geomspace(0.01, 0.3, 1_000)
+    sick = np.random.default_rng(0).permutation(1_000)[:300]
+    explosive = rates.copy()
+    explosive[sick] = 1e20
+    results = [
+        jaxdecay.sweep(
+            task,
+            jaxdecay.grid(jaxdecay.constant, value=each.tolist()),
+            epochs=2,
+            batch_size=200,
+            block=64,
+        )
+        for each in (rates, explosive)
+    ]
+    kept = np.setdiff1d(np.arange(1_000), sick)
+    for name, values in results[0].history.items():
+        np.testing.assert_array_equal(values[:, kept], results[1].history[name][:, kept])
+    assert (results[1].diverged_at[sick] >= 0).all()
+    assert (results[1].diverged_at[kept] == -1).all()
+    assert set(results[1].ranking()[-300:]) == set(sick)
+
+
+@pytest.mark.parametrize("rate", [np.nan, np.inf, -np.inf, 3e38, -1e20])
+def test_a_rate_that_is_no_rate_diverges_alone(task, rate):
+    broken = jaxdecay.from_function(lambda step: jax.numpy.where(step < 50, 0.1, rate))
+    population = jaxdecay.stack([broken * 1.0, jaxdecay.constant(0.1)])
+    result = jaxdecay.sweep(task, population, epochs=2)
+    alone = jaxdecay.sweep(task, jaxdecay.stack([jaxdecay.constant(0.1)] * 2), epochs=2)
+    assert 50 <= result.diverged_at[0, 0] <= 60
+    assert result.status(0, 0).endswith("in epoch 1")
+    np.testing.assert_array_equal(
+        result.history["train_loss"][:, 1], alone.history["train_loss"][:, 1]
+    )
+
+
+def test_a_negative_rate_is_trained_with(task):
+    """It climbs; that is what it was asked for."""
+    climbing = jaxdecay.from_function(lambda step: -0.001 * jax.numpy.ones_like(step, float))
+    result = jaxdecay.sweep(task, jaxdecay.stack([climbing * 1.0]), epochs=2)
+    first, last = result.history["train_loss"][:, 0, 0]
+    assert last > first
+
+
+def test_parameters_that_the_loss_does_not_show_count_too(task):
+    """A number that is no longer finite though no loss says so."""
+
+    def init(key):
+        return {"network": task.init(key), "unused": jax.numpy.ones(3)}
+
+    def loss(parameters, batch):
+        return task.loss(parameters["network"], batch)
+
+    def explode(rate):
+        return optax.chain(
+            optax.sgd(rate),
+            optax.stateless(
+                lambda updates, _: {**updates, "unused": updates["unused"] + np.float32(3e38)}
+            ),
+        )
+
+    own = jaxdecay.Task(init, loss, lambda parameters, batch: {}, task.data)
+    result = jaxdecay.sweep(
+        own, jaxdecay.grid(jaxdecay.constant, value=[0.1]), optimizer=explode, epochs=2
+    )
+    assert result.diverged_at[0, 0] == 44  # seen at the end of the first epoch
+    assert np.isfinite(result.history["train_loss"]).all()
+
+
+def test_sweeps_can_stop_when_all_have_diverged(task):
+    high = jaxdecay.grid(jaxdecay.constant, value=[1e20, 1e21])
+    assert len(jaxdecay.sweep(task, high, epochs=3).history["test_loss"]) == 3
+    result = jaxdecay.sweep(task, high, epochs=3, stop_diverged=True)
+    assert len(result.history["test_loss"]) == 1
+    assert result.steps == 44
+    one_left = jaxdecay.grid(jaxdecay.constant, value=[1e20, 0.1])
+    result = jaxdecay.sweep(task, one_left, epochs=3, stop_diverged=True)
+    assert len(result.history["test_loss"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (
+            lambda parameters, batch: batch.inputs.mean(axis=(1, 2)),
+            r"shape \(32,\) and type float32",
+        ),
+        (lambda parameters, batch: batch.labels.sum(), r"shape \(\) and type uint32"),
+        (lambda parameters, batch: 3, r"shape \(\) and type int32"),
+    ],
+)
+def test_a_loss_that_is_not_one_float_is_refused(task, mixed, loss, message):
+    own = jaxdecay.Task(task.init, loss, task.metrics, task.data)
+    with pytest.raises(ValueError, match=f"must be one float.*{message}") as told:
+        jaxdecay.sweep(own, mixed)
+    assert "\n" not in str(told.value)
+
+
+def test_a_loss_that_raises_raises_before_training(task, mixed):
+    def loss(parameters, batch):
+        raise ZeroDivisionError("of the loss")
+
+    own = jaxdecay.Task(task.init, loss, task.metrics, task.data)
+    with pytest.raises(ZeroDivisionError, match="of the loss"):
+        jaxdecay.sweep(own, mixed, callback=lambda *_: pytest.fail("trained"))
 
 
 def test_ranking_is_by_accuracy_then_loss(task):

@@ -16,9 +16,12 @@ import jax
 import numpy as np
 
 from jaxdecay.report.curves import draw_curves
+from jaxdecay.training import checkpoint
 from jaxdecay.training.sweep import SweepResult
 
 NAMES = ("members.csv", "history.csv", "curves.png", "sweep.json")
+RUN = "run.json"
+CHECKPOINTS = "checkpoints"
 
 
 def save(result: SweepResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -34,12 +37,15 @@ def save(result: SweepResult, folder: str | os.PathLike[str], *, overwrite: bool
     """
     folder = prepare(folder, overwrite=overwrite)
     (folder / "sweep.json").unlink(missing_ok=True)  # until it is back, what is here is not whole
-    _write(folder / "members.csv", _csv(member_rows(result)))
-    _write(folder / "history.csv", _csv(history_rows(result)))
+    history = HistoryFile(folder)
+    for epoch in range(len(result.history["train_loss"])):
+        history.add(epoch, {name: each[epoch] for name, each in result.history.items()})
+    history.write()
+    write(folder / "members.csv", _csv(member_rows(result)))
     picture = io.BytesIO()
     draw_curves(result).savefig(picture, format="png")
-    _write(folder / "curves.png", picture.getvalue())
-    _write(folder / "sweep.json", json.dumps(summary(result), indent=2).encode() + b"\n")
+    write(folder / "curves.png", picture.getvalue())
+    write(folder / "sweep.json", json.dumps(summary(result), indent=2).encode() + b"\n")
 
 
 def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
@@ -50,18 +56,66 @@ def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
         OSError: the folder cannot be made or written to.
     """
     folder = Path(folder)
-    there = [name for name in NAMES if (folder / name).exists()]
+    there = [name for name in (*NAMES, RUN) if (folder / name).exists()]
     if there and not overwrite:
+        go_on = f"go on with it with --resume {folder}, " if RUN in there else ""
         raise FileExistsError(
-            f"{folder} holds another sweep ({', '.join(there)}); "
+            f"{folder} holds another sweep ({', '.join(there)}); {go_on}"
             "choose another folder, or overwrite it with --overwrite (overwrite=True in Python)"
         )
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; the files of a sweep need a folder")
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / ".writable", b"")
+    write(folder / ".writable", b"")
     (folder / ".writable").unlink()
     return folder
+
+
+def remove(folder: Path) -> None:
+    """Removes all files of a sweep, and nothing else, from a folder."""
+    remove_results(folder)
+    (folder / RUN).unlink(missing_ok=True)
+    checkpoint.remove(folder / CHECKPOINTS)
+
+
+def remove_results(folder: Path) -> None:
+    """Removes the results of a sweep that is about to have others."""
+    for name in ("sweep.json", *NAMES):
+        (folder / name).unlink(missing_ok=True)
+
+
+def are_whole(folder: Path) -> bool:
+    """Whether a folder holds the results of all epochs of its sweep."""
+    return (folder / "sweep.json").exists()
+
+
+class HistoryFile:
+    """`history.csv` of a sweep that is still running: it grows by whole epochs.
+
+    Whoever reads it finds all epochs until then or, a moment later, one more: it is written
+    beside its place and then moved there.
+
+    Args:
+        folder: of the sweep.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "history.csv"
+        self._parts: list[bytes] = []
+
+    def add(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
+        """One row for each member, in the epoch's history of arrays [S, K]."""
+        columns = {name: values.ravel().tolist() for name, values in history.items()}
+        rows = (
+            {"member": member, "epoch": epoch, **dict(zip(columns, values, strict=True))}
+            for member, values in enumerate(zip(*columns.values(), strict=True))
+        )
+        text = _csv(rows)
+        self._parts.append(text if not self._parts else text[text.index(b"\n") + 1 :])
+
+    def write(self) -> None:
+        """Puts all that was added in its place."""
+        write(self._path, b"".join(self._parts))
 
 
 def member_rows(result: SweepResult) -> Iterator[dict[str, Any]]:
@@ -80,14 +134,6 @@ def member_rows(result: SweepResult) -> Iterator[dict[str, Any]]:
             **{name: float(metrics[name][index, k]) for name in order},
             "final_learning_rate": float(result.final_learning_rate[index, k]),
         }
-
-
-def history_rows(result: SweepResult) -> Iterator[dict[str, Any]]:
-    """One row for each member and epoch."""
-    for member, (index, _, k, _) in enumerate(_members(result)):
-        for epoch in range(len(result.history["train_loss"])):
-            values = {name: float(each[epoch, index, k]) for name, each in result.history.items()}
-            yield {"member": member, "epoch": epoch, **values}
 
 
 def summary(result: SweepResult) -> dict[str, Any]:
@@ -135,7 +181,7 @@ def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _write(path: Path, contents: bytes) -> None:
+def write(path: Path, contents: bytes) -> None:
     """All of a file or nothing of it: written beside its place and then moved there."""
     beside = path.with_name(f".{path.name}.part")
     try:

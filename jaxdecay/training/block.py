@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import math
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -49,6 +50,16 @@ class Rounds:
     def block(self) -> int:
         """The members of a block, k · s."""
         return int(np.prod(self.real.shape[2:]))
+
+    def of_devices(self, devices: Sequence[int]) -> Rounds:
+        """The part of some of the D devices."""
+        return Rounds(self.seeds[:, devices], self.schedules[:, devices], self.real[:, devices])
+
+    def places(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of schedules and of seeds of a round's members, both [D, k, s]."""
+        shape = self.real.shape[1:]
+        schedules = np.broadcast_to(self.schedules[index][:, None, :], shape)
+        return schedules, np.broadcast_to(self.seeds[index][:, :, None], shape)
 
 
 def arrange(schedules: int, seeds: int, block: int, devices: int = 1) -> Rounds:
@@ -103,6 +114,12 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def own_devices() -> list[int]:
+    """The places of this process's devices among those of all processes."""
+    own = jax.process_index()
+    return [place for place, device in enumerate(jax.devices()) if device.process_index == own]
 
 
 def member_mesh() -> Mesh:

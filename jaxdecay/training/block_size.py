@@ -17,7 +17,7 @@ import numpy as np
 import pooch
 
 from jaxdecay.training.block import Program
-from jaxdecay.training.train import init_member
+from jaxdecay.training.limits import member_shapes
 
 SMALLEST = {"cpu": 16}
 """By kind of device, where sizes begin; elsewhere 64: less leaves a GPU waiting for its host."""
@@ -98,16 +98,8 @@ def member_steps_per_second(program: Program, size: int) -> float:
 def _name(program: Program) -> str:
     device = jax.local_devices()[0]
     devices = f"{program.mesh.size} × {device.device_kind} of {os.cpu_count()} cores"
-    member = jax.eval_shape(
-        lambda key: init_member(program.task, program.optimizer, jnp.asarray(1e-3), key),
-        jax.random.key(0),
-    )
-    shapes = [
-        (jax.tree_util.keystr(path), each.shape, str(each.dtype))
-        for path, each in jax.tree.leaves_with_path(member)
-    ]
     inputs = np.shape(program.task.data.train_inputs)[1:]
-    about = (shapes, inputs, program.precision, jax.__version__)
+    about = (member_shapes(program), inputs, program.precision, jax.__version__)
     digest = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
     return f"{devices}, batch {program.batch_size}, {digest}"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -16,9 +17,12 @@ from jax import Array
 
 from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.block import Program, Rounds, arrange, member_mesh
+from jaxdecay.training.block import Program, Rounds, arrange, member_mesh, own_devices
 from jaxdecay.training.block_size import fastest_block
-from jaxdecay.training.task import Task
+from jaxdecay.training.checkpoint import FORMAT, Checkpoints, Snapshot, Writer, digest
+from jaxdecay.training.limits import check_limits, member_shapes
+from jaxdecay.training.processes import agreed, any_of, exchanged
+from jaxdecay.training.task import Task, check_loss
 from jaxdecay.training.train import Optimizer, monitored, steps_per_epoch
 
 
@@ -31,7 +35,7 @@ class SweepResult:
         seeds: the K seeds; member (s, k) is `train(population[s], jax.random.key(seeds[k]), …)`.
         history: by name, an array [E, S, K]: `learning_rate` (at the epoch's first step),
             `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`.
-        diverged_at: [S, K], the first step whose loss was not finite, or -1.
+        diverged_at: [S, K], the first step whose loss, or whose network, was not finite, or -1.
         final_learning_rate: [S, K], the schedules' values after the last step.
         settings: epochs, batch size and so on, as written to `sweep.json`.
         steps: updates of each member.
@@ -59,8 +63,17 @@ class SweepResult:
 
     @property
     def metrics(self) -> dict[str, np.ndarray]:
-        """By name, the history's last epoch: arrays [S, K]."""
-        return {name: values[-1] for name, values in self.history.items()}
+        """By name, arrays [S, K]: the last epoch's, or the last before a member diverged."""
+        last = np.maximum(self._sound_epochs - 1, 0)[None]
+        return {
+            name: np.take_along_axis(values, last, axis=0)[0]
+            for name, values in self.history.items()
+        }
+
+    @property
+    def _sound_epochs(self) -> np.ndarray:
+        """[S, K], how many epochs each member finished before it diverged."""
+        return (~np.isnan(self.history["test_loss"])).sum(axis=0)
 
     @property
     def member_steps_per_second(self) -> float:
@@ -86,9 +99,9 @@ class SweepResult:
         return self.population[int(self.ranking()[0])]
 
     def status(self, schedule: int, seed: int) -> str:
-        """ "finished" or "diverged at step N" for a member, by its indices."""
-        step = int(self.diverged_at[schedule, seed])
-        return "finished" if step < 0 else f"diverged at step {step}"
+        """ "finished" or "diverged at step N, in epoch E" for a member, by its indices."""
+        step, epoch = self.diverged_at[schedule, seed], self._sound_epochs[schedule, seed]
+        return "finished" if step < 0 else f"diverged at step {step}, in epoch {epoch}"
 
     def save(self, folder: Any, *, overwrite: bool = False) -> None:
         """Writes `members.csv`, `history.csv`, `curves.png` and `sweep.json` into a folder.
@@ -117,6 +130,9 @@ def sweep(
     monitor: str = "test_loss",
     block: int | None = None,
     precision: str = "default",
+    checkpoints: Checkpoints | None = None,
+    stop_diverged: bool = False,
+    should_stop: Callable[[], bool] | None = None,
     callback: Callable[[int, Mapping[str, np.ndarray]], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> SweepResult:
@@ -153,7 +169,16 @@ def sweep(
             remembered. It changes results by rounding errors only.
         precision: of matrix products, as of `jax.default_matmul_precision`: "default" (the
             fastest that the device has), "float32" and others.
-        callback: called after each epoch, counted from 0, with its history: arrays [S, K].
+        checkpoints: where the sweep is kept at the ends of epochs. Called again with the same
+            arguments, it goes on from there, and finds what it would have found without a break:
+            the same numbers to the last bit with the same block on devices of the same kind,
+            whatever their number. More `epochs` than before are possible; schedules keep their
+            lengths.
+        stop_diverged: whether to stop when no member is left that has not diverged.
+        should_stop: asked after each epoch, on all processes; where it is true on one, all stop
+            there. The result then has fewer epochs.
+        callback: called after each epoch, counted from 0, with its history: arrays [S, K]; of a
+            sweep that goes on, first with the epochs that are done.
         progress: called after each round of blocks with the number of epochs of single members
             that are done, and of all of them.
 
@@ -163,7 +188,11 @@ def sweep(
     Raises:
         TypeError: `population` is not a `Population`, or `optimizer` not a function of the rate.
         ValueError: `epochs`, `batch_size`, `seeds`, `seed` or `block` out of range, a `monitor`
-            that is not in the history, or inputs and labels that do not fit each other.
+            that is not in the history, inputs and labels that do not fit each other, a loss that
+            is not one float, more members than memory or disk hold, or checkpoints of another
+            sweep.
+        CheckpointError: checkpoints cannot be written or read.
+        ProcessError: another process of the sweep has ended.
 
     Example:
         >>> import jaxdecay
@@ -175,49 +204,56 @@ def sweep(
         >>> result.best()
         cosine(init_value=0.3, transition_steps=220)
     """
-    _check_arguments(task, population, optimizer, seeds, seed, monitor, block)
+    check_arguments(task, population, optimizer, seeds, seed, monitor, block)
     steps = steps_per_epoch(task.data, epochs, batch_size)
+    check_loss(task, batch_size)
     started = time.perf_counter()
     program = Program(task, optimizer, batch_size, precision, member_mesh())
-    if block is None:
-        share = math.ceil(len(population) * seeds / program.mesh.size)  # no device stays idle
-        block = fastest_block(program, members=share)
-    rounds = arrange(len(population), seeds, block, program.mesh.size)
     numbers = tuple(range(seed, seed + seeds))
+    about = {} if checkpoints is None else _about(program, population, numbers, monitor)
+    rounds = _arranged(program, len(population), seeds, block, checkpoints, about)
+    check_limits(program, rounds, steps, len(population), checkpoints)
     training = _Training(program, population, numbers, rounds, steps, monitor)
-    training.compile()
+    saved = None if checkpoints is None else checkpoints.restore(training.mine)
+    done = agreed(0 if saved is None else saved.epochs)
+    if done > epochs:
+        raise ValueError(f"{done} epochs are done already, got epochs={epochs}; ask for as many")
+    if done < epochs:
+        training.compile()
     compiled = time.perf_counter()
-    training.init()
-    for epoch in range(epochs):
-        history = training.run_epoch(epoch, epochs, progress)
-        if callback is not None:
+    if saved is None:
+        training.init()
+    else:
+        training.resume(saved)
+    if callback is not None:
+        for epoch, history in enumerate(training.history):
             callback(epoch, history)
-    finished = time.perf_counter()
-    final_rates = training.learning_rates(epochs)[..., 0]
-    return SweepResult(
-        population=population,
-        seeds=numbers,
-        history={
-            name: np.stack([each[name] for each in training.history])
-            for name in training.history[0]
-        },
-        diverged_at=training.diverged_at,
-        final_learning_rate=np.broadcast_to(final_rates, (seeds, len(population))).T,
-        settings={
+    with _writer(checkpoints, about, rounds.block, done) as writer:
+        for epoch in range(done, epochs):
+            history = training.run_epoch(epoch, epochs, progress)
+            all_lost = stop_diverged and bool((training.diverged_at >= 0).all())
+            stop = any_of(should_stop is not None and should_stop()) or all_lost
+            if writer is not None and (stop or writer.is_due(epoch + 1, epochs)):
+                writer.save(training.snapshot(time.perf_counter() - compiled))
+            if callback is not None:
+                callback(epoch, history)
+            if stop:
+                break
+    return training.result(
+        {
             "data": task.data.name,
-            "optimizer": getattr(optimizer, "__name__", repr(optimizer)),
+            "optimizer": _name(optimizer),
             "epochs": epochs,
             "batch_size": batch_size,
             "seeds": seeds,
             "seed": seed,
             "block": rounds.block,
-            "devices": program.mesh.size,
+            "devices": jax.device_count(),
             "precision": precision,
             **({"monitor": monitor} if population.has_state else {}),
         },
-        steps=epochs * steps,
         compile_seconds=compiled - started,
-        run_seconds=finished - compiled,
+        run_seconds=time.perf_counter() - compiled,
     )
 
 
@@ -235,11 +271,16 @@ class _Training:
     ) -> None:
         self.program = program
         self.population = population
+        self.seeds = tuple(seeds)
         self.rounds = rounds
         self.steps = steps
         self.monitor = monitor
         self.history: list[dict[str, np.ndarray]] = []
-        self.diverged_at = np.full((len(population), len(seeds)), -1)
+        self.diverged_at = np.full((len(population), len(seeds)), -1, np.int32)
+        self.mine = np.zeros(self.diverged_at.shape, bool)
+        for index, real in enumerate(rounds.real):
+            self._put(index, self.mine, real)
+        self._seconds_before = 0.0
         self._data = program.everywhere(program.task.data)
         keys = jnp.stack([jax.random.key(number) for number in seeds])
         self._keys = [program.by_device(keys[each]) for each in rounds.seeds]
@@ -258,6 +299,7 @@ class _Training:
             lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype, sharding=rates.sharding),
             members,
         )
+        self._structure = jax.tree.structure(members)
         arguments = members, rates, keys, self._epoch(0), self._data
         monitored(jax.eval_shape(self.program.run_epoch, *arguments)[1], self.monitor)
         self._run = self.program.compile(self.program.run_epoch, *arguments, donate_argnums=0)
@@ -268,12 +310,51 @@ class _Training:
         for index, keys in enumerate(self._keys):
             self._members.append(self._init(self._rates(index, first)[:, 0], keys))
 
+    def resume(self, saved: Snapshot) -> None:
+        """Members as they were at the end of an epoch, and the results until then."""
+        self.diverged_at = saved.diverged_at
+        self._seconds_before = saved.run_seconds
+        for epoch in range(saved.epochs):
+            self._follow_metrics({name: each[epoch] for name, each in saved.history.items()})
+        if not hasattr(self, "_run"):
+            return  # all epochs are done
+        row = np.zeros(self.mine.shape, int)  # where a block is filled up, any member will do
+        row[saved.schedules, saved.seeds] = np.arange(len(saved.schedules))
+        for index in range(len(self._keys)):
+            rows = row[self.rounds.places(index)]
+            leaves = [self.program.by_device(leaf[rows]) for leaf in saved.members]
+            self._members.append(self._structure.unflatten(leaves))
+
+    def snapshot(self, seconds: float) -> Snapshot:
+        """What a checkpoint keeps, after `seconds` of this process."""
+        places = [self.rounds.places(index) for index in range(len(self._members))]
+        reals = self.rounds.real
+        leaves = [jax.tree.leaves(members) for members in self._members]
+        return Snapshot(
+            schedules=np.concatenate([s[real] for (s, _), real in zip(places, reals, strict=True)]),
+            seeds=np.concatenate([k[real] for (_, k), real in zip(places, reals, strict=True)]),
+            members=[
+                np.concatenate(
+                    [np.asarray(each)[real] for each, real in zip(rounds, reals, strict=True)]
+                )
+                for rounds in zip(*leaves, strict=True)
+            ],
+            history=self._whole_history(),
+            diverged_at=self.diverged_at.copy(),
+            run_seconds=self._seconds_before + seconds,
+        )
+
     def run_epoch(
-        self, epoch: int, epochs: int, progress: Callable[[int, int], None] | None
+        self,
+        epoch: int,
+        epochs: int,
+        progress: Callable[[int, int], None] | None,
     ) -> dict[str, np.ndarray]:
         """Trains all members for an epoch, round by round; its history, arrays [S, K]."""
         table = self.learning_rates(epoch)
         found: dict[str, np.ndarray] = {}
+        diverged_at = self.diverged_at.copy()
+        members = int(self.mine.sum())
         for index, (keys, real) in enumerate(zip(self._keys, self.rounds.real, strict=True)):
             self._members[index], history = self._run(
                 self._members[index],
@@ -282,17 +363,36 @@ class _Training:
                 self._epoch(epoch),
                 self._data,
             )
-            history, diverged_at = jax.device_get((history, self._members[index].diverged_at))
+            history, diverged = jax.device_get((history, self._members[index].diverged_at))
             for name, values in history.items():
-                self._put(index, found.setdefault(name, self._empty(values.dtype)), values)
-            self._put(index, self.diverged_at, diverged_at)
+                empty = np.zeros(self.mine.shape, values.dtype)
+                self._put(index, found.setdefault(name, empty), values)
+            self._put(index, diverged_at, diverged)
             if progress is not None:
-                before = self.diverged_at.size * epoch + self.rounds.real[:index].sum()
-                progress(int(before + real.sum()), self.diverged_at.size * epochs)
-        if self.population.has_state:
-            self._states = self._follow(self._states, monitored(found, self.monitor).T)
-        self.history.append(found)
+                before = members * epoch + self.rounds.real[:index].sum()
+                progress(int(before + real.sum()), members * epochs)
+        found = exchanged({**found, "diverged_at": diverged_at}, self.mine)
+        self.diverged_at = found.pop("diverged_at")
+        self._follow_metrics(found)
         return found
+
+    def result(
+        self, settings: Mapping[str, Any], compile_seconds: float, run_seconds: float
+    ) -> SweepResult:
+        """What was found in the epochs that are done."""
+        final_rates = self.learning_rates(len(self.history))[..., 0]
+        shape = len(self.seeds), len(self.population)
+        return SweepResult(
+            population=self.population,
+            seeds=self.seeds,
+            history=self._whole_history(),
+            diverged_at=self.diverged_at,
+            final_learning_rate=np.broadcast_to(final_rates, shape).T,
+            settings=settings,
+            steps=len(self.history) * self.steps,
+            compile_seconds=compile_seconds,
+            run_seconds=self._seconds_before + run_seconds,
+        )
 
     def learning_rates(self, epoch: int) -> np.ndarray:
         """Those of an epoch, [S, steps], or [K, S, steps] where states make members differ."""
@@ -309,18 +409,77 @@ class _Training:
             rates = np.repeat(table[schedules][:, None], seeds.shape[1], axis=1)
         return self.program.by_device(np.moveaxis(rates, -1, 1))
 
+    def _follow_metrics(self, found: dict[str, np.ndarray]) -> None:
+        """Adds an epoch to the history, and shows it to the schedules that follow a metric.
+
+        Their states are what the metrics until now make of them, so no checkpoint needs them.
+        """
+        if self.population.has_state:
+            self._states = self._follow(self._states, monitored(found, self.monitor).T)
+        self.history.append(found)
+
+    def _whole_history(self) -> dict[str, np.ndarray]:
+        return {name: np.stack([each[name] for each in self.history]) for name in self.history[0]}
+
     def _put(self, index: int, whole: np.ndarray, values: np.ndarray) -> None:
         """Puts what a round found, [D, k, s], in its places, [S, K]."""
-        seeds, schedules = self.rounds.seeds[index], self.rounds.schedules[index]
         real = self.rounds.real[index]
-        places = np.broadcast_arrays(schedules[:, None, :], seeds[:, :, None])
-        whole[places[0][real], places[1][real]] = values[real]
-
-    def _empty(self, dtype: Any) -> np.ndarray:
-        return np.zeros(self.diverged_at.shape, dtype)
+        schedules, seeds = self.rounds.places(index)
+        whole[schedules[real], seeds[real]] = values[real]
 
     def _epoch(self, epoch: int) -> Array:
         return self.program.everywhere(jnp.asarray(epoch))
+
+
+def _arranged(
+    program: Program,
+    schedules: int,
+    seeds: int,
+    block: int | None,
+    checkpoints: Checkpoints | None,
+    about: Mapping[str, Any],
+) -> Rounds:
+    """This process's blocks: of the size that was asked for, or is kept, or is the fastest."""
+    if checkpoints is not None:
+        kept = checkpoints.block(about)
+        block = kept if block is None else block
+    if block is None:
+        share = math.ceil(schedules * seeds / jax.device_count())  # no device stays idle
+        block = fastest_block(program, members=share)
+    rounds = arrange(schedules, seeds, agreed(block), jax.device_count())
+    return rounds.of_devices(own_devices())
+
+
+@contextlib.contextmanager
+def _writer(
+    checkpoints: Checkpoints | None, about: Mapping[str, Any], block: int, done: int
+) -> Iterator[Writer | None]:
+    if checkpoints is None:
+        yield None
+        return
+    with checkpoints.writer(about, block, done) as writer:
+        yield writer
+
+
+def _about(
+    program: Program, population: Population, seeds: Sequence[int], monitor: str
+) -> dict[str, Any]:
+    """What makes a sweep the same one, in words that can be compared."""
+    return {
+        "format": FORMAT,
+        "data": digest(program.task.data),
+        "optimizer": _name(program.optimizer),
+        "batch_size": program.batch_size,
+        "precision": program.precision,
+        "monitor": monitor,
+        "seeds": list(seeds),
+        "member": member_shapes(program),
+        "schedules": [repr(schedule) for schedule in population],
+    }
+
+
+def _name(optimizer: Optimizer) -> str:
+    return getattr(optimizer, "__name__", type(optimizer).__name__)
 
 
 def _learning_rates(population: Population, states: Any, steps: Array) -> Array:
@@ -329,7 +488,7 @@ def _learning_rates(population: Population, states: Any, steps: Array) -> Array:
     return jax.vmap(population, in_axes=(None, 0))(steps, states)
 
 
-def _check_arguments(
+def check_arguments(
     task: Any,
     population: Any,
     optimizer: Any,
@@ -338,6 +497,7 @@ def _check_arguments(
     monitor: str,
     block: int | None,
 ) -> None:
+    """TypeError or ValueError for what `sweep` does not take."""
     if not isinstance(task, Task):
         raise TypeError(
             "sweep takes a jaxdecay.Task, such as jaxdecay.classifier(data), "

@@ -1,0 +1,189 @@
+"""A sweep in a folder: what it was asked for is in `run.json`, so that it can go on from there."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+import json
+import os
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self, get_args, get_origin
+
+import filelock
+import jax
+
+import jaxdecay
+from jaxdecay.report.files import RUN, write
+from jaxdecay.schedule import Schedule, nearest
+from jaxdecay.training.block import one_device_per_core
+from jaxdecay.training.processes import ProcessError, agreed
+
+
+HEARTBEAT_SECONDS = 30
+"""So long after a process has died JAX ends those that wait for it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What a sweep of the command line was asked for: plain values, no objects.
+
+    Attributes:
+        data: "digits" or "mnist".
+        data_dir: folder of the MNIST files, or None.
+        decays: Python file of the user's own decays, or None.
+        schedules: as of `Schedule.to_dict`.
+        others: as of `jaxdecay.sweep`, `optimizer` by name.
+    """
+
+    data: str
+    data_dir: str | None
+    decays: str | None
+    schedules: list[dict[str, Any]]
+    epochs: int
+    batch_size: int
+    seeds: int
+    seed: int
+    optimizer: str
+    monitor: str
+    block: int | None
+    precision: str
+    checkpoint_every: int
+    keep: int
+    stop_diverged: bool
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The run of a folder.
+
+        Raises:
+            ValueError: it holds none, or one that is damaged or of another version.
+        """
+        path = folder / RUN
+        try:
+            values = json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            raise ValueError(f"{folder} holds no sweep to go on with: no {RUN} there") from None
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+        kinds = typing.get_type_hints(cls)
+        if not isinstance(values, dict) or set(values) != set(kinds):
+            raise ValueError(f"{path} is not of this version of jaxdecay, or damaged")
+        for name, kind in kinds.items():
+            expected = list if get_origin(kind) is list else kind
+            if not isinstance(values[name], expected):
+                raise ValueError(f"{path} is damaged: {name} is {values[name]!r}")
+        return cls(**values)
+
+    def write(self, folder: Path) -> None:
+        """Puts it into its folder."""
+        write(folder / RUN, json.dumps(dataclasses.asdict(self), indent=1).encode())
+
+    def epochs_more(self, epochs: int) -> Self:
+        """The same with more epochs; ValueError if they are fewer."""
+        if epochs < self.epochs:
+            raise ValueError(
+                f"the sweep was started with {self.epochs} epochs; --epochs {epochs} is less, "
+                "and it can only be more"
+            )
+        return dataclasses.replace(self, epochs=epochs)
+
+    def population(self) -> jaxdecay.Population:
+        """Its schedules."""
+        return jaxdecay.stack(Schedule.from_dict(each) for each in self.schedules)
+
+
+def connect(
+    distributed: bool, coordinator: str | None, process: int | None, processes: int | None
+) -> None:
+    """Makes this process one of many, if it is; and each of its processor cores a device.
+
+    Raises:
+        ValueError: JAX cannot tell which process of how many this is, and was not told.
+        ProcessError: the others do not answer.
+    """
+    one_device_per_core()
+    if not distributed:
+        if (coordinator, process, processes) != (None, None, None):
+            raise ValueError("--coordinator, --process and --processes are for --distributed")
+        return
+    try:
+        jax.distributed.initialize(
+            coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"--distributed: {error} JAX finds no Slurm, Kubernetes, Open MPI or Cloud TPU here; "
+            "give --coordinator HOST:PORT, --process and --processes"
+        ) from None
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ProcessError(f"the processes of the sweep did not meet: {reason}") from error
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes and prints."""
+    return jax.process_index() == 0
+
+
+def meet() -> None:
+    """Waits for the other processes of the sweep."""
+    agreed(0)
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While this runs, no other sweep writes into the folder.
+
+    Raises:
+        ValueError: another one does.
+    """
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ValueError(
+            f"another sweep is writing into {folder}; choose another folder, or wait for it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def mnist_folder(data_dir: Path | None) -> str | None:
+    """Where MNIST is read from, also by a later process; None means downloaded."""
+    folder = data_dir or os.environ.get("JAXDECAY_DATA")
+    return str(Path(folder).absolute()) if folder else None
+
+
+def load(data: str, data_dir: str | Path | None) -> jaxdecay.Data:
+    """Data by name."""
+    if data == "mnist":
+        return jaxdecay.mnist(data_dir)
+    if data_dir is not None:
+        raise ValueError("--data-dir is for --data mnist; digits need no files")
+    return jaxdecay.digits()
+
+
+def optimizer_named(name: str) -> Any:
+    """An optimizer of Optax by name, if it takes a schedule and needs nothing else."""
+    import optax
+
+    known = {}
+    for each, value in vars(optax).items():
+        if inspect.isfunction(value) and not each.startswith("scale_by_"):
+            parameters = inspect.signature(value).parameters
+            required = [name for name, one in parameters.items() if one.default is one.empty]
+            if required == ["learning_rate"]:
+                annotation = parameters["learning_rate"].annotation  # Optax: ScalarOrSchedule
+                if any(get_origin(kind) is Callable for kind in get_args(annotation)):
+                    known[each] = value
+    if name not in known:
+        raise ValueError(
+            f"unknown optimizer {name!r}{nearest(name, known)}; "
+            f"known are {', '.join(sorted(known))}"
+        )
+    return known[name]

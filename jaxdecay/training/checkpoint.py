@@ -1,0 +1,287 @@
+"""Checkpoints: what a sweep is at the end of an epoch, kept on disk by Orbax.
+
+A checkpoint knows neither blocks nor devices: it holds members, one after another, so that a
+sweep goes on with other blocks, on other devices and in other processes. `about.json`, beside the
+checkpoints, says which sweep they are of.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from jaxdecay.data import Data
+from jaxdecay.training.processes import ProcessError, shared
+
+FORMAT = 1
+"""Of what is written; a sweep does not go on from another."""
+
+_log = logging.getLogger("jaxdecay")
+
+
+class CheckpointError(Exception):
+    """Checkpoints that cannot be written, or read; one line says which and why."""
+
+
+class Snapshot(NamedTuple):
+    """Members at the end of an epoch. S schedules, K seeds, E epochs done, M members.
+
+    Attributes:
+        schedules: indices [M], of each member its schedule.
+        seeds: indices [M], of each member its seed.
+        members: arrays [M, …], the leaves of a `Member`.
+        history: by name, [E, S, K], of all members of the sweep.
+        diverged_at: [S, K], of all members of the sweep.
+        run_seconds: the time it took.
+    """
+
+    schedules: np.ndarray
+    seeds: np.ndarray
+    members: list[np.ndarray]
+    history: dict[str, np.ndarray]
+    diverged_at: np.ndarray
+    run_seconds: float
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs are done."""
+        return len(next(iter(self.history.values())))
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoints:
+    """Where a sweep keeps its checkpoints, when it writes one and how many it keeps.
+
+    Args:
+        folder: made if need be. A sweep goes on from the newest whole checkpoint that is there.
+        every: epochs from one to the next, at least 1; the last epoch always has one.
+        keep: how many are kept, at least 2: if the newest is damaged, the one before it serves.
+
+    Raises:
+        ValueError: `every` or `keep` are too small.
+
+    Example:
+        >>> import tempfile, jaxdecay
+        >>> task = jaxdecay.classifier(jaxdecay.digits())
+        >>> rates = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     kept = jaxdecay.Checkpoints(folder)
+        ...     _ = jaxdecay.sweep(task, rates, epochs=2, checkpoints=kept)
+        ...     result = jaxdecay.sweep(task, rates, epochs=3, checkpoints=kept)  # one epoch more
+        >>> result.history["test_loss"].shape
+        (3, 2, 1)
+    """
+
+    folder: str | os.PathLike[str]
+    every: int = 1
+    keep: int = 3
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1 epoch, got {self.every}")
+        if self.keep < 2:
+            raise ValueError(
+                f"keep must be at least 2, the newest and one in its stead, got {self.keep}"
+            )
+
+    def block(self, about: Mapping[str, Any]) -> int | None:
+        """The block of the sweep whose checkpoints are there; None if there is none.
+
+        Raises:
+            ValueError: they are of another sweep than `about` says.
+            CheckpointError: they cannot be read.
+        """
+        path = self._about
+        try:
+            there = json.loads(path.read_text())
+            block, there = int(there["block"]), dict(there["about"])
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{path} is damaged; start the sweep anew") from error
+        _check_same(there, about, self.folder)
+        return block
+
+    def restore(self, mine: np.ndarray) -> Snapshot | None:
+        """The newest whole checkpoint, of the members in `mine`, [S, K]; None if there is none.
+
+        Raises:
+            CheckpointError: there are some, and all of them are damaged.
+        """
+        folder, faults = Path(self.folder), []
+        if not folder.is_dir():
+            return None
+        with _manager(folder) as manager:
+            for epochs in sorted(manager.all_steps(), reverse=True):
+                try:
+                    return _read(manager, epochs, mine)
+                except Exception as error:  # whatever damaged bytes make the reader do
+                    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                    _log.warning("the checkpoint of epoch %d is damaged and not used", epochs)
+                    faults.append(f"epoch {epochs}: {reason[:200]}")
+        if faults:
+            raise CheckpointError(
+                f"no checkpoint in {self.folder} can be read ({faults[0]}); start the sweep anew"
+            )
+        return None
+
+    def writer(self, about: Mapping[str, Any], block: int, done: int) -> Writer:
+        """Writes the checkpoints of this sweep, of which epochs are done; used in a `with`."""
+        return Writer(self, about, block, done)
+
+    @property
+    def _about(self) -> Path:
+        return Path(self.folder) / "about.json"
+
+
+class Writer:
+    """Writes checkpoints behind a sweep's back: each is written while the next epoch is trained."""
+
+    def __init__(
+        self, checkpoints: Checkpoints, about: Mapping[str, Any], block: int, done: int
+    ) -> None:
+        self._folder = folder = Path(checkpoints.folder)
+        self._every = checkpoints.every
+        folder.mkdir(parents=True, exist_ok=True)
+        with _told(folder):
+            if jax.process_index() == 0:
+                beside = checkpoints._about.with_suffix(".part")
+                beside.write_text(json.dumps({"block": block, "about": about}, indent=1))
+                os.replace(beside, checkpoints._about)
+            self._manager = _manager(
+                folder, max_to_keep=checkpoints.keep, cleanup_tmp_directories=True
+            )
+            for epochs in self._manager.all_steps():
+                if epochs > done:  # it could not be read
+                    self._manager.delete(epochs)
+
+    def is_due(self, done: int, epochs: int) -> bool:
+        """Whether there is a checkpoint after so many of all epochs."""
+        return done == epochs or done % self._every == 0
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Begins to write a checkpoint; waits for the one before it."""
+        arrays = snapshot._replace(run_seconds=np.float64(snapshot.run_seconds))._asdict()
+        own = ("schedules", "seeds", "members")
+        arrays |= shared({name: arrays[name] for name in own})
+        with _told(self._folder):
+            self._manager.save(
+                snapshot.epochs, args=ocp.args.Composite(sweep=ocp.args.PyTreeSave(arrays))
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not isinstance(error, ProcessError):  # then there is nobody to write it with
+            with _told(self._folder):
+                self._manager.close()
+
+
+def digest(data: Data) -> str:
+    """SHA-256 of all examples and labels."""
+    found = hashlib.sha256(repr(data.scale).encode())
+    for leaf in jax.tree.leaves(data):
+        array = np.ascontiguousarray(leaf)
+        found.update(f"{array.dtype}{array.shape}".encode())
+        found.update(array.tobytes())
+    return found.hexdigest()
+
+
+def remove(folder: str | os.PathLike[str]) -> None:
+    """Removes checkpoints, if there are any, and nothing else."""
+    folder = Path(folder)
+    for each in folder.iterdir() if folder.is_dir() else []:
+        if each.name == "about.json":
+            each.unlink()
+        elif re.fullmatch(r"\d+(\.orbax-checkpoint-tmp.*)?", each.name):
+            shutil.rmtree(each)
+
+
+class _told:  # noqa: N801, a context manager that reads as a word
+    """Whatever stops Orbax from writing becomes one line."""
+
+    def __init__(self, folder: Any) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception):
+            reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
+            reason = reason if Path(self._folder).is_dir() else "the folder is gone"
+            raise CheckpointError(
+                f"the checkpoint in {self._folder} cannot be written: {reason}"
+            ) from error
+
+
+def _manager(folder: Path, **options: Any) -> ocp.CheckpointManager:
+    return ocp.CheckpointManager(
+        folder.absolute(),
+        options=ocp.CheckpointManagerOptions(**options),
+        item_handlers={"sweep": ocp.PyTreeCheckpointHandler()},
+    )
+
+
+def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snapshot:
+    """The members in `mine`, whichever process has saved them."""
+    # As NumPy's arrays: the devices that they were saved from need not be there.
+    kinds = jax.tree.map(
+        lambda _: ocp.RestoreArgs(restore_type=np.ndarray),
+        dict(manager.item_metadata(epochs)["sweep"]),
+    )
+    arrays = manager.restore(
+        epochs, args=ocp.args.Composite(sweep=ocp.args.PyTreeRestore(restore_args=kinds))
+    )["sweep"]
+    whole = Snapshot(**{name: arrays[name] for name in Snapshot._fields})
+    # [processes, members of each, …], with -1 where a process had fewer members.
+    chosen = (whole.schedules >= 0) & mine[whole.schedules, whole.seeds]
+    if whole.epochs != epochs or chosen.sum() != mine.sum():
+        raise ValueError("its arrays do not belong together")
+    return whole._replace(
+        schedules=whole.schedules[chosen],
+        seeds=whole.seeds[chosen],
+        members=[leaf[chosen] for leaf in whole.members],
+        run_seconds=float(whole.run_seconds),
+    )
+
+
+def _check_same(there: Mapping[str, Any], here: Mapping[str, Any], folder: Any) -> None:
+    for name, value in json.loads(json.dumps(here)).items():
+        other = there.get(name)
+        if other == value:
+            continue
+        if isinstance(value, list) and isinstance(other, list) and len(value) == len(other):
+            index = next(
+                i
+                for i, pair in enumerate(zip(other, value, strict=True))
+                if len(set(map(repr, pair))) > 1
+            )
+            name, other, value = f"{name}[{index}]", other[index], value[index]
+        elif isinstance(value, list) and isinstance(other, list):
+            name, other, value = f"the number of {name}", len(other), len(value)
+        raise ValueError(
+            f"{folder} holds the checkpoints of another sweep: {name} is {other} there "
+            f"and {value} here; go on with the same, or start anew in another folder"
+        )

@@ -1,0 +1,107 @@
+"""Kills a sweep at random moments and goes on each time: its files must not differ by a bit.
+
+    python tests/kill_and_resume.py --kills 20
+
+The test suite does the same with three kills.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+SCHEDULES = """
+[[schedule]]
+family = "inverse_time"
+init_value = [0.05, 0.1, 0.2]
+decay_rate = 0.01
+
+[[schedule]]
+family = "reduce_on_plateau"
+schedule = 0.2
+factor = 0.5
+patience = 0
+threshold = 0.1
+
+[[schedule]]
+family = "constant"
+value = 1e20
+"""
+
+SWEEP = ("--schedules", "schedules.toml", "--seeds", "2", "--block", "3", "--batch-size", "16")
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "jaxdecay", "sweep", *map(str, arguments)]
+
+
+def kill_and_resume(folder: Path, kills: int, epochs: int, seed: int) -> list[str]:
+    """The names of the files that differ from those of a sweep without a break; none should."""
+    (folder / "schedules.toml").write_text(SCHEDULES)
+    start = (*SWEEP, "--epochs", epochs)
+    began = time.monotonic()
+    subprocess.run(
+        command(*start, "--out", "whole"), cwd=folder, check=True, stdout=subprocess.DEVNULL
+    )
+    duration = time.monotonic() - began
+    chance = random.Random(seed)
+    for kill in range(kills):
+        resumable = (folder / "broken" / "run.json").exists()
+        arguments = ("--resume", "broken") if resumable else (*start, "--out", "broken")
+        process = subprocess.Popen(command(*arguments), cwd=folder, stdout=subprocess.DEVNULL)
+        # Before, in and after the first epochs, and wherever in a checkpoint that may be.
+        after = chance.uniform(0.3, 1.0) * duration
+        try:
+            process.wait(after)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        kept = sorted(
+            int(path.name) for path in folder.glob("broken/checkpoints/*") if path.name.isdigit()
+        )
+        print(f"kill {kill + 1} after {after:.1f} s, checkpoints {kept}", file=sys.stderr)
+        _check_history(folder / "broken", epochs)
+    resumable = (folder / "broken" / "run.json").exists()
+    arguments = ("--resume", "broken") if resumable else (*start, "--out", "broken")
+    subprocess.run(command(*arguments), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    return [
+        name
+        for name in ("members.csv", "history.csv")
+        if (folder / "whole" / name).read_bytes() != (folder / "broken" / name).read_bytes()
+    ]
+
+
+def _check_history(folder: Path, epochs: int) -> None:
+    """Whatever there is of the history are whole epochs of all ten members."""
+    path = folder / "history.csv"
+    if path.exists():
+        lines = path.read_text().splitlines(keepends=True)
+        assert len(lines) % 10 == 1, f"{len(lines) - 1} rows"
+        assert all(line.count(",") == lines[0].count(",") for line in lines)
+        assert lines[-1].endswith("\n")
+    assert not (folder / "members.csv").exists() or (
+        len((folder / "history.csv").read_text().splitlines()) == 1 + 10 * epochs
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        differ = kill_and_resume(Path(folder), options.kills, options.epochs, options.seed)
+    print("the files differ: " + ", ".join(differ) if differ else "the files are the same")
+    sys.exit(bool(differ))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("COLUMNS", "100")
+    main()

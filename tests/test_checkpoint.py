@@ -1,0 +1,271 @@
+"""Checkpoints: a sweep that was stopped finds what it would have found, or says why it cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+import jaxdecay
+from jaxdecay.training import limits
+
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
+damage = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Where it cannot read, Orbax leaves tasks behind."""
+
+SETTINGS = {"batch_size": 140, "seeds": 2, "block": 3}
+
+
+@pytest.fixture(scope="module")
+def task() -> jaxdecay.Task:
+    return jaxdecay.classifier(jaxdecay.digits())
+
+
+@pytest.fixture(scope="module")
+def population() -> jaxdecay.Population:
+    """Four schedules, which blocks of three do not divide; one has state, one diverges."""
+    return jaxdecay.stack(
+        [
+            jaxdecay.cosine(0.03, 60),
+            jaxdecay.reduce_on_plateau(0.02, factor=0.5, patience=0, threshold=0.3),
+            jaxdecay.constant(1e20),
+            jaxdecay.inverse_time(0.01, 0.1),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(task, population) -> jaxdecay.SweepResult:
+    """The same sweep without a break."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return jaxdecay.sweep(task, population, optimizer=optax.adam, epochs=6, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def kept(task, population, tmp_path_factory) -> Path:
+    """Checkpoints of the first four epochs."""
+    folder = tmp_path_factory.mktemp("kept")
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        go_on(task, population, folder, epochs=4)
+    return folder
+
+
+@pytest.fixture
+def copy(kept, tmp_path) -> Path:
+    """Those checkpoints, to be damaged."""
+    return shutil.copytree(kept, tmp_path / "copy")
+
+
+def go_on(task, population, folder, epochs=6, **changes):
+    settings = {"optimizer": optax.adam, **SETTINGS, **changes}
+    return jaxdecay.sweep(
+        task, population, epochs=epochs, checkpoints=jaxdecay.Checkpoints(folder), **settings
+    )
+
+
+def assert_same(result, expected):
+    assert list(result.history) == list(expected.history)
+    for name, values in expected.history.items():
+        np.testing.assert_array_equal(result.history[name], values, err_msg=name)
+    np.testing.assert_array_equal(result.diverged_at, expected.diverged_at)
+    np.testing.assert_array_equal(result.final_learning_rate, expected.final_learning_rate)
+
+
+def test_a_sweep_that_goes_on_finds_the_same_to_the_last_bit(task, population, copy, whole):
+    seen = []
+    result = go_on(
+        task, population, copy, callback=lambda epoch, each: seen.append(each["test_loss"])
+    )
+    assert_same(result, whole)
+    np.testing.assert_array_equal(seen, whole.history["test_loss"])
+    assert result.run_seconds > 0
+    assert sorted(path.name for path in copy.iterdir()) == ["4", "5", "6", "about.json"]
+
+
+def test_a_finished_sweep_is_not_trained_again(task, population, copy, whole):
+    result = go_on(task, population, copy, epochs=4, progress=lambda *_: pytest.fail("trained"))
+    np.testing.assert_array_equal(result.history["train_loss"], whole.history["train_loss"][:4])
+    with pytest.raises(ValueError, match="4 epochs are done already, got epochs=3"):
+        go_on(task, population, copy, epochs=3)
+
+
+def test_another_block_changes_rounding_only(task, population, copy, whole):
+    result = go_on(task, population, copy, block=2)
+    assert result.settings["block"] == 2
+    for name, values in whole.history.items():
+        np.testing.assert_allclose(result.history[name], values, rtol=2e-4, err_msg=name)
+
+
+def test_checkpoints_at_some_epochs_and_at_the_last(task, population, tmp_path):
+    checkpoints = jaxdecay.Checkpoints(tmp_path, every=2, keep=2)
+    jaxdecay.sweep(task, population, epochs=5, checkpoints=checkpoints, **SETTINGS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["4", "5", "about.json"]
+    with pytest.raises(ValueError, match="every must be at least 1 epoch, got 0"):
+        jaxdecay.Checkpoints(tmp_path, every=0)
+    with pytest.raises(ValueError, match="keep must be at least 2"):
+        jaxdecay.Checkpoints(tmp_path, keep=1)
+
+
+def test_a_sweep_stops_where_it_is_told_to(task, population, tmp_path, whole):
+    result = go_on(task, population, tmp_path, should_stop=iter([False, True]).__next__)
+    np.testing.assert_array_equal(result.history["train_loss"], whole.history["train_loss"][:2])
+    assert result.steps == whole.steps // 3
+    assert_same(go_on(task, population, tmp_path), whole)
+
+
+def test_a_callback_that_raises_loses_no_epoch(task, population, tmp_path, whole):
+    def fail_at_two(epoch, history):
+        if epoch == 2:
+            raise RuntimeError("the disk of the callback is full")
+
+    with pytest.raises(RuntimeError, match="disk of the callback"):
+        go_on(task, population, tmp_path, callback=fail_at_two)
+    assert (tmp_path / "3").is_dir()
+    assert_same(go_on(task, population, tmp_path), whole)
+
+
+def test_a_clock_that_jumps_changes_nothing(task, population, copy, whole, monkeypatch):
+    real, jumps = time.time, iter(range(0, 10**9, 7_000))
+    monkeypatch.setattr(time, "time", lambda: real() - next(jumps))
+    result = go_on(task, population, copy)
+    assert_same(result, whole)
+    assert result.run_seconds > 0
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+@damage
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_a_damaged_checkpoint_is_not_used(task, population, kept, tmp_path, whole, share, caplog):
+    """Each file of the newest checkpoint is cut short in turn."""
+    mine = np.ones((4, 2), bool)
+    for index, path in enumerate(files_of(kept / "4")):
+        folder = shutil.copytree(kept, tmp_path / str(index))
+        damaged = folder / path.relative_to(kept)
+        contents = damaged.read_bytes()
+        damaged.write_bytes(contents[: int(share * len(contents))])
+        saved = jaxdecay.Checkpoints(folder).restore(mine)
+        assert saved.epochs in (3, 4)
+        expected = whole.history["train_loss"][: saved.epochs]
+        np.testing.assert_array_equal(saved.history["train_loss"], expected)
+        if saved.epochs == 4:  # the file is not needed: all the rest must be there and right
+            undamaged = jaxdecay.Checkpoints(kept).restore(mine)
+            jax.tree.map(np.testing.assert_array_equal, saved, undamaged)
+        else:
+            assert "the checkpoint of epoch 4 is damaged" in caplog.text
+            caplog.clear()
+
+
+@damage
+def test_a_sweep_goes_on_from_the_checkpoint_before_a_damaged_one(task, population, copy, whole):
+    for path in files_of(copy / "4"):
+        path.write_bytes(path.read_bytes()[:10])
+    assert_same(go_on(task, population, copy), whole)
+    assert jaxdecay.Checkpoints(copy).restore(np.ones((4, 2), bool)).epochs == 6
+
+
+@damage
+def test_no_checkpoint_that_can_be_read_is_an_error(task, population, copy):
+    for epoch in ("2", "3", "4"):
+        for path in files_of(copy / epoch):
+            path.write_bytes(b"")
+    with pytest.raises(jaxdecay.CheckpointError, match=r"no checkpoint in .* can be read") as told:
+        go_on(task, population, copy)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"block": 3}', '{"block": [], "about": {}}'])
+def test_a_damaged_description_is_an_error(task, population, copy, text):
+    (copy / "about.json").write_text(text)
+    with pytest.raises(jaxdecay.CheckpointError, match=r"about\.json is damaged; start"):
+        go_on(task, population, copy)
+
+
+def test_checkpoints_of_another_sweep_are_refused(task, population, copy):
+    other = jaxdecay.stack([*list(population)[:3], jaxdecay.inverse_time(0.01, 0.2)])
+    with pytest.raises(ValueError, match=r"schedules\[3\] is inverse_time.*0\.1\) there and.*0\.2"):
+        go_on(task, other, copy)
+    with pytest.raises(ValueError, match="the number of schedules is 4 there and 2 here"):
+        go_on(task, population[:2], copy)
+    with pytest.raises(ValueError, match="batch_size is 140 there and 32 here"):
+        go_on(task, population, copy, batch_size=32)
+    with pytest.raises(ValueError, match="optimizer is adam there and sgd here"):
+        go_on(task, population, copy, optimizer=optax.sgd)
+    with pytest.raises(ValueError, match="member is "):
+        go_on(task, population, copy, optimizer=named_adam)
+
+
+def named_adam(rate):
+    """Another optimizer of the same name."""
+    return optax.chain(optax.trace(0.9), optax.adam(rate))
+
+
+named_adam.__name__ = "adam"
+
+
+def test_checkpoints_of_other_data_are_refused(task, population, copy):
+    labels = np.array(task.data.train_labels)
+    labels[0] ^= 1
+    changed = dataclasses.replace(task, data=dataclasses.replace(task.data, train_labels=labels))
+    with pytest.raises(ValueError, match=r"data is [0-9a-f]{64} there and [0-9a-f]{64} here"):
+        go_on(changed, population, copy)
+
+
+def test_checkpoints_of_another_version_are_refused(task, population, copy):
+    about = json.loads((copy / "about.json").read_text())
+    about["about"]["format"] = 0
+    (copy / "about.json").write_text(json.dumps(about))
+    with pytest.raises(ValueError, match="format is 0 there and 1 here"):
+        go_on(task, population, copy)
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(task, population, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(jaxdecay.CheckpointError, match="cannot be read: Not a directory"):
+        go_on(task, population, tmp_path / "file" / "checkpoints")
+
+
+def test_more_members_than_memory_or_disk_hold_are_refused(task, population, tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "_memory", lambda program: 2**20)
+    with pytest.raises(ValueError, match=r"8 members need 0\.. GiB of memory, there are 0\.0 GiB"):
+        jaxdecay.sweep(task, population, seeds=2)
+    monkeypatch.undo()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 100_000))
+    with pytest.raises(ValueError, match=r"disk space in .* at most 0 members fit; use another"):
+        go_on(task, population, tmp_path)
+
+
+def test_the_members_that_fit_do_fit(task, population, monkeypatch):
+    """The largest number in the message is accepted, one more is not."""
+    seeds, there = 50, 40 * 2**20
+    monkeypatch.setattr(limits, "_memory", lambda program: there)
+    with pytest.raises(ValueError, match="at most") as told:
+        jaxdecay.sweep(task, population[:1], optimizer=optax.adam, seeds=10_000, block=1)
+    most = int(str(told.value).split("at most ")[1].split()[0].replace(",", ""))
+    monkeypatch.setattr(
+        "jaxdecay.training.sweep._Training.compile", lambda self: pytest.fail("accepted")
+    )
+    assert most > seeds
+    with pytest.raises(pytest.fail.Exception, match="accepted"):
+        jaxdecay.sweep(task, population[:1], optimizer=optax.adam, seeds=most, block=1)
+    with pytest.raises(ValueError, match="at most"):
+        jaxdecay.sweep(task, population[:1], optimizer=optax.adam, seeds=most + 1, block=1)
+
+
+def test_memory_counts_what_a_container_may_use(tmp_path, monkeypatch):
+    (tmp_path / "memory.max").write_text("5000000\n")
+    (tmp_path / "memory.current").write_text("1000000\n")
+    monkeypatch.setattr(limits, "CGROUP", tmp_path)
+    program = type("Program", (), {"mesh": jax.make_mesh((1,), ("member",))})
+    assert limits._memory(program) == 4_000_000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert limits._memory(program) > 4_000_000

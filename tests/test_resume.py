@@ -1,0 +1,300 @@
+"""Sweeps of the command line, stopped, killed, starved and shared out: real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kill_and_resume import SCHEDULES, SWEEP, command, kill_and_resume
+
+ENVIRONMENT = {**os.environ, "COLUMNS": "100", "JAX_NUM_CPU_DEVICES": "1"}
+MANY = 1_000_000
+
+
+def run(*arguments: object, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
+    """Runs `jaxdecay sweep` to its end."""
+    options.setdefault("env", ENVIRONMENT)
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        **options,
+    )
+
+
+def start(*arguments: object, cwd: Path, **options) -> subprocess.Popen[str]:
+    """Starts `jaxdecay sweep`, with interrupts as a terminal gives them."""
+    options.setdefault("env", ENVIRONMENT)
+    return subprocess.Popen(
+        command(*arguments),
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **options,
+    )
+
+
+def error_of(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line that a failed sweep wrote; checks its exit code."""
+    assert done.returncode == code, done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith(("error:", "Error:"))]
+    return line
+
+
+def wait_for(there, process: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Until something is there, while a process runs."""
+    end = time.monotonic() + seconds
+    while not there():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.02)
+
+
+def epochs_of(folder: Path) -> int:
+    """How many epochs the history of ten members has."""
+    path = folder / "history.csv"
+    return len(path.read_text().splitlines()) // 10 if path.exists() else 0
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "schedules.toml").write_text(SCHEDULES)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    """A folder with a sweep of four epochs, `out`."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "schedules.toml").write_text(SCHEDULES)
+    done = run(*SWEEP, "--epochs", 4, "--out", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+def assert_same_files(folder: Path, expected: Path) -> None:
+    for name in ("members.csv", "history.csv"):
+        assert (folder / name).read_bytes() == (expected / name).read_bytes(), name
+
+
+def test_killed_at_random_moments(folder):
+    assert kill_and_resume(folder, kills=3, epochs=12, seed=0) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_interrupt_finishes_the_epoch_and_says_how_to_go_on(folder, number, whole):
+    process = start(*SWEEP, "--epochs", MANY, "--out", "out", cwd=folder)
+    wait_for(lambda: epochs_of(folder / "out") >= 2, process)
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "stopping after this epoch; once more to stop at once" in errors
+    assert "Traceback" not in errors
+    stopped = re.search(r"stopped after epoch (\d+) of 1000000", output)
+    assert stopped, output
+    assert "jaxdecay sweep --resume out" in output
+    done = int(stopped[1])
+    assert epochs_of(folder / "out") == done
+    assert (folder / "out" / "checkpoints" / str(done)).is_dir()
+    assert not (folder / "out" / "members.csv").exists()
+    first = (whole / "history.csv").read_text().splitlines()[:21]
+    assert (folder / "out" / "history.csv").read_text().splitlines()[:21] == first
+
+
+def test_the_second_interrupt_stops_at_once(folder):
+    (folder / "slow.toml").write_text(SCHEDULES)
+    arguments = ("--schedules", "slow.toml", "--seeds", 300, "--batch-size", 1, "--epochs", 9)
+    process = start(*arguments, "--block", 8, "--out", "out", cwd=folder)
+    wait_for(lambda: (folder / "out" / "checkpoints" / "about.json").exists(), process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    assert process.poll() is None  # an epoch of 1,500 members takes longer
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 130
+    assert "the last whole epoch is kept" in errors
+
+
+def test_a_finished_sweep_is_left_as_it_is(folder, whole):
+    out = shutil.copytree(whole, folder / "out")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock"}
+    done = run("--resume", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "out holds the finished sweep of 4 epochs" in done.stdout
+    after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock"}
+    assert after == before
+
+
+def test_more_epochs(folder, whole):
+    out = shutil.copytree(whole, folder / "out")
+    assert "--epochs 3 is less, and it can only be more" in error_of(
+        run("--resume", "out", "--epochs", 3, cwd=folder), code=2
+    )
+    assert_same_files(out, whole)
+    done = run("--resume", "out", "--epochs", 6, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    lines = (out / "history.csv").read_text().splitlines()
+    assert lines[:41] == (whole / "history.csv").read_text().splitlines()
+    assert len(lines) == 61
+    assert json.loads((out / "sweep.json").read_text())["settings"]["epochs"] == 6
+    straight = run(*SWEEP, "--epochs", 6, "--out", "straight", cwd=folder)
+    assert straight.returncode == 0, straight.stderr
+    assert_same_files(out, folder / "straight")
+
+
+def test_wrong_use_of_resume(folder, whole):
+    assert "no run.json there" in error_of(run("--resume", "nowhere", cwd=folder), code=2)
+    assert "leave out --batch-size, --seeds" in error_of(
+        run("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder), code=2
+    )
+    out = shutil.copytree(whole, folder / "out")
+    (out / "run.json").write_text("{")
+    assert "run.json is damaged" in error_of(run("--resume", "out", cwd=folder), code=2)
+    (out / "run.json").write_text('{"data": "digits"}')
+    assert "not of this version" in error_of(run("--resume", "out", cwd=folder), code=2)
+    there = error_of(run(*SWEEP, "--out", "out", cwd=folder), code=2)
+    assert "go on with it with --resume out" in there
+
+
+def test_eight_devices_go_on_as_one_two_and_four(folder, whole):
+    arguments = (*SWEEP, "--epochs", 2, "--out", "eight")
+    eight = {**ENVIRONMENT, "JAX_NUM_CPU_DEVICES": "8"}
+    assert run(*arguments, cwd=folder, env=eight).returncode == 0
+    for devices in (1, 2, 4):
+        out = shutil.copytree(folder / "eight", folder / f"on_{devices}")
+        environment = {**ENVIRONMENT, "JAX_NUM_CPU_DEVICES": str(devices)}
+        done = run("--resume", out, "--epochs", 4, cwd=folder, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert json.loads((out / "sweep.json").read_text())["settings"]["devices"] == devices
+        assert_same_files(out, whole)
+
+
+def test_two_sweeps_do_not_share_a_folder(folder):
+    process = start(*SWEEP, "--epochs", MANY, "--out", "out", cwd=folder)
+    try:
+        wait_for(lambda: epochs_of(folder / "out") >= 1, process)
+        for arguments in (("--resume", "out"), (*SWEEP, "--overwrite", "--out", "out")):
+            refused = error_of(run(*arguments, cwd=folder), code=2)
+            assert "another sweep is writing into out" in refused
+        before = epochs_of(folder / "out")
+        wait_for(lambda: epochs_of(folder / "out") > before, process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_full_disk_is_one_line_and_the_sweep_goes_on_when_there_is_room(folder, whole):
+    def no_large_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+
+    full = run(*SWEEP, "--epochs", 4, "--out", "out", cwd=folder, preexec_fn=no_large_files)
+    assert "out/checkpoints cannot be written" in error_of(full, code=1)
+    done = run("--resume", "out", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert_same_files(folder / "out", whole)
+
+
+def test_a_folder_that_vanishes_is_one_line(folder):
+    process = start(*SWEEP, "--epochs", MANY, "--out", "out", cwd=folder)
+    wait_for(lambda: epochs_of(folder / "out") >= 1, process)
+    (folder / "out").rename(folder / "elsewhere")
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in errors
+    (line,) = [line for line in errors.splitlines() if line.startswith("error:")]
+    assert "out" in line
+    assert epochs_of(folder / "elsewhere") >= 1
+
+
+def test_data_that_changed_are_refused(folder, whole):
+    out = shutil.copytree(whole, folder / "out")
+    about = json.loads((out / "checkpoints" / "about.json").read_text())
+    about["about"]["data"] = "0" * 64
+    (out / "checkpoints" / "about.json").write_text(json.dumps(about))
+    refused = error_of(run("--resume", "out", "--epochs", 5, cwd=folder), code=2)
+    assert "data is 000" in refused
+    assert_same_files(out, whole)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def start_two(*arguments: object, cwd: Path) -> list[subprocess.Popen[str]]:
+    port = free_port()
+    return [
+        start(
+            *arguments,
+            *("--distributed", "--coordinator", f"127.0.0.1:{port}"),
+            *("--process", process, "--processes", 2),
+            cwd=cwd,
+        )
+        for process in range(2)
+    ]
+
+
+def test_two_processes_find_what_one_does(folder, whole):
+    both = start_two(*SWEEP, "--epochs", 4, "--out", "out", cwd=folder)
+    first, second = (process.communicate(timeout=200) for process in both)
+    assert [process.returncode for process in both] == [0, 0], first[1] + second[1]
+    assert "best: " in first[0]
+    assert not [line for line in second[0].splitlines() if not line.startswith("[Gloo]")]
+    assert_same_files(folder / "out", whole)
+    assert json.loads((folder / "out" / "sweep.json").read_text())["settings"]["devices"] == 2
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_process_that_dies_ends_the_sweep_and_one_goes_on(folder, whole, killed):
+    both = start_two(*SWEEP, "--epochs", MANY, "--out", "out", cwd=folder)
+    wait_for(lambda: epochs_of(folder / "out") >= 2, both[0])
+    both[killed].kill()
+    _, errors = both[1 - killed].communicate(timeout=60)
+    both[killed].communicate()
+    assert both[1 - killed].returncode != 0
+    assert "Traceback" not in errors
+    assert "another process of this sweep has ended" in errors or "another task died" in errors
+    path = folder / "out" / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"epochs": 4}))
+    reached = epochs_of(folder / "out")
+    if reached <= 4:
+        done = run("--resume", "out", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert_same_files(folder / "out", whole)
+    else:
+        expected = np.array((whole / "history.csv").read_text().splitlines())
+        assert (
+            np.array((folder / "out" / "history.csv").read_text().splitlines())[:41] == expected
+        ).all()
+
+
+def test_distributed_needs_to_know_who_it_is(folder):
+    refused = error_of(run("--distributed", "--out", "out", cwd=folder), code=2)
+    assert "give --coordinator HOST:PORT, --process and --processes" in refused
+    assert "are for --distributed" in error_of(run("--process", 1, cwd=folder), code=2)
+
+
+def test_a_sweep_of_which_all_diverge_can_stop_there(folder):
+    (folder / "high.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 1e20\n')
+    arguments = ("--schedules", "high.toml", "--epochs", MANY, "--stop-diverged", "--out", "out")
+    assert "every member diverged" in error_of(run(*arguments, cwd=folder), code=1)
+    assert len((folder / "out" / "history.csv").read_text().splitlines()) == 4
