@@ -287,7 +287,8 @@ def _log_in_lines() -> None:
 
     After an error it also leaves tasks behind, whose loop is closed.
     """
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    for noisy in ("absl", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
     sys.unraisablehook = lambda left: (
         None if "Event loop is closed" in str(left.exc_value) else sys.__unraisablehook__(left)
     )

@@ -21,7 +21,6 @@ from jaxdecay.schedule import Schedule, nearest
 from jaxdecay.training.block import one_device_per_core
 from jaxdecay.training.processes import ProcessError, agreed
 
-
 HEARTBEAT_SECONDS = 30
 """So long after a process has died JAX ends those that wait for it."""
 

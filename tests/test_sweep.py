@@ -12,8 +12,17 @@ from rows import QUICK_TO_COMPILE
 
 import jaxdecay
 from jaxdecay.catalogue import default_population
+from jaxdecay.training.block import CPU_OPTIONS
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_to_compile():
+    """A sweep takes longer to compile than these to train."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CPU_OPTIONS, "xla_backend_optimization_level", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -165,8 +174,9 @@ def test_a_diverged_member_keeps_its_last_finite_metrics(task):
     assert list(result.ranking()) == [1, 0]
 
 
-def test_seven_hundred_members_do_not_feel_that_three_hundred_diverge(task):
+def test_seven_hundred_members_do_not_feel_that_three_hundred_diverge(task, monkeypatch):
     """Replaced by healthy ones in the same places, nothing else changes by a bit."""
+    monkeypatch.delitem(CPU_OPTIONS, "xla_backend_optimization_level")  # here training is longer
     rates = np.geomspace(0.01, 0.3, 1_000)
     sick = np.random.default_rng(0).permutation(1_000)[:300]
     explosive = rates.copy()

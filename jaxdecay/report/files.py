@@ -16,7 +16,7 @@ import jax
 import numpy as np
 
 from jaxdecay.report.curves import draw_curves
-from jaxdecay.training import checkpoint
+from jaxdecay.training.checkpoint import remove as remove_checkpoints
 from jaxdecay.training.sweep import SweepResult
 
 NAMES = ("members.csv", "history.csv", "curves.png", "sweep.json")
@@ -75,7 +75,7 @@ def remove(folder: Path) -> None:
     """Removes all files of a sweep, and nothing else, from a folder."""
     remove_results(folder)
     (folder / RUN).unlink(missing_ok=True)
-    checkpoint.remove(folder / CHECKPOINTS)
+    remove_checkpoints(folder / CHECKPOINTS)
 
 
 def remove_results(folder: Path) -> None:

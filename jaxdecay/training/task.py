@@ -157,7 +157,7 @@ def check_loss(task: Task, batch_size: int) -> None:
     def loss(key: Array) -> Any:
         batch = Batch(
             jnp.zeros((batch_size, *inputs.shape[1:])),
-            jnp.zeros((batch_size, *labels.shape[1:]), labels.dtype),
+            jnp.zeros((batch_size, *labels.shape[1:]), jnp.asarray(labels[:1]).dtype),
         )
         return jnp.asarray(task.loss(task.init(key), batch))
 
