@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -21,31 +21,40 @@ ENVIRONMENT = {**os.environ, "COLUMNS": "100", "JAX_NUM_CPU_DEVICES": "1"}
 MANY = 1_000_000
 
 
-def run(*arguments: object, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
-    """Runs `jaxdecay sweep` to its end."""
-    options.setdefault("env", ENVIRONMENT)
+INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+"""As a terminal starts a process, however the tests were started."""
+
+NO_LARGE_FILES = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))"
+)
+
+
+def first(statement: str, *arguments: object) -> list[str]:
+    """The command, in a process that does something else first."""
+    then = "import runpy; runpy.run_module('jaxdecay', run_name='__main__', alter_sys=True)"
+    return [sys.executable, "-c", f"{statement}; {then}", "sweep", *map(str, arguments)]
+
+
+def finish(words: list[str], cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-        **options,
+        words, cwd=cwd, env=env, capture_output=True, text=True, timeout=200, check=False
     )
 
 
-def start(*arguments: object, cwd: Path, **options) -> subprocess.Popen[str]:
-    """Starts `jaxdecay sweep`, with interrupts as a terminal gives them."""
-    options.setdefault("env", ENVIRONMENT)
+def run(*arguments: object, cwd: Path, env: dict[str, str] = ENVIRONMENT):
+    """Runs `jaxdecay sweep` to its end."""
+    return finish(command(*arguments), cwd, env)
+
+
+def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """Starts `jaxdecay sweep`, so that it can be interrupted."""
     return subprocess.Popen(
-        command(*arguments),
+        first(INTERRUPTIBLE, *arguments),
         cwd=cwd,
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        **options,
     )
 
 
@@ -202,10 +211,8 @@ def test_two_sweeps_do_not_share_a_folder(folder):
 
 
 def test_a_full_disk_is_one_line_and_the_sweep_goes_on_when_there_is_room(folder, whole):
-    def no_large_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
-
-    full = run(*SWEEP, "--epochs", 4, "--out", "out", cwd=folder, preexec_fn=no_large_files)
+    words = first(NO_LARGE_FILES, *SWEEP, "--epochs", 4, "--out", "out")
+    full = finish(words, folder, ENVIRONMENT)
     assert "out/checkpoints cannot be written" in error_of(full, code=1)
     done = run("--resume", "out", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -264,13 +271,12 @@ def test_two_processes_find_what_one_does(folder, whole):
 
 
 def test_a_process_that_dies_ends_the_sweep_and_one_goes_on(folder, whole):
-    killed = 1
     both = start_two(*SWEEP, "--epochs", MANY, "--out", "out", cwd=folder)
     wait_for(lambda: epochs_of(folder / "out") >= 2, both[0])
-    both[killed].kill()
-    _, errors = both[1 - killed].communicate(timeout=60)
-    both[killed].communicate()
-    assert both[1 - killed].returncode != 0
+    both[1].kill()
+    _, errors = both[0].communicate(timeout=60)
+    both[1].communicate()
+    assert both[0].returncode != 0
     assert "Traceback" not in errors
     assert "another process of this sweep has ended" in errors or "another task died" in errors
     path = folder / "out" / "run.json"
