@@ -7,6 +7,7 @@ checkpoints, says which sweep they are of.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -14,7 +15,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -158,7 +159,7 @@ class Writer:
         self._folder = folder = Path(checkpoints.folder)
         self._every = checkpoints.every
         folder.mkdir(parents=True, exist_ok=True)
-        with _told(folder):
+        with _writing(folder):
             if jax.process_index() == 0:
                 beside = checkpoints._about.with_suffix(".part")
                 beside.write_text(json.dumps({"block": block, "about": about}, indent=1))
@@ -179,7 +180,7 @@ class Writer:
         arrays = snapshot._replace(run_seconds=np.float64(snapshot.run_seconds))._asdict()
         own = ("schedules", "seeds", "members")
         arrays |= shared({name: arrays[name] for name in own})
-        with _told(self._folder):
+        with _writing(self._folder):
             self._manager.save(
                 snapshot.epochs, args=ocp.args.Composite(sweep=ocp.args.PyTreeSave(arrays))
             )
@@ -194,7 +195,7 @@ class Writer:
         trace: TracebackType | None,
     ) -> None:
         if not isinstance(error, ProcessError):  # then there is nobody to write it with
-            with _told(self._folder):
+            with _writing(self._folder):
                 self._manager.close()
 
 
@@ -218,22 +219,16 @@ def remove(folder: str | os.PathLike[str]) -> None:
             shutil.rmtree(each)
 
 
-class _told:  # noqa: N801, a context manager that reads as a word
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
     """Whatever stops Orbax from writing becomes one line."""
-
-    def __init__(self, folder: Any) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception):
-            reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
-            reason = reason if Path(self._folder).is_dir() else "the folder is gone"
-            raise CheckpointError(
-                f"the checkpoint in {self._folder} cannot be written: {reason}"
-            ) from error
+    try:
+        yield
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        reason = getattr(error, "strerror", None) or lines[0]
+        reason = reason if folder.is_dir() else "the folder is gone"
+        raise CheckpointError(f"the checkpoint in {folder} cannot be written: {reason}") from error
 
 
 def _manager(folder: Path, **options: Any) -> ocp.CheckpointManager:
