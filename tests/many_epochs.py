@@ -2,7 +2,9 @@
 
     python tests/many_epochs.py --epochs 10000
 
-Prints memory, open files and disk as they go; fails if one of them has grown in the second half.
+Prints memory, open files and disk as they go; fails if the most of one of them in the second half
+is well above the most in the first. A checkpoint being written makes some files more or fewer, a
+leak in each epoch would make thousands.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ import psutil
 
 import jaxdecay
 
-ALLOWED = {"MiB of memory": 1.1, "open files": 1.0, "threads": 1.1, "files on disk": 1.0}
-"""By how much each may be larger at the end than in the middle."""
+ALLOWED = {"MiB of memory": 1.1, "open files": 1.5, "threads": 1.5, "files on disk": 1.5}
+"""By how much the most of each may be larger in the second half than in the first."""
 
 
 def usage(folder: Path) -> dict[str, float]:
@@ -55,8 +57,13 @@ def main() -> None:
         jaxdecay.sweep(
             task, rates, epochs=epochs, checkpoints=jaxdecay.Checkpoints(folder), callback=look
         )
-    middle, end = seen[len(seen) // 2], seen[-1]
-    grown = [what for what, factor in ALLOWED.items() if end[what] > factor * middle[what]]
+    half = len(seen) // 2
+    grown = [
+        what
+        for what, factor in ALLOWED.items()
+        if max(each[what] for each in seen[half:])
+        > factor * max(each[what] for each in seen[:half])
+    ]
     sys.exit(f"grown: {', '.join(grown)}" if grown else 0)
 
 
