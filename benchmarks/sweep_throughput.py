@@ -17,7 +17,8 @@ fails if the sweep of 64 is slower than another way by more than noise.
 Everything is compiled and warmed up before it is timed, and blocks until the result is there. Each
 figure is the median of several runs that alternate between the ways, with the smallest and the
 largest beside it. The bound is what the machine's matrix products allow, measured in the same
-process before each run. Accuracies stand beside speeds, so that a fast wrong answer is visible.
+process before and after each run. Accuracies stand beside speeds, so that a fast wrong answer is
+visible.
 
 The peers in `benchmarks/peers` train one network after another, so their figures hold for every
 N; only the ensemble trains 64 at a time. Each runs in a process of its own, of
@@ -52,7 +53,7 @@ from jaxdecay.training.block import one_device_per_core
 
 BATCH_SIZE = 32
 MEMBERS = [1, 4, 16, 64, 256, 1_024, 4_096]
-LARGEST_RUN = 80_000
+LARGEST_RUN = 160_000
 """Member-steps of a run: of more members, each makes fewer steps."""
 
 QUICK_RUN = 20_000
@@ -142,11 +143,13 @@ def measure(task: jaxdecay.Task, members: int, epochs: int, runs: int) -> dict[s
         way()  # warm up
     found: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for _ in range(runs):
-        bound = product_bound(task)
+        before = product_bound(task)
         for name, way in ways.items():
             result = way()
-            speed = members * epochs * steps / result["seconds"]
+            after = product_bound(task)
+            speed, bound = members * epochs * steps / result["seconds"], (before + after) / 2
             found[name].append({**result, "speed": speed, "share": speed / bound, "bound": bound})
+            before = after
     row: dict[str, Any] = {
         "members": members,
         "steps": epochs * steps,

@@ -144,7 +144,6 @@ def sweep(
     from jaxdecay.schedules_file import read_schedules
     from jaxdecay.training.train import steps_per_epoch
 
-    _log_in_lines()
     given = {
         name
         for name in context.params
@@ -282,7 +281,7 @@ def _new_folder(data: DataName) -> Path:
     raise AssertionError("unreachable")
 
 
-def _log_in_lines() -> None:
+def log_in_lines() -> None:
     """What this library logs becomes a note; Orbax's log repeats what errors say.
 
     After an error it also leaves tasks behind, whose loop is closed.

@@ -20,6 +20,8 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 
 import jax
 
+from jaxdecay.training.block import CPU_OPTIONS
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
@@ -43,4 +45,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def relaxed_promotion() -> Iterator[None]:
     """JAX's own promotion rules, for tests that call other people's code (Optax, Keras)."""
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_to_compile() -> Iterator[None]:
+    """For sweeps that take longer to compile than to train."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(CPU_OPTIONS, "xla_backend_optimization_level", 0)
         yield

@@ -21,7 +21,7 @@ from flax import nnx
 import jaxdecay
 from jaxdecay.training import block as block_module
 from jaxdecay.training import block_size
-from jaxdecay.training.block import Program, arrange, member_mesh
+from jaxdecay.training.block import Program, arrange, even_block, member_mesh
 from jaxdecay.training.layout import restored, stored
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
@@ -52,6 +52,15 @@ def test_every_member_is_in_one_block(schedules, seeds, block, devices):
     # No more is filled up than evens out the blocks.
     filled = rounds.real.size - rounds.real.sum()
     assert filled < schedules + seeds * rounds.real.shape[3] + devices * rounds.block
+
+
+@pytest.mark.parametrize("devices", [1, 2, 3, 8])
+@pytest.mark.parametrize("block", [1, 5, 32])
+@pytest.mark.parametrize(("schedules", "seeds"), [(1, 1), (1, 99), (40, 1), (96, 1), (61, 3)])
+def test_devices_have_as_little_to_do_in_vain_as_can_be(schedules, seeds, block, devices):
+    sizes = range(block, block // 2, -1)
+    work = [arrange(schedules, seeds, size, devices).real.size for size in sizes]
+    assert even_block(schedules, seeds, block, devices) == sizes[work.index(min(work))]
 
 
 def test_blocks_change_nothing_but_rounding(task):

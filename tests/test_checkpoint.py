@@ -15,21 +15,12 @@ import pytest
 
 import jaxdecay
 from jaxdecay.training import limits
-from jaxdecay.training.block import CPU_OPTIONS
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion")
+pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
 damage = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Where it cannot read, Orbax leaves tasks behind."""
 
 SETTINGS = {"batch_size": 140, "seeds": 2, "block": 3}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_to_compile():
-    """A sweep takes longer to compile than these to train."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CPU_OPTIONS, "xla_backend_optimization_level", 0)
-        yield
 
 
 @pytest.fixture(scope="module")

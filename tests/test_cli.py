@@ -1,4 +1,4 @@
-"""The command line, run as people run it: in processes of its own."""
+"""The command line: what it prints, writes and refuses."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import csv
 import json
 import math
 import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
+from commands import error_of, in_a_process, in_this_process
 
 import jaxdecay
 from jaxdecay.catalogue import GROUPS
 from jaxdecay.schedules_file import read_schedules
+
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 TWO = """
 [[schedule]]
@@ -32,27 +32,6 @@ decay_rate = 0.01
 """
 
 
-def jaxdecay_command(*arguments: object, cwd: Path, **environment: str):
-    """Runs `python -m jaxdecay` in a folder; its output is 100 columns wide."""
-    return subprocess.run(
-        [sys.executable, "-m", "jaxdecay", *map(str, arguments)],
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def error_of(run, code: int) -> str:
-    """The one line that a failed command wrote; checks its exit code."""
-    assert run.returncode == code, run.stderr
-    assert not re.search("Traceback|Warning", run.stderr + run.stdout)
-    (line,) = [line for line in run.stderr.splitlines() if line.startswith(("error:", "Error:"))]
-    return line
-
-
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
@@ -63,7 +42,7 @@ def swept(tmp_path_factory) -> tuple[Path, str]:
     """A folder with a sweep of three schedules and one that diverges, and what was printed."""
     folder = tmp_path_factory.mktemp("swept")
     (folder / "few.toml").write_text(TWO + '[[schedule]]\nfamily = "constant"\nvalue = 1e20\n')
-    run = jaxdecay_command(
+    run = in_a_process(
         *("sweep", "--schedules", "few.toml", "--epochs", 2, "--seeds", 2, "--seed", 7),
         *("--batch-size", 64, "--out", "out"),
         cwd=folder,
@@ -140,7 +119,7 @@ def test_the_leaderboard_is_printed(swept):
 def test_another_sweep_is_not_written_over(swept, tmp_path):
     folder, _ = swept
     before = (folder / "members.csv").read_bytes()
-    error = error_of(jaxdecay_command("sweep", "--out", folder, cwd=tmp_path), code=2)
+    error = error_of(in_this_process("sweep", "--out", folder, cwd=tmp_path), code=2)
     assert "holds another sweep" in error
     assert "--overwrite" in error
     assert (folder / "members.csv").read_bytes() == before
@@ -151,7 +130,7 @@ def test_overwrite(tmp_path):
     for name in ("members.csv", "sweep.json"):
         (tmp_path / "out" / name).write_text("old")
     (tmp_path / "two.toml").write_text(TWO)
-    run = jaxdecay_command(
+    run = in_this_process(
         *("sweep", "--schedules", "two.toml", "--epochs", 1, "--out", "out", "--overwrite"),
         cwd=tmp_path,
     )
@@ -166,7 +145,7 @@ def test_overwrite(tmp_path):
 
 def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
     (tmp_path / "high.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 1e20\n')
-    run = jaxdecay_command(
+    run = in_this_process(
         *("sweep", "--schedules", "high.toml", "--epochs", 1, "--seeds", 1, "--out", "out"),
         cwd=tmp_path,
     )
@@ -193,16 +172,16 @@ def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_wrong_use_of_sweep(tmp_path, arguments, message):
-    assert message in error_of(jaxdecay_command("sweep", *arguments, cwd=tmp_path), code=2)
+    assert message in error_of(in_this_process("sweep", *arguments, cwd=tmp_path), code=2)
     assert not (tmp_path / "runs").exists()
 
 
 def test_an_unwritable_folder_is_a_failure_before_training(tmp_path):
     (tmp_path / "file").write_text("")
-    run = jaxdecay_command("sweep", "--out", "file/out", cwd=tmp_path)
+    run = in_this_process("sweep", "--out", "file/out", cwd=tmp_path)
     assert "file/out" in error_of(run, code=1)
     assert "member-steps/s" not in run.stdout
-    run = jaxdecay_command("sweep", "--out", "file", cwd=tmp_path)
+    run = in_this_process("sweep", "--out", "file", cwd=tmp_path)
     assert "file is a file" in error_of(run, code=1)
 
 
@@ -213,7 +192,7 @@ def test_a_sweep_that_cannot_begin_overwrites_nothing(swept, tmp_path, wrong):
         '[[schedule]]\nfamily = "reduce_on_plateau"\nschedule = 0.1'
     )
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    run = jaxdecay_command(
+    run = in_this_process(
         *("sweep", "--schedules", "plateau.toml", "--overwrite", "--out", "out", *wrong),
         cwd=tmp_path,
     )
@@ -224,7 +203,7 @@ def test_a_sweep_that_cannot_begin_overwrites_nothing(swept, tmp_path, wrong):
 def test_without_out_each_sweep_has_a_folder_of_its_own(tmp_path):
     (tmp_path / "two.toml").write_text(TWO)
     (tmp_path / "runs" / "digits-1").mkdir(parents=True)
-    run = jaxdecay_command(
+    run = in_this_process(
         "sweep", "--schedules", "two.toml", "--epochs", 1, "--seeds", 1, cwd=tmp_path
     )
     assert run.returncode == 0, run.stderr
@@ -234,7 +213,7 @@ def test_without_out_each_sweep_has_a_folder_of_its_own(tmp_path):
 def test_damaged_data_is_a_failure(tmp_path):
     for name in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
         (tmp_path / name).write_bytes(b"short")
-    run = jaxdecay_command("sweep", "--data", "mnist", "--data-dir", ".", cwd=tmp_path)
+    run = in_this_process("sweep", "--data", "mnist", "--data-dir", ".", cwd=tmp_path)
     assert "is 5 bytes long, expected 9912422" in error_of(run, code=1)
 
 
@@ -311,7 +290,7 @@ def test_a_schedules_file_of_every_kind(tmp_path):
 
 
 def test_list_names_every_family_with_its_formula(tmp_path):
-    run = jaxdecay_command("list", cwd=tmp_path)
+    run = in_this_process("list", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     text = " ".join(run.stdout.split())
     assert all(name in run.stdout for name in jaxdecay.families)
@@ -322,7 +301,7 @@ def test_list_names_every_family_with_its_formula(tmp_path):
 
 
 def test_list_is_in_groups(tmp_path):
-    lines = jaxdecay_command("list", cwd=tmp_path).stdout.splitlines()
+    lines = in_this_process("list", cwd=tmp_path).stdout.splitlines()
     places = [lines.index(group) for group in GROUPS.values()]
     assert places == sorted(places)
     assert places[2] < next(i for i, line in enumerate(lines) if line.startswith("inverse_time "))
@@ -346,16 +325,16 @@ def halving(step, init_value: Positive, half_life: Positive):
 def test_own_decays_are_known_to_every_command(tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
     own = ("--decays", "mine.py")
-    listed = jaxdecay_command("list", *own, cwd=tmp_path).stdout
+    listed = in_this_process("list", *own, cwd=tmp_path).stdout
     assert "Your own\nhalving  Half after its half-life." in listed
-    shown = jaxdecay_command(
+    shown = in_this_process(
         *("show", "halving", "init_value=0.5", "half_life=9", *own), cwd=tmp_path
     )
     assert "halving(init_value=0.5, half_life=9.0)" in shown.stdout
     (tmp_path / "mine.toml").write_text(
         '[[schedule]]\nfamily = "halving"\ninit_value = [0.1, 0.2]\nhalf_life = 9'
     )
-    swept = jaxdecay_command(
+    swept = in_this_process(
         *("sweep", "--schedules", "mine.toml", "--epochs", 1, "--seeds", 1, "--out", "o", *own),
         cwd=tmp_path,
     )
@@ -364,7 +343,7 @@ def test_own_decays_are_known_to_every_command(tmp_path):
 
 def test_show_draws_every_schedule_of_a_file(tmp_path):
     (tmp_path / "two.toml").write_text(TWO)
-    run = jaxdecay_command("show", "two.toml", "--steps", 50, "--plot", "two.png", cwd=tmp_path)
+    run = in_this_process("show", "two.toml", "--steps", 50, "--plot", "two.png", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     for schedule in read_schedules(tmp_path / "two.toml"):
         assert repr(schedule) in run.stdout
@@ -372,7 +351,7 @@ def test_show_draws_every_schedule_of_a_file(tmp_path):
 
 
 def test_show_notes_what_is_wrong_with_a_schedule(tmp_path):
-    run = jaxdecay_command(
+    run = in_this_process(
         *("show", "warmup", "schedule=0.1", "warmup_steps=500", "--steps", 100), cwd=tmp_path
     )
     assert run.returncode == 0, run.stderr
@@ -380,7 +359,7 @@ def test_show_notes_what_is_wrong_with_a_schedule(tmp_path):
 
 
 def test_show_draws_and_prints_values(tmp_path):
-    run = jaxdecay_command(
+    run = in_this_process(
         *("show", "inverse_time", "init_value=0.1", "decay_rate=0.5", "--steps", 1000),
         *("--plot", "curve.png"),
         cwd=tmp_path,
@@ -399,7 +378,7 @@ def test_show_draws_and_prints_values(tmp_path):
 
 def test_show_takes_options_and_nested_schedules(tmp_path):
     inner = json.dumps({"family": "linear", "init_value": 1, "end_value": 0, "transition_steps": 9})
-    run = jaxdecay_command(
+    run = in_this_process(
         *("show", "warmup", f"schedule={inner}", "warmup_steps=1", "first_step=one_over_w"),
         *("--steps", "10"),
         cwd=tmp_path,
@@ -426,11 +405,11 @@ def test_show_takes_options_and_nested_schedules(tmp_path):
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_wrong_use_of_show(tmp_path, arguments, message):
-    assert message in error_of(jaxdecay_command("show", *arguments, cwd=tmp_path), code=2)
+    assert message in error_of(in_this_process("show", *arguments, cwd=tmp_path), code=2)
 
 
 @pytest.mark.parametrize("command", ["sweep", "list", "show"])
 def test_help_has_an_example(tmp_path, command):
-    run = jaxdecay_command(command, "--help", cwd=tmp_path)
+    run = in_this_process(command, "--help", cwd=tmp_path)
     assert run.returncode == 0
     assert f"jaxdecay {command}" in run.stdout.split("Options:")[0].replace("Usage: jaxdecay", "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 from pathlib import Path
@@ -11,10 +10,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 import tomli_w
+from commands import in_this_process
 from hypothesis import strategies
 
 import jaxdecay
-from jaxdecay.cli import app
 
 EXAMPLES = 2_500 if os.environ.get("JAXDECAY_HYPOTHESIS") == "long" else 100
 
@@ -65,15 +64,10 @@ def tables(draw) -> dict:
     return {**draw(strategies.dictionaries(keys, plain, max_size=4)), "family": family}
 
 
-def run(*arguments: str) -> tuple[int, str]:
+def run(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
     """Runs a command in this process; its exit code and what it wrote to the standard error."""
-    errors = io.StringIO()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(errors):
-        try:
-            app(list(arguments))
-        except SystemExit as ended:
-            return int(ended.code or 0), errors.getvalue()
-    raise AssertionError("unreachable")
+    done = in_this_process(*arguments, cwd=cwd or Path.cwd())
+    return done.returncode, done.stderr
 
 
 def assert_one_line(code: int, errors: str, *, right: bool) -> None:
@@ -140,9 +134,9 @@ def test_sweep_with_any_wrong_option(tmp_path_factory, option, value):
     hypothesis.assume(not (option == "--seed" and value == "0"))
     hypothesis.assume(option not in ("--help", "--overwrite", "--stop-diverged", "--distributed"))
     hypothesis.assume(option != "--out" and not value.isdigit())
-    with contextlib.chdir(tmp_path_factory.getbasetemp()):
-        assert_one_line(*run("sweep", option, value), right=False)
-        assert not Path("runs").exists()
+    folder = tmp_path_factory.getbasetemp()
+    assert_one_line(*run("sweep", option, value, cwd=folder), right=False)
+    assert not (folder / "runs").exists()
 
 
 def test_ten_thousand_tables(tmp_path):

@@ -15,11 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kill_and_resume import SCHEDULES, SWEEP, command, kill_and_resume
+from commands import error_of, finished, in_a_process, in_this_process
+from kill_and_resume import SCHEDULES, SWEEP, kill_and_resume
 
-ENVIRONMENT = {**os.environ, "COLUMNS": "100", "JAX_NUM_CPU_DEVICES": "1"}
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
+
 MANY = 1_000_000
 
+NOTICES_SOON = "import jaxdecay.run; jaxdecay.run.HEARTBEAT_SECONDS = 5"
+"""That another process has died, so that the test takes less time."""
 
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 """As a terminal starts a process, however the tests were started."""
@@ -35,35 +39,26 @@ def first(statement: str, *arguments: object) -> list[str]:
     return [sys.executable, "-c", f"{statement}; {then}", "sweep", *map(str, arguments)]
 
 
-def finish(words: list[str], cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words, cwd=cwd, env=env, capture_output=True, text=True, timeout=200, check=False
-    )
-
-
-def run(*arguments: object, cwd: Path, env: dict[str, str] = ENVIRONMENT):
+def run(*arguments: object, cwd: Path, devices: int = 1) -> subprocess.CompletedProcess[str]:
     """Runs `jaxdecay sweep` to its end."""
-    return finish(command(*arguments), cwd, env)
+    return in_a_process("sweep", *arguments, cwd=cwd, JAX_NUM_CPU_DEVICES=str(devices))
 
 
-def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+def refused(*arguments: object, cwd: Path) -> str:
+    """What `jaxdecay sweep` says to wrong use."""
+    return error_of(in_this_process("sweep", *arguments, cwd=cwd), code=2)
+
+
+def start(*arguments: object, cwd: Path, before: str = INTERRUPTIBLE) -> subprocess.Popen[str]:
     """Starts `jaxdecay sweep`, so that it can be interrupted."""
     return subprocess.Popen(
-        first(INTERRUPTIBLE, *arguments),
+        first(before, *arguments),
         cwd=cwd,
-        env=ENVIRONMENT,
+        env={**os.environ, "COLUMNS": "100", "JAX_NUM_CPU_DEVICES": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def error_of(done: subprocess.CompletedProcess[str], code: int) -> str:
-    """The one line that a failed sweep wrote; checks its exit code."""
-    assert done.returncode == code, done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith(("error:", "Error:"))]
-    return line
 
 
 def wait_for(there, process: subprocess.Popen[str], seconds: float = 120) -> None:
@@ -154,9 +149,8 @@ def test_a_finished_sweep_is_left_as_it_is(folder, whole):
 
 def test_more_epochs(folder, whole):
     out = shutil.copytree(whole, folder / "out")
-    assert "--epochs 3 is less, and it can only be more" in error_of(
-        run("--resume", "out", "--epochs", 3, cwd=folder), code=2
-    )
+    less = refused("--resume", "out", "--epochs", 3, cwd=folder)
+    assert "--epochs 3 is less, and it can only be more" in less
     assert_same_files(out, whole)
     done = run("--resume", "out", "--epochs", 6, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -170,27 +164,24 @@ def test_more_epochs(folder, whole):
 
 
 def test_wrong_use_of_resume(folder, whole):
-    assert "no run.json there" in error_of(run("--resume", "nowhere", cwd=folder), code=2)
-    assert "leave out --batch-size, --seeds" in error_of(
-        run("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder), code=2
-    )
+    assert "no run.json there" in refused("--resume", "nowhere", cwd=folder)
+    more = refused("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder)
+    assert "leave out --batch-size, --seeds" in more
     out = shutil.copytree(whole, folder / "out")
     (out / "run.json").write_text("{")
-    assert "run.json is damaged" in error_of(run("--resume", "out", cwd=folder), code=2)
+    assert "run.json is damaged" in refused("--resume", "out", cwd=folder)
     (out / "run.json").write_text('{"data": "digits"}')
-    assert "not of this version" in error_of(run("--resume", "out", cwd=folder), code=2)
-    there = error_of(run(*SWEEP, "--out", "out", cwd=folder), code=2)
+    assert "not of this version" in refused("--resume", "out", cwd=folder)
+    there = refused(*SWEEP, "--out", "out", cwd=folder)
     assert "go on with it with --resume out" in there
 
 
 def test_eight_devices_go_on_as_one_two_and_four(folder, whole):
     arguments = (*SWEEP, "--epochs", 2, "--out", "eight")
-    eight = {**ENVIRONMENT, "JAX_NUM_CPU_DEVICES": "8"}
-    assert run(*arguments, cwd=folder, env=eight).returncode == 0
+    assert run(*arguments, cwd=folder, devices=8).returncode == 0
     for devices in (1, 2, 4):
         out = shutil.copytree(folder / "eight", folder / f"on_{devices}")
-        environment = {**ENVIRONMENT, "JAX_NUM_CPU_DEVICES": str(devices)}
-        done = run("--resume", out, "--epochs", 4, cwd=folder, env=environment)
+        done = run("--resume", out, "--epochs", 4, cwd=folder, devices=devices)
         assert done.returncode == 0, done.stderr
         assert json.loads((out / "sweep.json").read_text())["settings"]["devices"] == devices
         assert_same_files(out, whole)
@@ -201,8 +192,7 @@ def test_two_sweeps_do_not_share_a_folder(folder):
     try:
         wait_for(lambda: epochs_of(folder / "out") >= 1, process)
         for arguments in (("--resume", "out"), (*SWEEP, "--overwrite", "--out", "out")):
-            refused = error_of(run(*arguments, cwd=folder), code=2)
-            assert "another sweep is writing into out" in refused
+            assert "another sweep is writing into out" in refused(*arguments, cwd=folder)
         before = epochs_of(folder / "out")
         wait_for(lambda: epochs_of(folder / "out") > before, process)
     finally:
@@ -212,7 +202,7 @@ def test_two_sweeps_do_not_share_a_folder(folder):
 
 def test_a_full_disk_is_one_line_and_the_sweep_goes_on_when_there_is_room(folder, whole):
     words = first(NO_LARGE_FILES, *SWEEP, "--epochs", 4, "--out", "out")
-    full = finish(words, folder, ENVIRONMENT)
+    full = finished(words, folder, JAX_NUM_CPU_DEVICES="1")
     assert "out/checkpoints cannot be written" in error_of(full, code=1)
     done = run("--resume", "out", cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -236,8 +226,7 @@ def test_data_that_changed_are_refused(folder, whole):
     about = json.loads((out / "checkpoints" / "about.json").read_text())
     about["about"]["data"] = "0" * 64
     (out / "checkpoints" / "about.json").write_text(json.dumps(about))
-    refused = error_of(run("--resume", "out", "--epochs", 5, cwd=folder), code=2)
-    assert "data is 000" in refused
+    assert "data is 000" in refused("--resume", "out", "--epochs", 5, cwd=folder)
     assert_same_files(out, whole)
 
 
@@ -255,6 +244,7 @@ def start_two(*arguments: object, cwd: Path) -> list[subprocess.Popen[str]]:
             *("--distributed", "--coordinator", f"127.0.0.1:{port}"),
             *("--process", process, "--processes", 2),
             cwd=cwd,
+            before=NOTICES_SOON,
         )
         for process in range(2)
     ]
@@ -294,9 +284,9 @@ def test_a_process_that_dies_ends_the_sweep_and_one_goes_on(folder, whole):
 
 
 def test_distributed_needs_to_know_who_it_is(folder):
-    refused = error_of(run("--distributed", "--out", "out", cwd=folder), code=2)
-    assert "give --coordinator HOST:PORT, --process and --processes" in refused
-    assert "are for --distributed" in error_of(run("--process", 1, cwd=folder), code=2)
+    lost = error_of(run("--distributed", "--out", "out", cwd=folder), code=2)
+    assert "give --coordinator HOST:PORT, --process and --processes" in lost
+    assert "are for --distributed" in refused("--process", 1, cwd=folder)
 
 
 def test_a_sweep_of_which_all_diverge_can_stop_there(folder):

@@ -14,15 +14,7 @@ import jaxdecay
 from jaxdecay.catalogue import default_population
 from jaxdecay.training.block import CPU_OPTIONS
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_to_compile():
-    """A sweep takes longer to compile than these to train."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CPU_OPTIONS, "xla_backend_optimization_level", 0)
-        yield
+pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdecay.report.curves import draw_curves
 from jaxdecay.training.checkpoint import remove as remove_checkpoints
 from jaxdecay.training.sweep import SweepResult
 
@@ -35,6 +34,8 @@ def save(result: SweepResult, folder: str | os.PathLike[str], *, overwrite: bool
     Raises:
         FileExistsError: the folder holds another sweep.
     """
+    from jaxdecay.report.curves import draw_curves  # here: a sweep starts without Matplotlib
+
     folder = prepare(folder, overwrite=overwrite)
     (folder / "sweep.json").unlink(missing_ok=True)  # until it is back, what is here is not whole
     history = HistoryFile(folder)

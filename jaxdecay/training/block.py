@@ -90,6 +90,23 @@ def arrange(schedules: int, seeds: int, block: int, devices: int = 1) -> Rounds:
     )
 
 
+def even_block(schedules: int, seeds: int, block: int, devices: int) -> int:
+    """The size, from `block` down to half of it, with which devices have the least to do in vain.
+
+    Example:
+        >>> from jaxdecay.training.block import even_block
+        >>> even_block(schedules=96, seeds=1, block=32, devices=2)  # of 32 there would be 3 blocks
+        24
+    """
+
+    def work(size: int) -> int:
+        parts = math.ceil(schedules / size), math.ceil(seeds / max(1, size // schedules))
+        members = math.ceil(schedules / parts[0]) * math.ceil(seeds / parts[1])
+        return math.ceil(math.prod(parts) / devices) * members
+
+    return min(range(block, block // 2, -1), key=work)
+
+
 def _parts(total: int, most: int) -> list[np.ndarray]:
     """0, 1, … in equal parts of at most `most`; the last may go past the total."""
     parts = math.ceil(total / most)

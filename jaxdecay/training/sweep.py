@@ -17,7 +17,14 @@ from jax import Array
 
 from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.block import Program, Rounds, arrange, member_mesh, own_devices
+from jaxdecay.training.block import (
+    Program,
+    Rounds,
+    arrange,
+    even_block,
+    member_mesh,
+    own_devices,
+)
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import FORMAT, Checkpoints, Snapshot, Writer, digest
 from jaxdecay.training.limits import check_limits, member_shapes
@@ -445,7 +452,8 @@ def _arranged(
         block = kept if block is None else block
     if block is None:
         share = math.ceil(schedules * seeds / jax.device_count())  # no device stays idle
-        block = fastest_block(program, members=share)
+        fastest = fastest_block(program, members=share)
+        block = even_block(schedules, seeds, fastest, jax.device_count())
     rounds = arrange(schedules, seeds, agreed(block), jax.device_count())
     return rounds.of_devices(own_devices())
 

@@ -1,0 +1,71 @@
+"""The command line, run as people run it, or in this process where only its words matter."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+
+from jaxdecay.cli import app
+
+COLUMNS = "100"
+
+
+def finished(words: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a process to its end, in a folder; its output is 100 columns wide."""
+    return subprocess.run(
+        words,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": COLUMNS, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def in_a_process(
+    *arguments: object, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs `jaxdecay` with these arguments as a process of its own."""
+    words = [sys.executable, "-m", "jaxdecay", *map(str, arguments)]
+    return finished(words, cwd, **environment)
+
+
+def in_this_process(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """The same without the seconds in which a process starts."""
+    jax.devices()  # a command that is the first to use JAX decides about its devices
+    words = [str(argument) for argument in arguments]
+    output, errors = io.StringIO(), io.StringIO()
+    columns = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = COLUMNS
+    try:
+        with (
+            contextlib.chdir(cwd),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            app(words)
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+        return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
+    finally:
+        if columns is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = columns
+    raise AssertionError("unreachable: a command ends with an exit code")
+
+
+def error_of(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line that a failed command wrote; checks its exit code."""
+    assert done.returncode == code, done.stderr + done.stdout
+    assert not re.search("Traceback|Warning", done.stderr + done.stdout)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith(("error:", "Error:"))]
+    return line
