@@ -111,6 +111,10 @@ def test_the_leaderboard_is_printed(swept):
     spread = f"{np.mean(accuracy):.4f} ± {np.std(accuracy, ddof=1):.4f}"
     assert spread in output
     assert output.index("inverse_time") < output.index("2 of 2 diverged")
+    told = json.loads((folder / "sweep.json").read_text())["comparison"]
+    assert output.count("≈") == sum(told["like_best"]) + 1  # what it means stands below
+    assert "≈ 2 seeds cannot tell it from the best" in output
+    assert (told["best"], told["mean"][3]) == (2, None)
     assert "out: members.csv, history.csv, sweep.json, curves.png" in output
     assert "2 diverged: see status in members.csv" in output
     assert "best: inverse_time(init_value=0.3, decay_rate=0.01)" in output

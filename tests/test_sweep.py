@@ -283,6 +283,23 @@ def test_ranking_is_by_accuracy_then_loss(task):
     assert result.best() == jaxdecay.constant(0.3)
 
 
+def test_schedules_are_compared_over_seeds(task):
+    population = jaxdecay.grid(jaxdecay.constant, value=[1e-5, 0.3, 1e20, 0.3])
+    result = jaxdecay.sweep(task, population, epochs=3, seeds=3)
+    found = result.compare()
+    assert found.metric == "test_accuracy"
+    np.testing.assert_allclose(found.mean[:2], result.metrics["test_accuracy"].mean(axis=1)[:2])
+    assert found.like_best.tolist() == [False, True, False, True]
+    losses = result.compare("test_loss", confidence=0.5)
+    assert losses.difference[0] == pytest.approx(np.ptp(losses.mean[:2]))
+    with pytest.raises(
+        ValueError, match=r"metric must be one of.*'loss' \(did you mean 'test_loss'"
+    ):
+        result.compare("loss")
+    with pytest.raises(ValueError, match=r"confidence must be between 0 and 1, got 95"):
+        result.compare(confidence=95)
+
+
 def test_the_callback_sees_each_epoch(task):
     seen = []
     result = jaxdecay.sweep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib.metadata
 import io
 import json
@@ -146,6 +147,7 @@ def summary(result: SweepResult) -> dict[str, Any]:
         "members": int(result.diverged_at.size),
         "diverged_members": int(np.sum(result.diverged_at >= 0)),
         "ranking": result.ranking().tolist(),
+        "comparison": _comparison(result),
         "steps": result.steps,
         "wall_seconds": result.compile_seconds + result.run_seconds,
         "compile_seconds": result.compile_seconds,
@@ -157,6 +159,17 @@ def summary(result: SweepResult) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "devices": [device.device_kind for device in jax.devices()],
         },
+    }
+
+
+def _comparison(result: SweepResult) -> dict[str, Any]:
+    """By name lists over schedules; null where there is no number."""
+    found = dataclasses.asdict(result.compare())
+    return {
+        name: [None if np.isnan(each) else each for each in value.tolist()]
+        if isinstance(value, np.ndarray)
+        else value
+        for name, value in found.items()
     }
 
 

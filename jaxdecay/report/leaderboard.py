@@ -14,6 +14,8 @@ from jaxdecay.training.sweep import SweepResult
 def leaderboard(result: SweepResult, most: int = 20) -> Table:
     """A table of the best schedules: mean ± standard deviation over seeds.
 
+    ≈ marks those that the seeds cannot tell from the best.
+
     Args:
         result: the sweep.
         most: how many schedules to show.
@@ -32,11 +34,16 @@ def leaderboard(result: SweepResult, most: int = 20) -> Table:
     for name in names:
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     table.add_column("final\nrate", justify="right", no_wrap=True)
+    like_best = result.compare().like_best
+    if seeds > 1:
+        table.caption = f"≈ {seeds} seeds cannot tell it from the best (paired t-tests, 95 %)"
     for rank, index in enumerate(shown, start=1):
         schedule = result.population[int(index)]
         hyperparameters = short_repr(schedule)[len(schedule.family) + 1 : -1]
         diverged = int((result.diverged_at[index] >= 0).sum())
         values = [spread(result.metrics[name][index]) for name in names]
+        if seeds > 1:
+            values[0] += " ≈" if like_best[index] else "  "
         if diverged:
             values = [f"{diverged} of {seeds} diverged", *[""] * (len(names) - 1)]
         table.add_row(

@@ -7,7 +7,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ import optax
 from jax import Array
 
 from jaxdecay.population import Population
-from jaxdecay.schedule import Schedule
+from jaxdecay.schedule import Schedule, nearest
 from jaxdecay.training.block import (
     Program,
     Rounds,
@@ -31,6 +31,9 @@ from jaxdecay.training.limits import check_limits, member_shapes
 from jaxdecay.training.processes import agreed, any_of, exchanged
 from jaxdecay.training.task import Task, check_loss
 from jaxdecay.training.train import Optimizer, monitored, steps_per_epoch
+
+if TYPE_CHECKING:
+    from jaxdecay.report.statistics import Comparison
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -98,6 +101,36 @@ class SweepResult:
             keys.append(-self.metrics["test_accuracy"].mean(axis=1))
         keys.append((self.diverged_at >= 0).any(axis=1))
         return np.lexsort(keys)
+
+    def compare(self, metric: str | None = None, *, confidence: float = 0.95) -> Comparison:
+        """The schedules over seeds: intervals, and which the seeds cannot tell from the best.
+
+        Args:
+            metric: a name of `metrics`; None for the test accuracy (the test loss where the task
+                has no accuracy). Of an accuracy more is better, of all others less.
+            confidence: of the intervals, between 0 and 1.
+
+        Returns:
+            A `jaxdecay.report.statistics.Comparison`; schedules with a diverged member have no
+            numbers in it.
+
+        Raises:
+            ValueError: a metric that is not there, or `confidence` out of range.
+        """
+        from jaxdecay.report.statistics import compare
+
+        if metric is None:
+            metric = "test_accuracy" if "test_accuracy" in self.history else "test_loss"
+        if metric not in self.metrics:
+            raise ValueError(
+                f"metric must be one of {', '.join(self.metrics)}; "
+                f"got {metric!r}{nearest(metric, self.metrics)}"
+            )
+        if not 0 < confidence < 1:
+            raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
+        values = np.where(self.diverged_at >= 0, np.nan, self.metrics[metric])
+        better = metric.endswith("accuracy")
+        return compare(values, metric, larger_is_better=better, confidence=confidence)
 
     def best(self) -> Schedule:
         """The best schedule of the ranking; ValueError if every schedule has a diverged member."""

@@ -1,0 +1,145 @@
+"""Statistics over seeds: intervals, paired differences to the best, and what seeds can tell.
+
+All schedules of a seed start from the same weights and see the same batches, so schedules are
+compared seed by seed: what a seed does to all of them alike cancels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy import stats
+
+POWER = 0.8
+"""Chance to tell two schedules apart for which seeds are counted."""
+
+MOST_SEEDS = 1_000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    """Schedules over seeds, each compared with the best. Arrays [S], one number a schedule.
+
+    Attributes:
+        metric: its name.
+        confidence: of the intervals.
+        mean: over seeds; not a number where a member diverged.
+        low, high: the interval that holds the mean of infinitely many seeds with that confidence.
+        best: index of the schedule with the best mean; -1 where every schedule diverged.
+        difference: the mean, over seeds, of how much worse each is than the best, at least 0.
+        difference_low, difference_high: the interval of the difference, all of them together with
+            that confidence.
+        p_value: of the difference, corrected for the number of pairs.
+        like_best: whether the seeds cannot tell it from the best (the best itself included).
+        more_seeds: how many more seeds would tell it from the best, four times out of five, if it
+            is as much worse as it seems; 0 where they do already, -1 where it takes more than
+            `MOST_SEEDS`, or where that cannot be known.
+    """
+
+    metric: str
+    confidence: float
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    best: int
+    difference: np.ndarray
+    difference_low: np.ndarray
+    difference_high: np.ndarray
+    p_value: np.ndarray
+    like_best: np.ndarray
+    more_seeds: np.ndarray
+
+
+def compare(
+    values: np.ndarray, metric: str, *, larger_is_better: bool, confidence: float = 0.95
+) -> Comparison:
+    """Compares schedules by the last values of a metric.
+
+    Student's t: an interval for each mean, and a paired test of each schedule with the best. Which
+    schedule is the best is found in the same data, so it may be any of them, and p-values are
+    multiplied by the number of all pairs (Bonferroni): the chance that one of S equal schedules is
+    told from the best is at most 1 − confidence.
+
+    Args:
+        values: [S, K], S schedules and K seeds, not a number where a member diverged.
+        metric: its name.
+        larger_is_better: as of an accuracy, not of a loss.
+        confidence: of the intervals, between 0 and 1.
+
+    Returns:
+        A `Comparison`. Of one seed it has no intervals, and nothing can be told.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxdecay.report.statistics import compare
+        >>> accuracy = np.array([[0.97, 0.98, 0.99, 0.98], [0.93, 0.94, 0.955, 0.94]])
+        >>> found = compare(accuracy, "test_accuracy", larger_is_better=True)
+        >>> found.best, found.like_best.tolist()
+        (0, [True, False])
+        >>> found.difference.round(3).tolist(), bool(found.p_value[1] < 0.001)
+        ([0.0, 0.039], True)
+    """
+    values = np.asarray(values, np.float64)
+    mean = values.mean(axis=1)
+    sound = np.isfinite(mean)
+    sign = 1.0 if larger_is_better else -1.0
+    best = int(np.nanargmax(sign * mean)) if sound.any() else -1
+    worse = sign * (values[best] - values)
+    pairs = max(1, int(sound.sum() * (sound.sum() - 1)) // 2)
+    corrected = (1 - confidence) / pairs
+    half, room = _half_width(values, 1 - confidence), _half_width(worse, corrected)
+    p_value = np.where(sound, np.minimum(1, pairs * _p_value(worse)), np.nan)
+    like_best = sound & ~(p_value <= 1 - confidence)
+    needed = _seeds_to_tell(worse, corrected)
+    difference = worse.mean(axis=1)
+    return Comparison(
+        metric=metric,
+        confidence=confidence,
+        mean=mean,
+        low=mean - half,
+        high=mean + half,
+        best=best,
+        difference=difference,
+        difference_low=difference - room,
+        difference_high=difference + room,
+        p_value=p_value,
+        like_best=like_best,
+        more_seeds=_more(needed - values.shape[1], like_best),
+    )
+
+
+def _more(missing: np.ndarray, like_best: np.ndarray) -> np.ndarray:
+    """0 where no more are needed, -1 where no number of them is known to do."""
+    enough = np.where(missing <= MOST_SEEDS, np.maximum(missing, 1), -1)  # not a number: -1
+    return np.where(like_best, enough, 0).astype(int)
+
+
+def _deviation(values: np.ndarray) -> np.ndarray:
+    """Of single values from their mean; not a number of one value."""
+    if values.shape[1] < 2:
+        return np.full(len(values), np.nan)
+    return values.std(axis=1, ddof=1)
+
+
+def _half_width(values: np.ndarray, error: float) -> np.ndarray:
+    """Of the interval that misses the mean with a chance of `error`."""
+    seeds = values.shape[1]
+    return stats.t.isf(error / 2, max(seeds - 1, 1)) * _deviation(values) / np.sqrt(seeds)
+
+
+def _p_value(differences: np.ndarray) -> np.ndarray:
+    """Of the two-sided test that their mean is 0; 1 where all are 0, not a number of one seed."""
+    seeds, deviation = differences.shape[1], _deviation(differences)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = differences.mean(axis=1) / (deviation / np.sqrt(seeds))
+    p_value = 2 * stats.t.sf(np.abs(t), max(seeds - 1, 1))
+    return np.where((differences == 0).all(axis=1), 1.0, p_value)
+
+
+def _seeds_to_tell(differences: np.ndarray, error: float) -> np.ndarray:
+    """How many seeds a paired test needs, by Guenther's approximation (1981)."""
+    quantile = stats.norm.isf(error / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = _deviation(differences) / np.abs(differences.mean(axis=1))
+        return np.ceil(((quantile + stats.norm.ppf(POWER)) * ratio) ** 2 + quantile**2 / 2)

@@ -1,0 +1,130 @@
+"""Statistics over seeds: SciPy's numbers, and what the words promise, by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxdecay.report.statistics import compare
+
+TRIALS = 2_000
+
+
+def drawn(generator, means, seeds, deviations=0.01, shared=0.02):
+    """Values [S, K]: what a seed does to all schedules alike, and what it does to each."""
+    own = generator.normal(size=(len(means), seeds)) * np.reshape(deviations, (-1, 1))
+    return np.reshape(means, (-1, 1)) + shared * generator.normal(size=seeds) + own
+
+
+def test_numbers_are_those_of_scipy():
+    values = drawn(np.random.default_rng(0), [0.95, 0.97, 0.98, 0.90], seeds=6)
+    found = compare(values, "test_accuracy", larger_is_better=True)
+    assert found.best == 2
+    pairs = 6
+    for schedule, mine in enumerate(values):
+        interval = stats.ttest_1samp(mine, 0).confidence_interval(0.95)
+        np.testing.assert_allclose((found.low[schedule], found.high[schedule]), interval)
+        if schedule != found.best:
+            test = stats.ttest_rel(values[found.best], mine)
+            assert found.p_value[schedule] == pytest.approx(min(1, pairs * test.pvalue))
+            interval = test.confidence_interval(1 - 0.05 / pairs)
+            got = found.difference_low[schedule], found.difference_high[schedule]
+            np.testing.assert_allclose(got, interval)
+    assert found.p_value[found.best] == 1
+    assert found.difference[found.best] == 0
+
+
+def test_of_losses_less_is_better():
+    values = np.array([[0.3, 0.31, 0.33], [0.1, 0.12, 0.11]])
+    found = compare(values, "test_loss", larger_is_better=False)
+    assert found.best == 1
+    assert found.difference[0] == pytest.approx(np.mean(values[0] - values[1]))
+
+
+def test_intervals_hold_the_mean_as_often_as_they_say():
+    generator, held = np.random.default_rng(1), np.zeros(2)
+    means = np.array([0.9, 0.95])
+    for _ in range(TRIALS):
+        found = compare(drawn(generator, means, seeds=4), "", larger_is_better=True)
+        held += (found.low <= means) & (means <= found.high)
+    assert held / TRIALS == pytest.approx(0.95, abs=4 * np.sqrt(0.95 * 0.05 / TRIALS))
+
+
+@pytest.mark.parametrize(("schedules", "seeds"), [(2, 3), (8, 5), (30, 4)])
+@pytest.mark.parametrize("spread", [1, 10], ids=["alike", "of unlike spread"])
+def test_of_equal_schedules_none_is_told_from_the_best(schedules, seeds, spread):
+    """But for the share of cases that the confidence allows."""
+    generator = np.random.default_rng(2)
+    deviations = np.geomspace(0.01, 0.01 * spread, schedules)
+    wrong = 0
+    for _ in range(TRIALS):
+        values = drawn(generator, np.full(schedules, 0.9), seeds, deviations)
+        found = compare(values, "", larger_is_better=True)
+        wrong += not found.like_best.all()
+    assert wrong / TRIALS < 0.05 + 4 * np.sqrt(0.05 * 0.95 / TRIALS)
+    if schedules == 2:  # one pair: nothing is corrected, and the share is the promised one
+        assert wrong / TRIALS > 0.05 - 4 * np.sqrt(0.05 * 0.95 / TRIALS)
+
+
+def test_intervals_of_differences_hold_them_all_at_once():
+    generator, means = np.random.default_rng(3), np.array([0.90, 0.93, 0.95])
+    held = 0
+    for _ in range(TRIALS):
+        found = compare(drawn(generator, means, seeds=5), "", larger_is_better=True)
+        truth = means[found.best] - means
+        held += np.all((found.difference_low <= truth) & (truth <= found.difference_high))
+    assert held / TRIALS > 0.95 - 4 * np.sqrt(0.95 * 0.05 / TRIALS)
+
+
+def test_an_interval_that_holds_0_and_a_schedule_like_the_best_are_the_same():
+    generator = np.random.default_rng(4)
+    for _ in range(50):
+        means = generator.uniform(0.9, 0.95, size=6)
+        found = compare(drawn(generator, means, seeds=5), "", larger_is_better=True)
+        np.testing.assert_array_equal(found.like_best, found.difference_low <= 0)
+
+
+def test_so_many_more_seeds_tell_four_times_out_of_five():
+    generator, trials, differences = np.random.default_rng(5), 400, np.array([0.0, 0.006])
+    # Values whose difference has exactly this mean and this deviation.
+    noise = np.array([0.01, -0.01, 0.01, -0.01])
+    exact = np.stack([np.full(4, 0.9), 0.9 - differences[1] - noise])
+    found = compare(exact, "", larger_is_better=True)
+    assert found.like_best.all()
+    seeds = 4 + int(found.more_seeds[1])
+    assert 20 < seeds < 60
+    deviation = noise.std(ddof=1)
+    told = 0
+    for _ in range(trials):
+        values = np.zeros((2, seeds))
+        values[1] = generator.normal(-differences[1], deviation, size=seeds)
+        told += not compare(values, "", larger_is_better=True).like_best.all()
+    assert told / trials == pytest.approx(0.8, abs=0.07)
+
+
+def test_diverged_schedules_are_not_compared():
+    values = np.array([[0.9, 0.91, 0.92], [0.95, np.nan, 0.99], [0.5, 0.5, 0.51]])
+    found = compare(values, "", larger_is_better=True)
+    assert found.best == 0
+    assert np.isnan(found.mean[1])
+    assert np.isnan(found.p_value[1])
+    assert found.like_best.tolist() == [True, False, False]
+    lost = compare(np.full((2, 3), np.nan), "", larger_is_better=True)
+    assert lost.best == -1
+    assert not lost.like_best.any()
+
+
+def test_one_seed_tells_nothing():
+    found = compare(np.array([[0.9], [0.1]]), "", larger_is_better=True)
+    assert found.best == 0
+    assert found.like_best.all()
+    assert np.isnan(found.low).all()
+    assert found.more_seeds.tolist() == [-1, -1]
+
+
+def test_the_same_schedule_twice_is_as_good():
+    values = np.tile([0.9, 0.92, 0.91], (2, 1))
+    found = compare(values, "", larger_is_better=True)
+    assert found.p_value.tolist() == [1, 1]
+    assert found.like_best.all()
