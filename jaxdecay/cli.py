@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import jax
 import numpy as np
@@ -42,6 +42,9 @@ class DataName(enum.StrEnum):
     DIGITS = "digits"
     MNIST = "mnist"
 
+
+Tell = Literal["all", "result", "json", "nothing"]
+"""What a sweep prints."""
 
 OwnDecays = Annotated[
     Path | None, typer.Option("--decays", help="Python file with decays of your own; it is run.")
@@ -106,6 +109,10 @@ def sweep(
     resume: Annotated[
         Path | None, typer.Option(help="Folder of a sweep to go on with; says all but --epochs.")
     ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print lines of JSON, one for each epoch.")
+    ] = False,
     distributed: Annotated[
         bool, typer.Option("--distributed", help="This is one of many processes of the sweep.")
     ] = False,
@@ -150,17 +157,20 @@ def sweep(
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     }
     with _one_line_errors():
+        if quiet and as_json:
+            raise ValueError("--quiet and --json exclude each other; choose one")
+        tell = "json" if as_json else "result" if quiet else "all"
         connect(distributed, coordinator, process, processes)
         if resume is not None:
             _check_only_with_resume(given)
             run = Run.read(resume)
             wanted = run.epochs_more(epochs) if "epochs" in given else run
             if wanted == run and are_whole(resume):
-                typer.echo(f"{resume} holds the finished sweep of {run.epochs} epochs")
+                _print_finished(resume, run.epochs, tell)
                 return
             _import_decays(run.decays)
             task = jaxdecay.classifier(load(run.data, run.data_dir))
-            _train(wanted, task, resume, goes_on=True)
+            _train(wanted, task, resume, goes_on=True, tell=tell)
             return
         _import_decays(decays)
         population = read_schedules(schedules) if schedules is not None else None
@@ -191,7 +201,7 @@ def sweep(
         folder = out if out is not None else _new_folder(data)
         if is_first():
             prepare(folder, overwrite=overwrite)
-        _train(run, task, folder, goes_on=False)
+        _train(run, task, folder, goes_on=False, tell=tell)
 
 
 @app.command("list")
@@ -300,7 +310,8 @@ def log_in_lines() -> None:
 
 def _check_only_with_resume(given: set[str]) -> None:
     """ValueError for options that a sweep to go on with has already."""
-    others = given - {"resume", "epochs", "distributed", "coordinator", "process", "processes"}
+    others = given - {"resume", "epochs", "quiet", "as_json"}
+    others -= {"distributed", "coordinator", "process", "processes"}
     if others:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
         raise ValueError(
@@ -308,7 +319,7 @@ def _check_only_with_resume(given: set[str]) -> None:
         )
 
 
-def _train(run: Run, task: Any, folder: Path, *, goes_on: bool) -> None:
+def _train(run: Run, task: Any, folder: Path, *, goes_on: bool, tell: Tell) -> None:
     """Trains what is left of a run, keeps it in its folder, and tells how it ended."""
     from jaxdecay.interrupts import Interrupts
     from jaxdecay.report import files
@@ -342,7 +353,8 @@ def _train(run: Run, task: Any, folder: Path, *, goes_on: bool) -> None:
 
         try:
             with Interrupts(_say_stopping, _say_stopped) as interrupts:
-                result = _run_with_progress(
+                result = _run_and_tell(
+                    tell if first else "nothing",
                     task,
                     population,
                     report,
@@ -364,10 +376,10 @@ def _train(run: Run, task: Any, folder: Path, *, goes_on: bool) -> None:
             if first and not goes_on and not (folder / "history.csv").exists():
                 files.remove(folder)  # nothing was trained: the folder is free for another try
             raise
-        _end(result, run, folder, interrupts.number)
+        _end(result, run, folder, interrupts.number, tell)
 
 
-def _end(result: Any, run: Run, folder: Path, interrupted: int | None) -> None:
+def _end(result: Any, run: Run, folder: Path, interrupted: int | None, tell: Tell) -> None:
     """Writes and prints what was found, or how to go on; exits with the code that fits."""
     from jaxdecay.report.files import save
     from jaxdecay.run import is_first
@@ -376,14 +388,10 @@ def _end(result: Any, run: Run, folder: Path, interrupted: int | None) -> None:
     all_diverged = bool((result.diverged_at >= 0).all())
     if done < run.epochs and not (run.stop_diverged and all_diverged):
         if is_first():
-            typer.echo(
-                f"stopped after epoch {done} of {run.epochs}; go on with: "
-                f"jaxdecay sweep --resume {folder}"
-            )
+            _print_stopped(done, run.epochs, f"jaxdecay sweep --resume {folder}", tell)
     elif is_first():
         save(result, folder, overwrite=True)
-        _print_result(result)
-        typer.echo(f"Written to {folder}: members.csv, history.csv, sweep.json, curves.png")
+        _print_result(result, folder, tell)
     if interrupted is not None:
         raise typer.Exit(128 + interrupted)
     if all_diverged:
@@ -399,54 +407,61 @@ def _say_stopped() -> None:
     typer.echo("\nstopped; the last whole epoch is kept", err=True)
 
 
-def _run_with_progress(
-    task: Any, population: Any, report: Callable[[int, Any], None], **settings: Any
+def _run_and_tell(
+    tell: Tell, task: Any, population: Any, report: Callable[[int, Any], None], **settings: Any
 ) -> Any:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    """Trains, and says how far it is."""
+    from jaxdecay.report import progress
+    from jaxdecay.training.train import steps_per_epoch
 
-    from jaxdecay.run import is_first
-
-    epochs, seeds = settings["epochs"], settings["seeds"]
-    console = Console(quiet=not is_first())
-    console.print(
-        f"{len(population)} schedules × {seeds} seeds = {len(population) * seeds} members, "
-        f"{epochs} epochs of {task.data.name}, batch size {settings['batch_size']}",
-        highlight=False,
-    )
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("epochs of members"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("compiling", total=None)
+    epochs, seeds, batch_size = settings["epochs"], settings["seeds"], settings["batch_size"]
+    members = len(population) * seeds
+    kinds = {"all": progress.for_people(), "json": progress.JsonLines}
+    kind = kinds.get(tell, progress.Display)
+    if tell == "all":
+        typer.echo(
+            f"{len(population)} schedules × {seeds} seeds = {members} members, "
+            f"{epochs} epochs of {task.data.name}, batch size {batch_size}"
+        )
+    with kind(members, epochs, steps_per_epoch(task.data, epochs, batch_size)) as display:
 
         def trained_epoch(epoch: int, history: Any) -> None:
             report(epoch, history)
-            best = np.nanmax(history["test_accuracy"].mean(axis=1), initial=0)
-            progress.update(bar, description=f"best accuracy {best:.4f}")
-
-        def trained(done: int, total: int) -> None:
-            if not progress.tasks[bar].completed:
-                progress.update(bar, description="training")
-            progress.update(bar, completed=done, total=total)
+            display.add_epoch(epoch, history)
 
         return jaxdecay.sweep(
-            task, population, callback=trained_epoch, progress=trained, **settings
+            task, population, callback=trained_epoch, progress=display.trained, **settings
         )
 
 
-def _print_result(result: Any) -> None:
-    from jaxdecay.report.leaderboard import leaderboard
+def _print_finished(folder: Path, epochs: int, tell: Tell) -> None:
+    """What is said of a sweep that has ended before."""
+    from jaxdecay.report.progress import print_json
 
+    if tell == "json":
+        summary = json.loads((folder / "sweep.json").read_text())
+        print_json(event="finished", folder=str(folder), **summary)
+    else:
+        typer.echo(f"{folder} holds the finished sweep of {epochs} epochs")
+
+
+def _print_stopped(done: int, epochs: int, command: str, tell: Tell) -> None:
+    from jaxdecay.report.progress import print_json
+
+    if tell == "json":
+        print_json(event="stopped", epoch=done, epochs=epochs, go_on_with=command)
+    else:
+        typer.echo(f"stopped after epoch {done} of {epochs}; go on with: {command}")
+
+
+def _print_result(result: Any, folder: Path, tell: Tell) -> None:
+    from jaxdecay.report.files import summary
+    from jaxdecay.report.leaderboard import leaderboard
+    from jaxdecay.report.progress import print_json
+
+    if tell == "json":
+        print_json(event="finished", folder=str(folder), **summary(result))
+        return
     Console().print(leaderboard(result))
     if (result.diverged_at < 0).all(axis=1).any():
         typer.echo(f"best: {result.best()!r}")
@@ -457,6 +472,7 @@ def _print_result(result: Any) -> None:
         f"({result.member_steps_per_second:,.0f} member-steps/s), after "
         f"{result.compile_seconds:.1f} s to compile.{note}"
     )
+    typer.echo(f"Written to {folder}: members.csv, history.csv, sweep.json, curves.png")
 
 
 def _import_decays(path: str | Path | None) -> None:

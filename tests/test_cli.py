@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
 import os
+import pty
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib.image
@@ -86,7 +91,13 @@ def test_settings_are_written_and_schedules_can_be_made_again(swept):
     summary = json.loads((folder / "sweep.json").read_text())
     expected = {"data": "digits", "optimizer": "sgd", "epochs": 2, "batch_size": 64}
     cores = len(os.sched_getaffinity(0))
-    expected |= {"seeds": 2, "seed": 7, "devices": cores, "precision": "default"}
+    expected |= {
+        "test_examples": 360,
+        "seeds": 2,
+        "seed": 7,
+        "devices": cores,
+        "precision": "default",
+    }
     assert 1 <= summary["settings"].pop("block") <= math.ceil(8 / cores)
     assert summary["settings"] == expected
     assert summary["member_steps_per_second"] > 0
@@ -118,6 +129,66 @@ def test_the_leaderboard_is_printed(swept):
     assert "out: members.csv, history.csv, sweep.json, curves.png" in output
     assert "2 diverged: see status in members.csv" in output
     assert "best: inverse_time(init_value=0.3, decay_rate=0.01)" in output
+
+
+def test_what_is_piped_has_a_line_for_each_epoch_and_no_control_characters(swept):
+    _, output = swept
+    for epoch in (1, 2):
+        state = rf"epoch {epoch}/2, best accuracy 0\.\d{{4}}, 2 diverged"
+        assert re.search(rf"^{state}, [\d,]+ member-steps/s, .* left$", output, re.MULTILINE)
+    assert all(character.isprintable() or character == "\n" for character in output)
+
+
+def test_json_is_all_that_is_printed(tmp_path):
+    (tmp_path / "two.toml").write_text(TWO)
+    arguments = ("sweep", "--schedules", "two.toml", "--epochs", 2, "--seeds", 2, "--out", "out")
+    run = in_this_process(*arguments, "--json", cwd=tmp_path)
+    events = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["epoch", "epoch", "finished"]
+    assert [event.get("epoch") for event in events] == [1, 2, None]
+    assert all(event["member_steps_per_second"] > 0 for event in events)
+    best = max(float(row["test_accuracy"]) for row in rows(tmp_path / "out" / "members.csv"))
+    assert 0 < events[1]["best_test_accuracy"] <= best
+    assert events[2]["folder"] == "out"
+    written = json.loads((tmp_path / "out" / "sweep.json").read_text())
+    assert events[2].items() >= written.items()
+    again = in_this_process("sweep", "--resume", "out", "--json", cwd=tmp_path)
+    assert json.loads(again.stdout)["event"] == "finished"
+
+
+def test_quiet_prints_the_result_only(tmp_path):
+    (tmp_path / "two.toml").write_text(TWO)
+    arguments = ("sweep", "--schedules", "two.toml", "--epochs", 1, "--seeds", 1, "--out", "out")
+    run = in_this_process(*arguments, "--quiet", cwd=tmp_path)
+    assert run.stdout.split("\n")[0].strip() == "3 schedules"
+    assert "epoch" not in run.stdout
+    assert "best: " in run.stdout
+    both = in_this_process(*arguments, "--quiet", "--json", cwd=tmp_path)
+    assert "--quiet and --json exclude each other" in error_of(both, code=2)
+
+
+def test_in_a_terminal_one_line_changes_in_its_place(tmp_path):
+    (tmp_path / "two.toml").write_text(TWO)
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "jaxdecay", "sweep", "--schedules", "two.toml", "--epochs", "3"]
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm-256color"}
+    process = subprocess.Popen(
+        words, cwd=tmp_path, stdout=theirs, stderr=theirs, stdin=theirs, env=environment
+    )
+    os.close(theirs)
+    output = b""
+    with contextlib.suppress(OSError):  # as Linux says that the other end is closed
+        while part := os.read(ours, 4096):
+            output += part
+    os.close(ours)
+    assert process.wait(60) == 0
+    text = output.decode()
+    assert "compiling" in text
+    assert "epoch 3/3, best accuracy 0." in text
+    assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is back
+    above, below = text.split("\x1b[?25h")
+    assert above.count("\n") == 2  # the title, and the line
+    assert "best: " in below
 
 
 def test_another_sweep_is_not_written_over(swept, tmp_path):

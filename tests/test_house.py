@@ -34,7 +34,7 @@ LAYERS = [
     {"training.limits"},
     {"training.block_size"},
     {"training.sweep"},
-    {"report.curves", "report.statistics"},
+    {"report.curves", "report.statistics", "report.progress"},
     {"report.files", "report.leaderboard"},
     {"migration.peer"},
     {"migration.optax", "migration.keras", "migration.torch"},

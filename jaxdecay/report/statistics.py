@@ -52,7 +52,12 @@ class Comparison:
 
 
 def compare(
-    values: np.ndarray, metric: str, *, larger_is_better: bool, confidence: float = 0.95
+    values: np.ndarray,
+    metric: str,
+    *,
+    larger_is_better: bool,
+    confidence: float = 0.95,
+    resolution: float = 0.0,
 ) -> Comparison:
     """Compares schedules by the last values of a metric.
 
@@ -66,6 +71,8 @@ def compare(
         metric: its name.
         larger_is_better: as of an accuracy, not of a loss.
         confidence: of the intervals, between 0 and 1.
+        resolution: the smallest step of the metric: 1 / (test examples) of an accuracy. Where a few
+            differences happen to be equal, they are not taken for certain beyond it.
 
     Returns:
         A `Comparison`. Of one seed it has no intervals, and nothing can be told.
@@ -88,11 +95,14 @@ def compare(
     worse = sign * (values[best] - values)
     pairs = max(1, int(sound.sum() * (sound.sum() - 1)) // 2)
     corrected = (1 - confidence) / pairs
-    half, room = _half_width(values, 1 - confidence), _half_width(worse, corrected)
-    p_value = np.where(sound, np.minimum(1, pairs * _p_value(worse)), np.nan)
+    # Two values that are rounded to the resolution have this deviation at least.
+    deviation = np.maximum(_deviation(worse), resolution / np.sqrt(6))
+    difference, seeds = worse.mean(axis=1), values.shape[1]
+    half = _half_width(_deviation(values), seeds, 1 - confidence)
+    room = _half_width(deviation, seeds, corrected)
+    p_value = np.where(sound, np.minimum(1, pairs * _p_value(difference, deviation, seeds)), np.nan)
     like_best = sound & ~(p_value <= 1 - confidence)
-    needed = _seeds_to_tell(worse, corrected)
-    difference = worse.mean(axis=1)
+    needed = _seeds_to_tell(difference, deviation, corrected)
     return Comparison(
         metric=metric,
         confidence=confidence,
@@ -105,7 +115,7 @@ def compare(
         difference_high=difference + room,
         p_value=p_value,
         like_best=like_best,
-        more_seeds=_more(needed - values.shape[1], like_best),
+        more_seeds=_more(needed - seeds, like_best),
     )
 
 
@@ -122,24 +132,22 @@ def _deviation(values: np.ndarray) -> np.ndarray:
     return values.std(axis=1, ddof=1)
 
 
-def _half_width(values: np.ndarray, error: float) -> np.ndarray:
+def _half_width(deviation: np.ndarray, seeds: int, error: float) -> np.ndarray:
     """Of the interval that misses the mean with a chance of `error`."""
-    seeds = values.shape[1]
-    return stats.t.isf(error / 2, max(seeds - 1, 1)) * _deviation(values) / np.sqrt(seeds)
+    return stats.t.isf(error / 2, max(seeds - 1, 1)) * deviation / np.sqrt(seeds)
 
 
-def _p_value(differences: np.ndarray) -> np.ndarray:
-    """Of the two-sided test that their mean is 0; 1 where all are 0, not a number of one seed."""
-    seeds, deviation = differences.shape[1], _deviation(differences)
+def _p_value(mean: np.ndarray, deviation: np.ndarray, seeds: int) -> np.ndarray:
+    """Of the two-sided test that a mean is 0; 1 where all values are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = differences.mean(axis=1) / (deviation / np.sqrt(seeds))
+        t = mean / (deviation / np.sqrt(seeds))
     p_value = 2 * stats.t.sf(np.abs(t), max(seeds - 1, 1))
-    return np.where((differences == 0).all(axis=1), 1.0, p_value)
+    return np.where((mean == 0) & (deviation == 0), 1.0, p_value)
 
 
-def _seeds_to_tell(differences: np.ndarray, error: float) -> np.ndarray:
+def _seeds_to_tell(mean: np.ndarray, deviation: np.ndarray, error: float) -> np.ndarray:
     """How many seeds a paired test needs, by Guenther's approximation (1981)."""
     quantile = stats.norm.isf(error / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = _deviation(differences) / np.abs(differences.mean(axis=1))
+        ratio = deviation / np.abs(mean)
         return np.ceil(((quantile + stats.norm.ppf(POWER)) * ratio) ** 2 + quantile**2 / 2)

@@ -129,8 +129,14 @@ class SweepResult:
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
         values = np.where(self.diverged_at >= 0, np.nan, self.metrics[metric])
-        better = metric.endswith("accuracy")
-        return compare(values, metric, larger_is_better=better, confidence=confidence)
+        is_share = metric.endswith("accuracy")
+        return compare(
+            values,
+            metric,
+            larger_is_better=is_share,
+            confidence=confidence,
+            resolution=1 / self.settings["test_examples"] if is_share else 0.0,
+        )
 
     def best(self) -> Schedule:
         """The best schedule of the ranking; ValueError if every schedule has a diverged member."""
@@ -219,8 +225,8 @@ def sweep(
             there. The result then has fewer epochs.
         callback: called after each epoch, counted from 0, with its history: arrays [S, K]; of a
             sweep that goes on, first with the epochs that are done.
-        progress: called after each round of blocks with the number of epochs of single members
-            that are done, and of all of them.
+        progress: called when training begins and after each round of blocks with the number of
+            epochs of single members that are done, and of all of them.
 
     Returns:
         A `SweepResult`.
@@ -268,6 +274,9 @@ def sweep(
     if callback is not None:
         for epoch, history in enumerate(training.history):
             callback(epoch, history)
+    if progress is not None and done < epochs:
+        members = int(training.mine.sum())
+        progress(members * done, members * epochs)
     with _writer(checkpoints, about, rounds.block, done) as writer:
         for epoch in range(done, epochs):
             history = training.run_epoch(epoch, epochs, progress)
@@ -282,6 +291,7 @@ def sweep(
     return training.result(
         {
             "data": task.data.name,
+            "test_examples": int(np.shape(task.data.test_labels)[0]),
             "optimizer": _name(optimizer),
             "epochs": epochs,
             "batch_size": batch_size,
