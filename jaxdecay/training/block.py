@@ -99,12 +99,12 @@ def even_block(schedules: int, seeds: int, block: int, devices: int) -> int:
         24
     """
 
-    def work(size: int) -> int:
+    def rounds_and_members(size: int) -> tuple[int, int]:
         parts = math.ceil(schedules / size), math.ceil(seeds / max(1, size // schedules))
         members = math.ceil(schedules / parts[0]) * math.ceil(seeds / parts[1])
-        return math.ceil(math.prod(parts) / devices) * members
+        return math.ceil(math.prod(parts) / devices), members
 
-    return min(range(block, block // 2, -1), key=work)
+    return min(map(rounds_and_members, range(block, block // 2, -1)), key=math.prod)[1]
 
 
 def _parts(total: int, most: int) -> list[np.ndarray]:
