@@ -8,6 +8,7 @@ The test suite does the same with three kills.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import subprocess
@@ -42,39 +43,64 @@ def command(*arguments: object) -> list[str]:
 
 
 def kill_and_resume(folder: Path, kills: int, epochs: int, seed: int) -> list[str]:
-    """The names of the files that differ from those of a sweep without a break; none should."""
+    """The names of the files that differ from those of a sweep without a break; none should.
+
+    Every third kill comes while the process starts, the others after a new epoch, at moments that
+    are spread over the training, wherever in an epoch or in a checkpoint that may be.
+    """
     (folder / "schedules.toml").write_text(SCHEDULES)
-    start = (*SWEEP, "--epochs", epochs)
-    began = time.monotonic()
-    subprocess.run(
-        command(*start, "--out", "whole"), cwd=folder, check=True, stdout=subprocess.DEVNULL
-    )
-    duration = time.monotonic() - began
+    starting, training = _timed(folder, epochs)
     chance = random.Random(seed)
     for kill in range(kills):
-        resumable = (folder / "broken" / "run.json").exists()
-        arguments = ("--resume", "broken") if resumable else (*start, "--out", "broken")
-        process = subprocess.Popen(command(*arguments), cwd=folder, stdout=subprocess.DEVNULL)
-        # Before, in and after the first epochs, and wherever in a checkpoint that may be.
-        after = chance.uniform(0.3, 1.0) * duration
-        try:
-            process.wait(after)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        before = epochs_of(folder / "broken")
+        process = _start(folder, epochs)
+        if kill % 3 == 2:
+            time.sleep(chance.uniform(0.3, 1) * starting)
+        else:
+            while epochs_of(folder / "broken") <= before and process.poll() is None:
+                time.sleep(0.005)
+            time.sleep(chance.uniform(0, 1) * training / kills)
+        assert process.poll() is None, "it ended before it was killed: give it more epochs"
+        process.kill()
+        process.wait()
         kept = sorted(
             int(path.name) for path in folder.glob("broken/checkpoints/*") if path.name.isdigit()
         )
-        print(f"kill {kill + 1} after {after:.1f} s, checkpoints {kept}", file=sys.stderr)
+        print(f"kill {kill + 1} after epoch {epochs_of(folder / 'broken')}, checkpoints {kept}")
         _check_history(folder / "broken", epochs)
-    resumable = (folder / "broken" / "run.json").exists()
-    arguments = ("--resume", "broken") if resumable else (*start, "--out", "broken")
-    subprocess.run(command(*arguments), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    assert _start(folder, epochs).wait() == 0
     return [
         name
         for name in ("members.csv", "history.csv")
         if (folder / "whole" / name).read_bytes() != (folder / "broken" / name).read_bytes()
     ]
+
+
+def epochs_of(folder: Path) -> int:
+    """How many epochs the history of ten members has."""
+    path = folder / "history.csv"
+    with contextlib.suppress(FileNotFoundError):
+        return len(path.read_text().splitlines()) // 10
+    return 0
+
+
+def _start(folder: Path, epochs: int) -> subprocess.Popen[bytes]:
+    resumable = (folder / "broken" / "run.json").exists()
+    arguments = ("--resume", "broken") if resumable else (*SWEEP, "--epochs", epochs)
+    words = command(*arguments, *(() if resumable else ("--out", "broken")))
+    return subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
+
+
+def _timed(folder: Path, epochs: int) -> tuple[float, float]:
+    """Seconds that the sweep without a break takes to start, and to train."""
+    words = command(*SWEEP, "--epochs", epochs, "--out", "whole")
+    began = time.monotonic()
+    process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
+    while not (folder / "whole" / "history.csv").exists() and process.poll() is None:
+        time.sleep(0.005)
+    trained = time.monotonic()
+    assert process.wait() == 0
+    return trained - began, time.monotonic() - trained
 
 
 def _check_history(folder: Path, epochs: int) -> None:
@@ -93,7 +119,7 @@ def _check_history(folder: Path, epochs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import error_of, finished, in_a_process, in_this_process
-from kill_and_resume import SCHEDULES, SWEEP, kill_and_resume
+from kill_and_resume import SCHEDULES, SWEEP, epochs_of, kill_and_resume
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
@@ -70,12 +70,6 @@ def wait_for(there, process: subprocess.Popen[str], seconds: float = 120) -> Non
         time.sleep(0.02)
 
 
-def epochs_of(folder: Path) -> int:
-    """How many epochs the history of ten members has."""
-    path = folder / "history.csv"
-    return len(path.read_text().splitlines()) // 10 if path.exists() else 0
-
-
 @pytest.fixture
 def folder(tmp_path) -> Path:
     (tmp_path / "schedules.toml").write_text(SCHEDULES)
@@ -98,7 +92,7 @@ def assert_same_files(folder: Path, expected: Path) -> None:
 
 
 def test_killed_at_random_moments(folder):
-    assert kill_and_resume(folder, kills=3, epochs=12, seed=0) == []
+    assert kill_and_resume(folder, kills=3, epochs=40, seed=0) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
