@@ -55,11 +55,11 @@ def kill_and_resume(folder: Path, kills: int, epochs: int, seed: int) -> list[st
         before = epochs_of(folder / "broken")
         process = _start(folder, epochs)
         if kill % 3 == 2:
-            time.sleep(chance.uniform(0.3, 1) * starting)
+            time.sleep(chance.uniform(0.3, 0.7) * starting)
         else:
             while epochs_of(folder / "broken") <= before and process.poll() is None:
                 time.sleep(0.005)
-            time.sleep(chance.uniform(0, 1) * training / kills)
+            time.sleep(chance.uniform(0, 1) * training / (kills + 1))
         assert process.poll() is None, "it ended before it was killed: give it more epochs"
         process.kill()
         process.wait()
