@@ -423,12 +423,13 @@ def _run_and_tell(
             f"{len(population)} schedules × {seeds} seeds = {members} members, "
             f"{epochs} epochs of {task.data.name}, batch size {batch_size}"
         )
-    with kind(members, epochs, steps_per_epoch(task.data, epochs, batch_size)) as display:
+    display = kind(members, epochs, steps_per_epoch(task.data, epochs, batch_size))
 
-        def trained_epoch(epoch: int, history: Any) -> None:
-            report(epoch, history)
-            display.add_epoch(epoch, history)
+    def trained_epoch(epoch: int, history: Any) -> None:
+        report(epoch, history)
+        display.add_epoch(epoch, history)
 
+    with display.shown():
         return jaxdecay.sweep(
             task, population, callback=trained_epoch, progress=display.trained, **settings
         )

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import jax
+import pytest
 
 from jaxdecay.cli import app
 
@@ -43,24 +44,17 @@ def in_this_process(*arguments: object, cwd: Path) -> subprocess.CompletedProces
     jax.devices()  # a command that is the first to use JAX decides about its devices
     words = [str(argument) for argument in arguments]
     output, errors = io.StringIO(), io.StringIO()
-    columns = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = COLUMNS
-    try:
-        with (
-            contextlib.chdir(cwd),
-            contextlib.redirect_stdout(output),
-            contextlib.redirect_stderr(errors),
-        ):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+    ):
+        patch.setenv("COLUMNS", COLUMNS)
+        patch.chdir(cwd)
+        with pytest.raises(SystemExit) as ended:
             app(words)
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-        return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
-    finally:
-        if columns is None:
-            del os.environ["COLUMNS"]
-        else:
-            os.environ["COLUMNS"] = columns
-    raise AssertionError("unreachable: a command ends with an exit code")
+    code = int(ended.value.code or 0)
+    return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
 
 
 def error_of(done: subprocess.CompletedProcess[str], code: int) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import time
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -35,17 +35,9 @@ class Display:
         self._began: float | None = None
         self._before = self._done = self._total = 0
 
-    def __enter__(self) -> Self:
-        """Begins to show."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Shows no more."""
+    def shown(self) -> contextlib.AbstractContextManager[Any]:
+        """While this is entered, it may be on a screen."""
+        return contextlib.nullcontext()
 
     def trained(self, done: int, total: int) -> None:
         """Counts epochs of single members; the first time, those that were done before."""
@@ -92,26 +84,19 @@ class Display:
 class Bar(Display):
     """One line in a terminal that changes in its place."""
 
-    def __enter__(self) -> Self:
-        """Begins to show."""
+    def __init__(self, members: int, epochs: int, steps: int) -> None:
+        super().__init__(members, epochs, steps)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(),
         )
-        self._bar.start()
         self._task = self._bar.add_task("compiling", total=None, speed="")
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leaves the line as it is."""
-        self._bar.stop()
+    def shown(self) -> contextlib.AbstractContextManager[Any]:
+        """The line is drawn, and stays where it is in the end."""
+        return self._bar
 
     def show(self) -> None:
         """Moves the bar."""

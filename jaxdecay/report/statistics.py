@@ -64,7 +64,7 @@ def compare(
     Student's t: an interval for each mean, and a paired test of each schedule with the best. Which
     schedule is the best is found in the same data, so it may be any of them, and p-values are
     multiplied by the number of all pairs (Bonferroni): the chance that one of S equal schedules is
-    told from the best is at most 1 − confidence.
+    told from the best is at most 1 − confidence, of normally distributed differences.
 
     Args:
         values: [S, K], S schedules and K seeds, not a number where a member diverged.
