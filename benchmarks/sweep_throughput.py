@@ -10,8 +10,9 @@ are trained for an epoch and tested,
 - by a loop: one after another through one compiled `jaxdecay.train`;
 - by one big `vmap` of `jaxdecay.train` over all of them, without blocks.
 
-From N = 64 on an epoch is shorter (the first images only, in training and test), so that a run
-takes seconds. `--quick` measures 1 and 64 members only, on digits where there is no MNIST, and
+From N = 64 on an epoch is shorter (the first images only, in training and test, but never less
+than 100 steps, or what a block costs once an epoch would weigh too much), so that a run takes
+seconds. `--quick` measures 1 and 64 members only, on digits where there is no MNIST, and
 fails if the sweep of 64 is slower than another way by more than noise.
 
 Everything is compiled and warmed up before it is timed, and blocks until the result is there. Each
@@ -53,8 +54,8 @@ from jaxdecay.training.block import one_device_per_core
 
 BATCH_SIZE = 32
 MEMBERS = [1, 4, 16, 64, 256, 1_024, 4_096]
-LARGEST_RUN = 160_000
-"""Member-steps of a run: of more members, each makes fewer steps."""
+LARGEST_RUN, FEWEST_STEPS = 60_000, 100
+"""Member-steps of a run, and steps of each member: of more members, each makes fewer steps."""
 
 QUICK_RUN = 20_000
 
@@ -78,7 +79,8 @@ def main() -> None:
     rows = []
     for members in arguments.members or ([1, 64] if arguments.quick else MEMBERS):
         most = QUICK_RUN if arguments.quick else LARGEST_RUN
-        task = jaxdecay.classifier(shortened(data, most // members // epochs))
+        steps = max(most // members, FEWEST_STEPS) // epochs
+        task = jaxdecay.classifier(shortened(data, steps))
         rows.append(measure(task, members, epochs, arguments.runs))
         print(f"N = {members} done", file=sys.stderr, flush=True)
     report = {

@@ -281,9 +281,9 @@ def fastest(task: jaxdecay.Task, members: int, speeds: dict[int, float], monkeyp
 
 def test_the_fastest_size_is_taken_and_remembered(task, cache, monkeypatch):
     speeds = {16: 100.0, 32: 130.0, 64: 125.0, 128: 90.0}
-    assert fastest(task, 32, speeds, monkeypatch) == (32, [])  # too few to measure
-    assert fastest(task, 64, speeds, monkeypatch) == (32, [16, 32, 64])
-    assert fastest(task, 4_096, speeds, monkeypatch) == (32, [128])  # much slower: enough
+    assert fastest(task, 9, speeds, monkeypatch) == (9, [])  # too few to measure
+    assert fastest(task, 64, speeds, monkeypatch) == (16, [])
+    assert fastest(task, 65, speeds, monkeypatch) == (32, [16, 32, 64, 128])
     assert fastest(task, 4_096, speeds, monkeypatch) == (32, [])
     assert list(json.loads(cache.read_text()).values()) == [{str(k): v for k, v in speeds.items()}]
 
@@ -297,16 +297,16 @@ def test_a_gpu_begins_with_larger_blocks(task, cache, monkeypatch):
 def test_a_damaged_or_unwritable_memory_is_measured_again(task, cache, monkeypatch):
     cache.parent.mkdir()
     cache.write_text("{")
-    assert fastest(task, 33, {16: 1.0, 32: 2.0, 64: 1.0}, monkeypatch) == (32, [16, 32, 64])
+    assert fastest(task, 65, {16: 1.0, 32: 2.0, 64: 1.0}, monkeypatch) == (32, [16, 32, 64])
     monkeypatch.setattr(pooch, "os_cache", lambda name: cache / name)  # a file is no folder
-    assert fastest(task, 33, {16: 3.0, 32: 2.0}, monkeypatch) == (16, [16, 32])
+    assert fastest(task, 65, {16: 3.0, 32: 2.0}, monkeypatch) == (16, [16, 32])
 
 
 def test_sizes_are_measured_with_real_steps(task, cache):
-    result = jaxdecay.sweep(task, rates(33), epochs=1)
+    result = jaxdecay.sweep(task, rates(65), epochs=1)
     ((name, speeds),) = json.loads(cache.read_text()).items()
     assert "batch 32" in name
-    assert {"16", "32"} <= set(speeds) <= {"16", "32", "64"}
+    assert {"16", "32"} <= set(speeds) <= {"16", "32", "64", "128"}
     assert result.settings["block"] <= int(max(speeds, key=speeds.get))
     assert 0 < min(speeds.values()) < 1e9
 
