@@ -224,7 +224,7 @@ def test_checkpoints_of_another_version_are_refused(task, population, copy):
     about = json.loads((copy / "about.json").read_text())
     about["about"]["format"] = 0
     (copy / "about.json").write_text(json.dumps(about))
-    with pytest.raises(ValueError, match="format is 0 there and 1 here"):
+    with pytest.raises(ValueError, match="format is 0 there and 2 here"):
         go_on(task, population, copy)
 
 

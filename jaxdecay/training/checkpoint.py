@@ -12,10 +12,11 @@ import dataclasses
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -27,7 +28,7 @@ import orbax.checkpoint as ocp
 from jaxdecay.data import Data
 from jaxdecay.training.processes import ProcessError, shared
 
-FORMAT = 1
+FORMAT = 2
 """Of what is written; a sweep does not go on from another."""
 
 _log = logging.getLogger("jaxdecay")
@@ -41,17 +42,15 @@ class Snapshot(NamedTuple):
     """Members at the end of an epoch. S schedules, K seeds, E epochs done, M members.
 
     Attributes:
-        schedules: indices [M], of each member its schedule.
-        seeds: indices [M], of each member its seed.
-        members: arrays [M, …], the leaves of a `Member`.
+        places: indices [M, 2], of each member its schedule and its seed.
+        members: bytes [M, …], see `packed`.
         history: by name, [E, S, K], of all members of the sweep.
         diverged_at: [S, K], of all members of the sweep.
         run_seconds: the time it took.
     """
 
-    schedules: np.ndarray
-    seeds: np.ndarray
-    members: list[np.ndarray]
+    places: np.ndarray
+    members: np.ndarray
     history: dict[str, np.ndarray]
     diverged_at: np.ndarray
     run_seconds: float
@@ -177,12 +176,20 @@ class Writer:
 
     def save(self, snapshot: Snapshot) -> None:
         """Begins to write a checkpoint; waits for the one before it."""
-        arrays = snapshot._replace(run_seconds=np.float64(snapshot.run_seconds))._asdict()
-        own = ("schedules", "seeds", "members")
-        arrays |= shared({name: arrays[name] for name in own})
+        # Few arrays: TensorStore leaves some hundred bytes of memory behind for each that is saved.
+        arrays = {
+            **shared({"places": snapshot.places, "members": snapshot.members}),
+            "history": np.stack(list(snapshot.history.values())),
+            "diverged_at": snapshot.diverged_at,
+        }
         with _writing(self._folder):
             self._manager.save(
-                snapshot.epochs, args=ocp.args.Composite(sweep=ocp.args.PyTreeSave(arrays))
+                snapshot.epochs,
+                args=ocp.args.Composite(sweep=ocp.args.PyTreeSave(arrays)),
+                custom_metadata={
+                    "metrics": list(snapshot.history),
+                    "run_seconds": snapshot.run_seconds,
+                },
             )
 
     def __enter__(self) -> Self:
@@ -197,6 +204,21 @@ class Writer:
         if not isinstance(error, ProcessError):  # then there is nobody to write it with
             with _writing(self._folder):
                 self._manager.close()
+
+
+def packed(leaves: Sequence[np.ndarray]) -> np.ndarray:
+    """The leaves [M, …] of members, whatever their types, as one array of bytes [M, …]."""
+    flat = [leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in leaves]
+    return np.concatenate([np.ascontiguousarray(leaf).view(np.uint8) for leaf in flat], axis=1)
+
+
+def unpacked(rows: np.ndarray, like: Sequence[jax.ShapeDtypeStruct]) -> list[np.ndarray]:
+    """The leaves that were `packed`, each `like` the shape and type of one member's."""
+    ends = np.cumsum([math.prod(each.shape) * each.dtype.itemsize for each in like])
+    return [
+        np.ascontiguousarray(part).view(each.dtype).reshape(len(rows), *each.shape)
+        for part, each in zip(np.split(rows, ends[:-1], axis=1), like, strict=True)
+    ]
 
 
 def digest(data: Data) -> str:
@@ -249,17 +271,20 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
     arrays = manager.restore(
         epochs, args=ocp.args.Composite(sweep=ocp.args.PyTreeRestore(restore_args=kinds))
     )["sweep"]
-    whole = Snapshot(**{name: arrays[name] for name in Snapshot._fields})
-    # [processes, members of each, …], with -1 where a process had fewer members.
-    chosen = (whole.schedules >= 0) & mine[whole.schedules, whole.seeds]
-    if whole.epochs != epochs or chosen.sum() != mine.sum():
-        raise ValueError("its arrays do not belong together")
-    return whole._replace(
-        schedules=whole.schedules[chosen],
-        seeds=whole.seeds[chosen],
-        members=[leaf[chosen] for leaf in whole.members],
-        run_seconds=float(whole.run_seconds),
+    about = manager.metadata(epochs).custom_metadata
+    # [processes, members of each, …], filled up where a process had fewer members.
+    places = arrays["places"]
+    chosen = (places >= 0).all(axis=2) & mine[places[..., 0], places[..., 1]]
+    found = Snapshot(
+        places=places[chosen],
+        members=arrays["members"][chosen],
+        history=dict(zip(about["metrics"], arrays["history"], strict=True)),
+        diverged_at=arrays["diverged_at"],
+        run_seconds=float(about["run_seconds"]),
     )
+    if found.epochs != epochs or chosen.sum() != mine.sum():
+        raise ValueError("its arrays do not belong together")
+    return found
 
 
 def _check_same(there: Mapping[str, Any], here: Mapping[str, Any], folder: Any) -> None:

@@ -53,9 +53,9 @@ def check_limits(
         ValueError: it needs more than there is; says how many members fit.
     """
     one = member_of(program)
-    each = _bytes(one)
+    each = bytes_of(one)
     members, devices = rounds.real.size, program.mesh.size
-    fixed = devices * (rounds.block * 3 * _bytes(one.parameters) + _bytes(program.task.data))
+    fixed = devices * (rounds.block * 3 * bytes_of(one.parameters) + bytes_of(program.task.data))
     fixed += schedules * 4 * steps
     on_cpu = program.mesh.devices.flat[0].platform == "cpu"
     copies = 2 if on_cpu and checkpoints is not None else 1
@@ -92,7 +92,8 @@ def _memory(program: Program) -> int | None:
     return left
 
 
-def _bytes(tree: Any) -> int:
+def bytes_of(tree: Any) -> int:
+    """The bytes of all arrays of a tree."""
     return sum(
         math.prod(np.shape(leaf)) * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(tree)
     )

@@ -26,8 +26,16 @@ from jaxdecay.training.block import (
     own_devices,
 )
 from jaxdecay.training.block_size import fastest_block
-from jaxdecay.training.checkpoint import FORMAT, Checkpoints, Snapshot, Writer, digest
-from jaxdecay.training.limits import check_limits, member_shapes
+from jaxdecay.training.checkpoint import (
+    FORMAT,
+    Checkpoints,
+    Snapshot,
+    Writer,
+    digest,
+    packed,
+    unpacked,
+)
+from jaxdecay.training.limits import bytes_of, check_limits, member_shapes
 from jaxdecay.training.processes import agreed, any_of, exchanged
 from jaxdecay.training.task import Task, check_loss
 from jaxdecay.training.train import Optimizer, monitored, steps_per_epoch
@@ -71,36 +79,115 @@ class SweepResult:
             f"{self.steps} steps, {diverged} members diverged>"
         )
 
+    def _repr_html_(self) -> str:
+        """In a notebook: the leaderboard."""
+        import io
+
+        from rich.console import Console
+
+        from jaxdecay.report.leaderboard import leaderboard
+
+        console = Console(record=True, width=110, file=io.StringIO())
+        console.print(leaderboard(self))
+        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+
+    def plot(self) -> Any:
+        """Draws learning rate, losses and accuracy against epoch.
+
+        Returns:
+            A Matplotlib `Figure`, which a notebook shows and `savefig` writes.
+        """
+        from jaxdecay.report.pictures import draw_curves
+
+        return draw_curves(self)
+
+    def to_pandas(self, *, history: bool = False) -> Any:
+        """The members, one a row, as a `pandas.DataFrame`; the table of `members.csv`.
+
+        Args:
+            history: one row for each member and epoch instead; the table of `history.csv`.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed.
+        """
+        import pandas
+
+        from jaxdecay.report.files import history_rows, member_rows
+
+        if not history:
+            return pandas.DataFrame(member_rows(self))
+        epochs = range(len(self.history["train_loss"]))
+        each = ({name: values[epoch] for name, values in self.history.items()} for epoch in epochs)
+        rows = (row for epoch, found in enumerate(each) for row in history_rows(epoch, found))
+        return pandas.DataFrame(rows)
+
     @property
     def metrics(self) -> dict[str, np.ndarray]:
         """By name, arrays [S, K]: the last epoch's, or the last before a member diverged."""
-        last = np.maximum(self._sound_epochs - 1, 0)[None]
+        last = np.maximum(self.sound_epochs - 1, 0)[None]
         return {
             name: np.take_along_axis(values, last, axis=0)[0]
             for name, values in self.history.items()
         }
 
     @property
-    def _sound_epochs(self) -> np.ndarray:
+    def sound_epochs(self) -> np.ndarray:
         """[S, K], how many epochs each member finished before it diverged."""
         return (~np.isnan(self.history["test_loss"])).sum(axis=0)
+
+    def steps_to(self, target: float, metric: str = "test_accuracy") -> np.ndarray:
+        """[S, K]: the steps after which a metric, tested once an epoch, first reached a target.
+
+        Args:
+            target: an accuracy that is at least, or a loss that is at most, to be reached.
+            metric: a name of the history.
+
+        Returns:
+            Floats; infinity where the target was not reached.
+
+        Raises:
+            ValueError: there is no such metric.
+        """
+        self._check_metric(metric)
+        values = self.history[metric]
+        reached = values >= target if metric.endswith("accuracy") else values <= target
+        steps = (1 + reached.argmax(axis=0)) * (self.steps // len(values))
+        return np.where(reached.any(axis=0), steps, np.inf)
 
     @property
     def member_steps_per_second(self) -> float:
         """Updates of single networks in a second, tests included, compiling not."""
         return self.diverged_at.size * self.steps / self.run_seconds
 
-    def ranking(self) -> np.ndarray:
+    def ranking(self, *, target: float | None = None) -> np.ndarray:
         """Indices of the schedules, best first.
 
         By mean test accuracy over seeds (by mean test loss where the task has no accuracy), then
         by mean test loss; a schedule with a diverged member comes after all without.
+
+        Args:
+            target: rank by the mean number of steps to this accuracy (or loss) first; see
+                `steps_to`.
         """
-        keys = [self.metrics["test_loss"].mean(axis=1)]
-        if "test_accuracy" in self.metrics:
-            keys.append(-self.metrics["test_accuracy"].mean(axis=1))
+        metric = self.main_metric
+        sign = -1.0 if metric.endswith("accuracy") else 1.0
+        keys = [self.metrics["test_loss"].mean(axis=1), sign * self.metrics[metric].mean(axis=1)]
+        if target is not None:
+            keys.append(self.steps_to(target, metric).mean(axis=1))
         keys.append((self.diverged_at >= 0).any(axis=1))
         return np.lexsort(keys)
+
+    @property
+    def main_metric(self) -> str:
+        """What schedules are ranked by: test accuracy, or test loss where there is none."""
+        return "test_accuracy" if "test_accuracy" in self.history else "test_loss"
+
+    def _check_metric(self, metric: str) -> None:
+        if metric not in self.history:
+            raise ValueError(
+                f"metric must be one of {', '.join(self.history)}; "
+                f"got {metric!r}{nearest(metric, self.history)}"
+            )
 
     def compare(self, metric: str | None = None, *, confidence: float = 0.95) -> Comparison:
         """The schedules over seeds: intervals, and which the seeds cannot tell from the best.
@@ -119,13 +206,8 @@ class SweepResult:
         """
         from jaxdecay.report.statistics import compare
 
-        if metric is None:
-            metric = "test_accuracy" if "test_accuracy" in self.history else "test_loss"
-        if metric not in self.metrics:
-            raise ValueError(
-                f"metric must be one of {', '.join(self.metrics)}; "
-                f"got {metric!r}{nearest(metric, self.metrics)}"
-            )
+        metric = self.main_metric if metric is None else metric
+        self._check_metric(metric)
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
         values = np.where(self.diverged_at >= 0, np.nan, self.metrics[metric])
@@ -146,7 +228,7 @@ class SweepResult:
 
     def status(self, schedule: int, seed: int) -> str:
         """ "finished" or "diverged at step N, in epoch E" for a member, by its indices."""
-        step, epoch = self.diverged_at[schedule, seed], self._sound_epochs[schedule, seed]
+        step, epoch = self.diverged_at[schedule, seed], self.sound_epochs[schedule, seed]
         return "finished" if step < 0 else f"diverged at step {step}, in epoch {epoch}"
 
     def save(self, folder: Any, *, overwrite: bool = False) -> None:
@@ -209,9 +291,9 @@ def sweep(
         monitor: the name in the history that schedules with state follow: after each epoch each
             member's schedule sees the member's own value. Where more is better, as of
             "test_accuracy", the schedule needs `mode="max"`.
-        block: the most members that one device trains at the same time, at least 1; None for a
-            device's share of them, or of more than 32 (more than 64 not on a CPU) the number that
-            a short measurement finds to be the fastest on this machine, which is then
+        block: the most members that one device trains at the same time, at least 1. None for up
+            to 16 on a CPU and up to 64 elsewhere; where a device's share is more than 64, for the
+            number that a short measurement finds to be the fastest on this machine, which is then
             remembered. It changes results by rounding errors only.
         precision: of matrix products, as of `jax.default_matmul_precision`: "default" (the
             fastest that the device has), "float32" and others.
@@ -349,7 +431,10 @@ class _Training:
             lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype, sharding=rates.sharding),
             members,
         )
-        self._structure = jax.tree.structure(members)
+        # One member: without the axes of devices, seeds and schedules.
+        self._like = jax.tree.map(
+            lambda each: jax.ShapeDtypeStruct(each.shape[3:], each.dtype), members
+        )
         arguments = members, rates, keys, self._epoch(0), self._data
         monitored(jax.eval_shape(self.program.run_epoch, *arguments)[1], self.monitor)
         self._run = self.program.compile(self.program.run_epoch, *arguments, donate_argnums=0)
@@ -369,26 +454,27 @@ class _Training:
         if not hasattr(self, "_run"):
             return  # all epochs are done
         row = np.zeros(self.mine.shape, int)  # where a block is filled up, any member will do
-        row[saved.schedules, saved.seeds] = np.arange(len(saved.schedules))
+        row[*saved.places.T] = np.arange(len(saved.places))
+        like, structure = jax.tree.flatten(self._like)
         for index in range(len(self._keys)):
             rows = row[self.rounds.places(index)]
-            leaves = [self.program.by_device(leaf[rows]) for leaf in saved.members]
-            self._members.append(self._structure.unflatten(leaves))
+            leaves = unpacked(saved.members[rows.ravel()], like)
+            leaves = [leaf.reshape(*rows.shape, *leaf.shape[1:]) for leaf in leaves]
+            self._members.append(self.program.by_device(structure.unflatten(leaves)))
 
     def snapshot(self, seconds: float) -> Snapshot:
         """What a checkpoint keeps, after `seconds` of this process."""
-        places = [self.rounds.places(index) for index in range(len(self._members))]
         reals = self.rounds.real
-        leaves = [jax.tree.leaves(members) for members in self._members]
+        ends = np.cumsum(reals.sum(axis=(1, 2, 3)))
+        places = np.empty((ends[-1], 2), np.int32)
+        rows = np.empty((ends[-1], bytes_of(self._like)), np.uint8)
+        for index, (members, real, end) in enumerate(zip(self._members, reals, ends, strict=True)):
+            its = slice(end - real.sum(), end)
+            places[its] = np.stack([each[real] for each in self.rounds.places(index)], axis=1)
+            rows[its] = packed([np.asarray(leaf)[real] for leaf in jax.tree.leaves(members)])
         return Snapshot(
-            schedules=np.concatenate([s[real] for (s, _), real in zip(places, reals, strict=True)]),
-            seeds=np.concatenate([k[real] for (_, k), real in zip(places, reals, strict=True)]),
-            members=[
-                np.concatenate(
-                    [np.asarray(each)[real] for each, real in zip(rounds, reals, strict=True)]
-                )
-                for rounds in zip(*leaves, strict=True)
-            ],
+            places=places,
+            members=rows,
             history=self._whole_history(),
             diverged_at=self.diverged_at.copy(),
             run_seconds=self._seconds_before + seconds,
