@@ -1,4 +1,4 @@
-"""The command line: `jaxdecay sweep`, `jaxdecay list`, `jaxdecay show`."""
+"""The command line: `jaxdecay sweep`, `report`, `plot`, `watch`, `list` and `show`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ import inspect
 import itertools
 import json
 import logging
-import os
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any
 
-import jax
 import numpy as np
 import typer
 from rich.console import Console
 
 import jaxdecay
+from jaxdecay.exits import one_line_errors
 from jaxdecay.schedule import Schedule, from_plain
-
-if TYPE_CHECKING:
-    from jaxdecay.run import Run
 
 app = typer.Typer(
     help="Learning-rate decays for JAX, and sweeps that train them all at once.",
@@ -43,12 +38,16 @@ class DataName(enum.StrEnum):
     MNIST = "mnist"
 
 
-Tell = Literal["all", "result", "json", "nothing"]
-"""What a sweep prints."""
-
 OwnDecays = Annotated[
     Path | None, typer.Option("--decays", help="Python file with decays of your own; it is run.")
 ]
+
+
+Target = Annotated[
+    float | None,
+    typer.Option(help="Rank by the steps to this test accuracy, such as 0.97 [by the last one]."),
+]
+SweepFolder = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
 
 
 class Monitor(enum.StrEnum):
@@ -109,6 +108,7 @@ def sweep(
     resume: Annotated[
         Path | None, typer.Option(help="Folder of a sweep to go on with; says all but --epochs.")
     ] = None,
+    target: Target = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print lines of JSON, one for each epoch.")
@@ -149,6 +149,7 @@ def sweep(
     from jaxdecay.report.files import are_whole, prepare
     from jaxdecay.run import Run, connect, is_first, load, mnist_folder, optimizer_named
     from jaxdecay.schedules_file import read_schedules
+    from jaxdecay.sweeping import print_finished, train
     from jaxdecay.training.train import steps_per_epoch
 
     given = {
@@ -156,7 +157,7 @@ def sweep(
         for name in context.params
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     }
-    with _one_line_errors():
+    with one_line_errors():
         if quiet and as_json:
             raise ValueError("--quiet and --json exclude each other; choose one")
         tell = "json" if as_json else "result" if quiet else "all"
@@ -166,11 +167,11 @@ def sweep(
             run = Run.read(resume)
             wanted = run.epochs_more(epochs) if "epochs" in given else run
             if wanted == run and are_whole(resume):
-                _print_finished(resume, run.epochs, tell)
+                print_finished(resume, run.epochs, tell)
                 return
             _import_decays(run.decays)
             task = jaxdecay.classifier(load(run.data, run.data_dir))
-            _train(wanted, task, resume, goes_on=True, tell=tell)
+            train(wanted, task, resume, goes_on=True, tell=tell, target=target)
             return
         _import_decays(decays)
         population = read_schedules(schedules) if schedules is not None else None
@@ -184,6 +185,7 @@ def sweep(
             data_dir=mnist_folder(data_dir) if data is DataName.MNIST else None,
             decays=str(decays.absolute()) if decays else None,
             schedules=[schedule.to_dict() for schedule in population],
+            steps=steps,
             epochs=epochs,
             batch_size=batch_size,
             seeds=seeds,
@@ -201,7 +203,79 @@ def sweep(
         folder = out if out is not None else _new_folder(data)
         if is_first():
             prepare(folder, overwrite=overwrite)
-        _train(run, task, folder, goes_on=False, tell=tell)
+        train(run, task, folder, goes_on=False, tell=tell, target=target)
+
+
+@app.command()
+def report(folder: SweepFolder, target: Target = None, decays: OwnDecays = None) -> None:
+    """Write the report of a finished sweep: report.html, one file that opens without network.
+
+    A sweep writes it at its end; this writes it again, for example with --target.
+    """
+    with one_line_errors():
+        result = _load(folder, decays)
+        from jaxdecay.report.files import write
+        from jaxdecay.report.page import page
+
+        write(folder / "report.html", page(result, target=target).encode())
+        typer.echo(f"Written to {folder / 'report.html'}")
+
+
+@app.command()
+def plot(
+    folder: SweepFolder,
+    out: Annotated[Path | None, typer.Option(help="Folder for the pictures [FOLDER].")] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="On a dark ground.")] = False,
+    dots: Annotated[int, typer.Option(min=10, max=1_200, help="Dots per inch.")] = 200,
+    decays: OwnDecays = None,
+) -> None:
+    """Draw a finished sweep for papers and talks, as PNG.
+
+    Its curves, the seeds of the best schedules, and for each family the final metric against its
+    hyperparameters.
+    """
+    with one_line_errors():
+        result = _load(folder, decays)
+        from jaxdecay.report.pictures import draw_all
+
+        place = folder if out is None else out
+        place.mkdir(parents=True, exist_ok=True)
+        names = draw_all(result, place, dark=dark, dots=dots)
+        typer.echo(f"Written to {place}: {', '.join(names)}")
+
+
+@app.command()
+def watch(
+    folder: SweepFolder,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print lines of JSON, one for each epoch.")
+    ] = False,
+) -> None:
+    """Follow a sweep that runs elsewhere, from its files, until it ends.
+
+    Ctrl-C ends the watching, not the sweep.
+    """
+    with one_line_errors(), contextlib.suppress(KeyboardInterrupt):
+        from jaxdecay.report import progress
+        from jaxdecay.report.watch import watch as follow
+        from jaxdecay.run import Run
+        from jaxdecay.sweeping import print_result
+
+        run = Run.read(folder)
+        kind = progress.JsonLines if as_json else progress.for_people()
+        display = kind(len(run.schedules) * run.seeds, run.epochs, run.steps)
+        follow(folder, display, len(run.schedules), run.seeds)
+        print_result(_load(folder, None), folder, "json" if as_json else "all", target=None)
+
+
+def _load(folder: Path, decays: Path | None) -> Any:
+    """The sweep of a folder, and first the decays of its own that it was started with."""
+    from jaxdecay.report.files import RUN, load
+    from jaxdecay.run import Run
+
+    kept = Run.read(folder).decays if (folder / RUN).exists() else None
+    _import_decays(kept if decays is None else decays)
+    return load(folder)
 
 
 @app.command("list")
@@ -222,7 +296,7 @@ def list_families(
 
     from jaxdecay.catalogue import catalogue
 
-    with _one_line_errors():
+    with one_line_errors():
         _import_decays(decays)
         if family is not None:
             told = jaxdecay.family(family)
@@ -268,14 +342,14 @@ def show(
 
     jaxdecay show decays.toml --steps 9375 --plot decays.png
     """
-    with _one_line_errors():
+    with one_line_errors():
         _import_decays(decays)
         schedules = _schedules(family, hyperparameters or [])
         if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
             raise ValueError(f"--plot needs a name that ends in .png, .pdf or .svg, got {plot}")
         _draw_in_terminal(schedules, steps)
         if plot is not None:
-            from jaxdecay.report.curves import draw_schedules
+            from jaxdecay.report.pictures import draw_schedules
 
             draw_schedules(schedules, steps).savefig(plot)
             typer.echo(f"Written to {plot}")
@@ -310,170 +384,13 @@ def log_in_lines() -> None:
 
 def _check_only_with_resume(given: set[str]) -> None:
     """ValueError for options that a sweep to go on with has already."""
-    others = given - {"resume", "epochs", "quiet", "as_json"}
+    others = given - {"resume", "epochs", "target", "quiet", "as_json"}
     others -= {"distributed", "coordinator", "process", "processes"}
     if others:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
         raise ValueError(
             f"--resume takes all but --epochs from the folder; leave out {options}, or start anew"
         )
-
-
-def _train(run: Run, task: Any, folder: Path, *, goes_on: bool, tell: Tell) -> None:
-    """Trains what is left of a run, keeps it in its folder, and tells how it ended."""
-    from jaxdecay.interrupts import Interrupts
-    from jaxdecay.report import files
-    from jaxdecay.run import alone, is_first, meet, optimizer_named
-    from jaxdecay.training.sweep import check_arguments
-
-    first = is_first()
-    population, optimizer = run.population(), optimizer_named(run.optimizer)
-    check_arguments(task, population, optimizer, run.seeds, run.seed, run.monitor, run.block)
-
-    def begin() -> None:
-        files.remove_results(folder)  # of fewer epochs: they come back when they are whole
-        run.write(folder)
-
-    with alone(folder) if first else contextlib.nullcontext():
-        if first and not goes_on:
-            files.remove(folder)
-            begin()
-        meet()
-        history = files.HistoryFile(folder)
-
-        def report(epoch: int, found: Any) -> None:
-            if not first:
-                return
-            if epoch == 0 and goes_on:
-                begin()
-            if not (folder / files.RUN).exists():
-                raise OSError(f"{folder} was moved or removed; what was in it is where it is now")
-            history.add(epoch, found)
-            history.write()
-
-        try:
-            with Interrupts(_say_stopping, _say_stopped) as interrupts:
-                result = _run_and_tell(
-                    tell if first else "nothing",
-                    task,
-                    population,
-                    report,
-                    optimizer=optimizer,
-                    epochs=run.epochs,
-                    batch_size=run.batch_size,
-                    seeds=run.seeds,
-                    seed=run.seed,
-                    monitor=run.monitor,
-                    block=run.block,
-                    precision=run.precision,
-                    checkpoints=jaxdecay.Checkpoints(
-                        folder / files.CHECKPOINTS, every=run.checkpoint_every, keep=run.keep
-                    ),
-                    stop_diverged=run.stop_diverged,
-                    should_stop=lambda: interrupts.number is not None,
-                )
-        except (ValueError, TypeError):
-            if first and not goes_on and not (folder / "history.csv").exists():
-                files.remove(folder)  # nothing was trained: the folder is free for another try
-            raise
-        _end(result, run, folder, interrupts.number, tell)
-
-
-def _end(result: Any, run: Run, folder: Path, interrupted: int | None, tell: Tell) -> None:
-    """Writes and prints what was found, or how to go on; exits with the code that fits."""
-    from jaxdecay.report.files import save
-    from jaxdecay.run import is_first
-
-    done = len(result.history["train_loss"])
-    all_diverged = bool((result.diverged_at >= 0).all())
-    if done < run.epochs and not (run.stop_diverged and all_diverged):
-        if is_first():
-            _print_stopped(done, run.epochs, f"jaxdecay sweep --resume {folder}", tell)
-    elif is_first():
-        save(result, folder, overwrite=True)
-        _print_result(result, folder, tell)
-    if interrupted is not None:
-        raise typer.Exit(128 + interrupted)
-    if all_diverged:
-        _fail("every member diverged; try smaller learning rates", code=1)
-
-
-def _say_stopping() -> None:
-    typer.echo("\nstopping after this epoch; once more to stop at once", err=True)
-
-
-def _say_stopped() -> None:
-    Console().show_cursor(True)
-    typer.echo("\nstopped; the last whole epoch is kept", err=True)
-
-
-def _run_and_tell(
-    tell: Tell, task: Any, population: Any, report: Callable[[int, Any], None], **settings: Any
-) -> Any:
-    """Trains, and says how far it is."""
-    from jaxdecay.report import progress
-    from jaxdecay.training.train import steps_per_epoch
-
-    epochs, seeds, batch_size = settings["epochs"], settings["seeds"], settings["batch_size"]
-    members = len(population) * seeds
-    kinds = {"all": progress.for_people(), "json": progress.JsonLines}
-    kind = kinds.get(tell, progress.Display)
-    if tell == "all":
-        typer.echo(
-            f"{len(population)} schedules × {seeds} seeds = {members} members, "
-            f"{epochs} epochs of {task.data.name}, batch size {batch_size}"
-        )
-    display = kind(members, epochs, steps_per_epoch(task.data, epochs, batch_size))
-
-    def trained_epoch(epoch: int, history: Any) -> None:
-        report(epoch, history)
-        display.add_epoch(epoch, history)
-
-    with display.shown():
-        return jaxdecay.sweep(
-            task, population, callback=trained_epoch, progress=display.trained, **settings
-        )
-
-
-def _print_finished(folder: Path, epochs: int, tell: Tell) -> None:
-    """What is said of a sweep that has ended before."""
-    from jaxdecay.report.progress import print_json
-
-    if tell == "json":
-        summary = json.loads((folder / "sweep.json").read_text())
-        print_json(event="finished", folder=str(folder), **summary)
-    else:
-        typer.echo(f"{folder} holds the finished sweep of {epochs} epochs")
-
-
-def _print_stopped(done: int, epochs: int, command: str, tell: Tell) -> None:
-    from jaxdecay.report.progress import print_json
-
-    if tell == "json":
-        print_json(event="stopped", epoch=done, epochs=epochs, go_on_with=command)
-    else:
-        typer.echo(f"stopped after epoch {done} of {epochs}; go on with: {command}")
-
-
-def _print_result(result: Any, folder: Path, tell: Tell) -> None:
-    from jaxdecay.report.files import summary
-    from jaxdecay.report.leaderboard import leaderboard
-    from jaxdecay.report.progress import print_json
-
-    if tell == "json":
-        print_json(event="finished", folder=str(folder), **summary(result))
-        return
-    Console().print(leaderboard(result))
-    if (result.diverged_at < 0).all(axis=1).any():
-        typer.echo(f"best: {result.best()!r}")
-    diverged = int((result.diverged_at >= 0).sum())
-    note = f" {diverged} diverged: see status in members.csv." if diverged else ""
-    typer.echo(
-        f"{result.diverged_at.size} members in {result.run_seconds:.1f} s "
-        f"({result.member_steps_per_second:,.0f} member-steps/s), after "
-        f"{result.compile_seconds:.1f} s to compile.{note}"
-    )
-    typer.echo(f"Written to {folder}: members.csv, history.csv, sweep.json, curves.png")
 
 
 def _import_decays(path: str | Path | None) -> None:
@@ -531,26 +448,3 @@ def _draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
         shown = np.unique(np.linspace(0, steps, 11).astype(np.int64))
         for step, value in zip(shown, np.asarray(schedules[0](shown)), strict=True):
             typer.echo(f"{step:>12,}  {value:.9g}")
-
-
-@contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
-    """Wrong use ends with exit code 2, failure with 1; either says so in one line."""
-    from jaxdecay.data import DataError
-    from jaxdecay.training.checkpoint import CheckpointError
-    from jaxdecay.training.processes import ProcessError
-
-    try:
-        yield
-    except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
-        _fail(error, code=2)
-    except (DataError, CheckpointError, ProcessError, OSError) as error:
-        _fail(error, code=1)
-
-
-def _fail(error: object, code: int) -> NoReturn:
-    typer.echo(f"error: {error}", err=True)
-    if jax.distributed.is_initialized():
-        sys.stdout.flush()
-        os._exit(code)  # an orderly exit would wait for the other processes, which may be gone
-    raise typer.Exit(code)

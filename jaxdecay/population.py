@@ -7,6 +7,7 @@ and passed to a compiled function, and called with a step it gives the values of
 
 from __future__ import annotations
 
+import html
 import itertools
 import math
 import operator
@@ -154,14 +155,34 @@ class Population:
         return stack(self[int(each)] for each in chosen)
 
     def __repr__(self) -> str:
-        name = max(len(_name(group)) for group in self.groups)
-        counts = [np.shape(leaf)[:1] for leaf in map(_first_leaf, self.groups)]
-        width = max(len(str(*count)) for count in counts)
-        rows = [
-            f"  {str(*count):>{width}} {_name(group):{name}}  {_ranges(group)}"
+        rows = self._summary()
+        count, name = (max(len(row[place]) for row in rows) for place in (0, 1))
+        lines = [f"  {row[0]:>{count}} {row[1]:{name}}  {row[2]}" for row in rows]
+        return "\n".join([f"Population of {len(self)} schedules", *lines])
+
+    def _repr_html_(self) -> str:
+        """In a notebook: a table of the families and of the ranges of their hyperparameters."""
+        rows = ["".join(f"<td>{html.escape(each)}</td>" for each in row) for row in self._summary()]
+        table = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"Population of {len(self)} schedules<table>{table}</table>"
+
+    def _summary(self) -> list[tuple[str, str, str]]:
+        """For each group: how many schedules, their family, the ranges of their values."""
+        counts = [np.shape(_first_leaf(group))[:1] for group in self.groups]
+        return [
+            (str(*count), _name(group), _ranges(group))
             for count, group in zip(counts, self.groups, strict=True)
         ]
-        return "\n".join([f"Population of {len(self)} schedules", *rows])
+
+    def plot(self, steps: int) -> Any:
+        """Draws the values of all schedules from step 0 to `steps`.
+
+        Returns:
+            A Matplotlib `Figure`, which a notebook shows and `savefig` writes.
+        """
+        from jaxdecay.report.pictures import draw_schedules
+
+        return draw_schedules(list(self), steps)
 
     def tree_flatten_with_keys(self) -> tuple[tuple[Any, ...], Any]:
         """The stacked schedules; their order is static."""

@@ -34,6 +34,7 @@ class Run:
         data_dir: folder of the MNIST files, or None.
         decays: Python file of the user's own decays, or None.
         schedules: as of `Schedule.to_dict`.
+        steps: of each member in an epoch, for whoever watches it without the data.
         others: as of `jaxdecay.sweep`, `optimizer` by name.
     """
 
@@ -41,6 +42,7 @@ class Run:
     data_dir: str | None
     decays: str | None
     schedules: list[dict[str, Any]]
+    steps: int
     epochs: int
     batch_size: int
     seeds: int

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import html
 import inspect
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -510,6 +511,27 @@ class Schedule:
             if not _is_default(self.decay.parameters[name], value)
         ]
         return self.decay.written(shown)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the code that makes it, and each hyperparameter with its domain."""
+        cells = [
+            (name, _repr(value), str(self.decay.parameters[name].domain))
+            for name, value in self.hyperparameters.items()
+            if self.decay.parameters[name].kind == "number"
+        ]
+        rows = ["".join(f"<td>{html.escape(each)}</td>" for each in row) for row in cells]
+        table = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<code>{html.escape(repr(self))}</code><table>{table}</table>"
+
+    def plot(self, steps: int) -> Any:
+        """Draws its values from step 0 to `steps`.
+
+        Returns:
+            A Matplotlib `Figure`, which a notebook shows and `savefig` writes.
+        """
+        from jaxdecay.report.pictures import draw_schedules
+
+        return draw_schedules([self], steps)
 
     # As data.
 

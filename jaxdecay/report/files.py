@@ -1,4 +1,4 @@
-"""The files of a sweep: `members.csv`, `history.csv`, `curves.png` and `sweep.json`."""
+"""The files of a sweep: two tables, a picture, a report, and `sweep.json`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import io
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,26 +17,38 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxdecay.population import stack
+from jaxdecay.schedule import Schedule
 from jaxdecay.training.checkpoint import remove as remove_checkpoints
 from jaxdecay.training.sweep import SweepResult
 
-NAMES = ("members.csv", "history.csv", "curves.png", "sweep.json")
+NAMES = ("report.html", "members.csv", "history.csv", "curves.png", "sweep.json")
 RUN = "run.json"
 CHECKPOINTS = "checkpoints"
+ASIDE = ".overwritten"
+"""Where a sweep lies until the one that overwrites it has finished an epoch."""
 
 
-def save(result: SweepResult, folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def save(
+    result: SweepResult,
+    folder: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    target: float | None = None,
+) -> None:
     """Writes the files of a sweep; `sweep.json` last, so that where it is, all are whole.
 
     Args:
         result: what to write.
         folder: made if need be.
         overwrite: write even if the folder holds another sweep.
+        target: rank by steps to it, as `SweepResult.ranking` does.
 
     Raises:
         FileExistsError: the folder holds another sweep.
     """
-    from jaxdecay.report.curves import draw_curves  # here: a sweep starts without Matplotlib
+    from jaxdecay.report.page import page
+    from jaxdecay.report.pictures import draw_curves  # here: a sweep starts without Matplotlib
 
     folder = prepare(folder, overwrite=overwrite)
     (folder / "sweep.json").unlink(missing_ok=True)  # until it is back, what is here is not whole
@@ -47,7 +60,59 @@ def save(result: SweepResult, folder: str | os.PathLike[str], *, overwrite: bool
     picture = io.BytesIO()
     draw_curves(result).savefig(picture, format="png")
     write(folder / "curves.png", picture.getvalue())
-    write(folder / "sweep.json", json.dumps(summary(result), indent=2).encode() + b"\n")
+    write(folder / "report.html", page(result, target=target).encode())
+    write(folder / "sweep.json", json.dumps(summary(result, target), indent=2).encode() + b"\n")
+
+
+def load(folder: str | os.PathLike[str]) -> SweepResult:
+    """Reads a finished sweep back from its files.
+
+    Args:
+        folder: as written by `save`.
+
+    Returns:
+        What was saved; numbers are the same to the last bit.
+
+    Raises:
+        ValueError: the folder holds no finished sweep, or its files do not belong together.
+    """
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / "sweep.json").read_text())
+        with (folder / "members.csv").open(newline="") as file:
+            rates = [float(row["final_learning_rate"]) for row in csv.DictReader(file)]
+        shape = len(about["schedules"]), len(about["seeds"])
+        diverged_at = np.full(shape, -1, np.int32)
+        for each in about["diverged"]:
+            diverged_at[each["schedule"], about["seeds"].index(each["seed"])] = each["step"]
+        return SweepResult(
+            population=stack(Schedule.from_dict(each) for each in about["schedules"]),
+            seeds=tuple(about["seeds"]),
+            history=read_history(folder, *shape),
+            diverged_at=diverged_at,
+            final_learning_rate=np.array(rates, np.float32).reshape(shape),
+            settings=about["settings"],
+            steps=about["steps"],
+            compile_seconds=about["compile_seconds"],
+            run_seconds=about["run_seconds"],
+        )
+    except FileNotFoundError as error:
+        raise ValueError(
+            f"{folder} holds no finished sweep: {Path(error.filename).name} is missing"
+        ) from None
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"the files of the sweep in {folder} are damaged: {reason}") from None
+
+
+def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:
+    """The epochs in `history.csv` until now: by name, [E, S, K]."""
+    with (folder / "history.csv").open(newline="") as file:
+        names = next(csv.reader(file))[2:]
+        rows = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
+    # Ordered by epoch, then by member; the first columns are these two.
+    values = rows[:, 2:].reshape(-1, schedules, seeds, len(names))
+    return {name: values[..., column] for column, name in enumerate(names)}
 
 
 def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
@@ -80,6 +145,29 @@ def remove(folder: Path) -> None:
     remove_checkpoints(folder / CHECKPOINTS)
 
 
+def set_aside(folder: Path) -> None:
+    """Makes room for another sweep, which may yet fail to begin."""
+    if (folder / ASIDE).exists():  # another one has failed to: it has nothing to lose
+        remove(folder)
+        return
+    (folder / ASIDE).mkdir()
+    for name in (*NAMES, RUN, CHECKPOINTS):
+        if (folder / name).exists():
+            (folder / name).rename(folder / ASIDE / name)
+
+
+def bring_back(folder: Path) -> None:
+    """Puts what was set aside back in its place."""
+    for path in (folder / ASIDE).iterdir():
+        path.rename(folder / path.name)
+    (folder / ASIDE).rmdir()
+
+
+def drop_aside(folder: Path) -> None:
+    """Removes what was set aside: now there is another sweep."""
+    shutil.rmtree(folder / ASIDE, ignore_errors=True)
+
+
 def remove_results(folder: Path) -> None:
     """Removes the results of a sweep that is about to have others."""
     for name in ("sweep.json", *NAMES):
@@ -107,17 +195,19 @@ class HistoryFile:
 
     def add(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
         """One row for each member, in the epoch's history of arrays [S, K]."""
-        columns = {name: values.ravel().tolist() for name, values in history.items()}
-        rows = (
-            {"member": member, "epoch": epoch, **dict(zip(columns, values, strict=True))}
-            for member, values in enumerate(zip(*columns.values(), strict=True))
-        )
-        text = _csv(rows)
+        text = _csv(history_rows(epoch, history))
         self._parts.append(text if not self._parts else text[text.index(b"\n") + 1 :])
 
     def write(self) -> None:
         """Puts all that was added in its place."""
         write(self._path, b"".join(self._parts))
+
+
+def history_rows(epoch: int, history: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+    """One row for each member, in the epoch's history of arrays [S, K]."""
+    columns = {name: values.ravel().tolist() for name, values in history.items()}
+    for member, values in enumerate(zip(*columns.values(), strict=True)):
+        yield {"member": member, "epoch": epoch, **dict(zip(columns, values, strict=True))}
 
 
 def member_rows(result: SweepResult) -> Iterator[dict[str, Any]]:
@@ -138,15 +228,27 @@ def member_rows(result: SweepResult) -> Iterator[dict[str, Any]]:
         }
 
 
-def summary(result: SweepResult) -> dict[str, Any]:
+def summary(result: SweepResult, target: float | None = None) -> dict[str, Any]:
     """Settings, schedules, versions, machine and speed: what `sweep.json` holds."""
+    steps_to = None if target is None else result.steps_to(target, result.main_metric).mean(axis=1)
     return {
         "settings": dict(result.settings),
         "schedules": [schedule.to_dict() for schedule in result.population],
         "seeds": list(result.seeds),
         "members": int(result.diverged_at.size),
         "diverged_members": int(np.sum(result.diverged_at >= 0)),
-        "ranking": result.ranking().tolist(),
+        "diverged": [
+            {
+                "schedule": s,
+                "seed": result.seeds[k],
+                "step": int(result.diverged_at[s, k]),
+                "epoch": int(result.sound_epochs[s, k]),
+            }
+            for s, k in np.argwhere(result.diverged_at >= 0).tolist()
+        ],
+        "ranking": result.ranking(target=target).tolist(),
+        "target": target,
+        "steps_to_target": None if steps_to is None else _plain(steps_to),
         "comparison": _comparison(result),
         "steps": result.steps,
         "wall_seconds": result.compile_seconds + result.run_seconds,
@@ -166,11 +268,14 @@ def _comparison(result: SweepResult) -> dict[str, Any]:
     """By name lists over schedules; null where there is no number."""
     found = dataclasses.asdict(result.compare())
     return {
-        name: [None if np.isnan(each) else each for each in value.tolist()]
-        if isinstance(value, np.ndarray)
-        else value
+        name: _plain(value) if isinstance(value, np.ndarray) else value
         for name, value in found.items()
     }
+
+
+def _plain(values: np.ndarray) -> list[Any]:
+    """A list for JSON, which has no infinities and nothing that is not a number."""
+    return [each if np.isfinite(each) else None for each in values.tolist()]
 
 
 def _members(result: SweepResult) -> Iterator[tuple[int, Any, int, int]]:

@@ -7,11 +7,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from jaxdecay.report.curves import short_repr
+from jaxdecay.report.pictures import short_repr
 from jaxdecay.training.sweep import SweepResult
 
 
-def leaderboard(result: SweepResult, most: int = 20) -> Table:
+def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = None) -> Table:
     """A table of the best schedules: mean ± standard deviation over seeds.
 
     ≈ marks those that the seeds cannot tell from the best.
@@ -19,11 +19,12 @@ def leaderboard(result: SweepResult, most: int = 20) -> Table:
     Args:
         result: the sweep.
         most: how many schedules to show.
+        target: rank by the steps to it, and show them, as `SweepResult.steps_to` counts them.
 
     Returns:
         A rich `Table`.
     """
-    shown = result.ranking()[:most]
+    shown = result.ranking(target=target)[:most]
     total, seeds = result.diverged_at.shape
     title = f"{total} schedules" if total <= most else f"The best {most} of {total} schedules"
     title += f", mean ± deviation over {seeds} seeds" if seeds > 1 else ""
@@ -33,6 +34,10 @@ def leaderboard(result: SweepResult, most: int = 20) -> Table:
     names = [name for name in result.metrics if name.startswith("test_")]
     for name in names:
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+    steps_to = None
+    if target is not None:
+        steps_to = result.steps_to(target, result.main_metric).mean(axis=1)
+        table.add_column(f"steps\nto {target:g}", justify="right", no_wrap=True)
     table.add_column("final\nrate", justify="right", no_wrap=True)
     like_best = result.compare().like_best
     if seeds > 1:
@@ -46,6 +51,8 @@ def leaderboard(result: SweepResult, most: int = 20) -> Table:
             values[0] += " ≈" if like_best[index] else "  "
         if diverged:
             values = [f"{diverged} of {seeds} diverged", *[""] * (len(names) - 1)]
+        if steps_to is not None:
+            values.append(f"{steps_to[index]:,.0f}" if np.isfinite(steps_to[index]) else "–")
         table.add_row(
             str(rank),
             Text.assemble((schedule.family, "bold"), " ", hyperparameters),

@@ -1,23 +1,46 @@
-"""Pictures: the curves of a sweep, and of one schedule."""
+"""Pictures for papers: a sweep's curves, seeds and hyperparameters, and schedules."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jaxdecay.report.hyperparameters import Panel, panels
 from jaxdecay.schedule import Schedule
 from jaxdecay.training.sweep import SweepResult
 
-# Okabe and Ito's colours: told apart by colour-blind readers too.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#000000")
+# Okabe and Ito's colours: told apart by colour-blind readers too. Grey, not black: it is seen on a
+# dark ground as well.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#808080")
 LINES = ("-", "--", ":", "-.")
 NAMED_SCHEDULES = 10
 """With more schedules than this, a colour stands for a family and only the best are named."""
+
+
+def draw_all(result: SweepResult, folder: Path, *, dark: bool, dots: int) -> list[str]:
+    """Writes every picture of a sweep as PNG into a folder; their names.
+
+    Args:
+        result: the sweep.
+        folder: that is there.
+        dark: on a dark ground.
+        dots: per inch.
+    """
+    import matplotlib.style
+
+    with matplotlib.style.context("dark_background" if dark else "default"):
+        figures = {"curves": draw_curves(result), "seeds": draw_seeds(result)}
+        panels = draw_hyperparameters(result).items()
+        figures |= {f"hyperparameters_{family}": figure for family, figure in panels}
+        for name, figure in figures.items():
+            figure.savefig(folder / f"{name}.png", dpi=dots)
+    return [f"{name}.png" for name in figures]
 
 
 def draw_curves(result: SweepResult) -> Figure:
@@ -38,6 +61,63 @@ def draw_curves(result: SweepResult) -> Figure:
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(_title(result))
     return figure
+
+
+def draw_seeds(result: SweepResult, most: int = 20) -> Figure:
+    """The final metric of each seed of the best schedules, with mean and 95 % interval."""
+    found, metric = result.compare(), result.main_metric
+    ranking = result.ranking()[:most]
+    best = [index for index in ranking if (result.diverged_at[index] < 0).all()]
+    figure = Figure(figsize=(9, 1.2 + 0.32 * max(4, len(best))), layout="constrained", dpi=110)
+    axis = figure.subplots()
+    for row, index in enumerate(best):
+        values = result.metrics[metric][index]
+        axis.plot(values, [row] * len(values), "o", color=COLOURS[5], alpha=0.7)
+        half = np.nan_to_num(found.high[index] - found.mean[index])
+        axis.errorbar(found.mean[index], row, xerr=half, fmt="|", color=COLOURS[0], ms=12, mew=2)
+    axis.set_yticks(range(len(best)), [_label(result.population[int(index)]) for index in best])
+    axis.invert_yaxis()
+    axis.set(xlabel=metric.replace("_", " "), title=f"{_title(result)}: seeds of the best")
+    axis.grid(alpha=0.3)
+    return figure
+
+
+def draw_hyperparameters(result: SweepResult) -> dict[str, Figure]:
+    """By family, the final metric against each hyperparameter that varies; of two, a heat map."""
+    return {panel.family: _draw_panel(result, panel) for panel in panels(result.population)}
+
+
+def _draw_panel(result: SweepResult, panel: Panel) -> Figure:
+    found, metric = result.compare(), result.main_metric.replace("_", " ")
+    means = found.mean[panel.schedules]
+    columns = 1 if panel.is_grid else len(panel.names)
+    figure = Figure(figsize=(1.5 + 4 * columns, 4), layout="constrained", dpi=110)
+    figure.suptitle(f"{panel.family} on {result.settings['data']}")
+    axes = np.ravel(figure.subplots(1, columns, sharey=True))
+    if panel.is_grid:
+        image = _draw_heat(axes[0], panel, means, better_is_high=metric.endswith("accuracy"))
+        figure.colorbar(image, label=metric)
+        return figure
+    half = np.nan_to_num(found.high[panel.schedules] - means)
+    for axis, name, values in zip(axes, panel.names, panel.values, strict=True):
+        axis.errorbar(values, means, yerr=half, fmt="o", color=COLOURS[0], alpha=0.7, lw=1)
+        axis.set(xlabel=name, xscale="log" if min(values) > 0 else "linear")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel(metric)
+    return figure
+
+
+def _draw_heat(axis: Axes, panel: Panel, means: np.ndarray, *, better_is_high: bool) -> Any:
+    ticks = [np.unique(values) for values in panel.values]
+    cells = np.empty([len(each) for each in ticks])
+    cells[*(np.searchsorted(t, v) for t, v in zip(ticks, panel.values, strict=True))] = means
+    image = axis.imshow(
+        cells.T, cmap="viridis" if better_is_high else "viridis_r", origin="lower", aspect="auto"
+    )
+    axis.set_xticks(range(len(ticks[0])), [f"{each:.4g}" for each in ticks[0]], rotation=45)
+    axis.set_yticks(range(len(ticks[1])), [f"{each:.4g}" for each in ticks[1]])
+    axis.set(xlabel=panel.names[0], ylabel=panel.names[1])
+    return image
 
 
 def draw_schedules(schedules: Sequence[Schedule], steps: int) -> Figure:

@@ -1,0 +1,36 @@
+"""How the command line ends: an exit code, and one line that says why."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+import jax
+import typer
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Wrong use ends with exit code 2, failure with 1; either says so in one line."""
+    from jaxdecay.data import DataError
+    from jaxdecay.training.checkpoint import CheckpointError
+    from jaxdecay.training.processes import ProcessError
+
+    try:
+        yield
+    except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
+        fail(error, code=2)
+    except (DataError, CheckpointError, ProcessError, OSError) as error:
+        fail(error, code=1)
+
+
+def fail(error: object, code: int) -> NoReturn:
+    """Says what went wrong in one line, and ends with the exit code."""
+    typer.echo(f"error: {error}", err=True)
+    if jax.distributed.is_initialized():
+        sys.stdout.flush()
+        os._exit(code)  # an orderly exit would wait for the other processes, which may be gone
+    raise typer.Exit(code)

@@ -1,0 +1,65 @@
+"""Which hyperparameters of a population vary, family by family: what results are drawn against."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jaxdecay.population import Population
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    """One family's hyperparameters that vary.
+
+    Attributes:
+        family: its name.
+        names: of the hyperparameters; those of a schedule inside another have dots.
+        values: for each name, that of each schedule.
+        schedules: the schedules' indices.
+        is_grid: whether there are two, and a schedule for each pair of their values.
+    """
+
+    family: str
+    names: list[str]
+    values: list[list[float]]
+    schedules: list[int]
+    is_grid: bool
+
+
+def panels(population: Population) -> list[Panel]:
+    """A panel for each family of which a hyperparameter varies.
+
+    Example:
+        >>> import jaxdecay
+        >>> from jaxdecay.report.hyperparameters import panels
+        >>> rates = jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.1, 0.3], decay_rate=[1, 2])
+        >>> panels(rates)[0].names, panels(rates)[0].is_grid
+        (['init_value', 'decay_rate'], True)
+    """
+    families: dict[str, list[int]] = {}
+    for index, schedule in enumerate(population):
+        families.setdefault(schedule.family, []).append(index)
+    found = (_panel(population, family, indices) for family, indices in families.items())
+    return [panel for panel in found if panel.names]
+
+
+def _panel(population: Population, family: str, indices: list[int]) -> Panel:
+    numbers = [dict(_numbers(population[index].to_dict())) for index in indices]
+    common = [name for name in numbers[0] if all(name in each for each in numbers)]
+    values = {name: [each[name] for each in numbers] for name in common}
+    varying = {name: each for name, each in values.items() if len(set(each)) > 1}
+    pairs = set(zip(*varying.values(), strict=True))
+    full = math.prod(len(set(each)) for each in varying.values())
+    is_grid = len(varying) == 2 and len(pairs) == full == len(indices)
+    return Panel(family, list(varying), list(varying.values()), indices, is_grid)
+
+
+def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _numbers(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield prefix + name, value

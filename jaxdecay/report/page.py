@@ -1,0 +1,263 @@
+"""The report of a sweep: one HTML file that opens without a network.
+
+Here its content is put together, as JSON; `page.html` and `page.js` show it, and Plotly, whole in
+the file, draws it. Of many schedules the best are drawn, families as bands, and others when they
+are asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import importlib.resources
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+import jaxdecay
+from jaxdecay.report.files import summary
+from jaxdecay.report.hyperparameters import panels
+from jaxdecay.report.pictures import COLOURS, NAMED_SCHEDULES, short_repr
+from jaxdecay.training.sweep import SweepResult
+
+MOST_DRAWN = 60
+"""So many schedules are drawn one by one; of more, the best `NAMED_SCHEDULES` and bands."""
+
+MOST_NUMBERS = 600_000
+"""Of all curves together, some 3 MB; of longer sweeps fewer epochs are kept."""
+
+MOST_DIVERGED = 200
+
+
+def page(result: SweepResult, *, target: float | None = None, confidence: float = 0.95) -> str:
+    """The HTML of a report.
+
+    Args:
+        result: the sweep.
+        target: a test accuracy (or loss); the steps to it are a column of the leaderboard, and
+            what schedules are ranked by.
+        confidence: of intervals and comparisons.
+    """
+    from plotly.offline import get_plotlyjs
+
+    here = importlib.resources.files("jaxdecay.report")
+    text = json.dumps(content(result, target, confidence), allow_nan=False)
+    parts = {
+        "[[content]]": text.replace("<", "\\u003c"),  # no name of a schedule can end the script
+        "[[plotly]]": get_plotlyjs(),
+        "[[script]]": here.joinpath("page.js").read_text(encoding="utf-8"),
+    }
+    whole = here.joinpath("page.html").read_text(encoding="utf-8")
+    for mark, part in parts.items():
+        before, after = whole.split(mark)
+        whole = before + part + after
+    return whole
+
+
+def content(result: SweepResult, target: float | None, confidence: float) -> dict[str, Any]:
+    """All that a report shows, in JSON's types."""
+    schedules = _schedules(result, target, confidence)
+    metrics = [name for name in METRICS if name in result.history]
+    kept = _kept_epochs(result, len(metrics))
+    with np.errstate(invalid="ignore"):
+        means = np.stack([result.history[name][kept].mean(axis=2).T for name in metrics])
+    many = len(schedules) > MOST_DRAWN
+    ranked = sorted(schedules, key=lambda each: each["rank"])
+    shown = [each["index"] for each in (ranked[:NAMED_SCHEDULES] if many else schedules)]
+    sound = (result.diverged_at < 0).all(axis=1)
+    return {
+        "title": _title(result),
+        "verdict": _verdict(result, schedules, confidence),
+        "legend": _legend(result, confidence),
+        "curves_note": _curves_note(many),
+        "seeds_note": f"The best {min(20, len(schedules))}: one dot a seed.",
+        "diverged_note": _diverged_note(result),
+        "main": result.main_metric,
+        "tested": [name for name in result.history if name.startswith("test_")],
+        "metrics": metrics,
+        "seeds": list(result.seeds),
+        "target": target,
+        "confidence": round(100 * confidence, 2),
+        "best": ranked[0]["index"] if sound.any() else None,
+        "named": NAMED_SCHEDULES,
+        "colours": COLOURS,
+        "schedules": schedules,
+        "epochs": kept.tolist(),
+        "curves": _base64(means),
+        "finals": _base64(result.metrics[result.main_metric]),
+        "shown": [index for index in shown if sound[index] or not sound.any()],
+        "bands": list(_bands(result, means, sound)) if many else [],
+        "logarithmic": _logarithmic(metrics, means[:, sound]),
+        "ranges": _ranges(metrics, means[:, sound]),
+        "panels": [dataclasses.asdict(panel) for panel in panels(result.population)],
+        "diverged": summary(result)["diverged"][:MOST_DIVERGED],
+        "about": _about(result),
+    }
+
+
+METRICS = ("learning_rate", "train_loss", "test_loss", "test_accuracy")
+
+
+def _schedules(
+    result: SweepResult, target: float | None, confidence: float
+) -> list[dict[str, Any]]:
+    """One row of the leaderboard each, in the order of the population."""
+    found = result.compare(confidence=confidence)
+    rank = np.empty(len(result.population), int)
+    rank[result.ranking(target=target)] = 1 + np.arange(len(rank))
+    steps_to = result.steps_to(target, result.main_metric) if target is not None else None
+    diverged = (result.diverged_at >= 0).sum(axis=1)
+    tested = {name: each for name, each in result.metrics.items() if name.startswith("test_")}
+    rows = []
+    for index, schedule in enumerate(result.population):
+        values = schedule.to_dict()
+        interval = [_number(found.low[index]), _number(found.high[index])]
+        more = int(found.more_seeds[index])
+        rows.append(
+            {
+                "index": index,
+                "rank": int(rank[index]),
+                "name": short_repr(schedule),
+                "family": schedule.family,
+                "python": _python(schedule, values),
+                "toml": tomli_w.dumps({"schedule": [values]}),
+                "diverged": int(diverged[index]),
+                "final_rate": _number(result.final_learning_rate[index].mean()),
+                "interval": None if None in interval else interval,
+                "like_best": bool(found.like_best[index]),
+                "more_seeds": more if more > 0 and index != found.best else None,
+                "steps_to": None if steps_to is None else _number(steps_to[index].mean()),
+                **{
+                    name: None if diverged[index] else _number(each[index].mean())
+                    for name, each in tested.items()
+                },
+            }
+        )
+    return rows
+
+
+def _python(schedule: jaxdecay.Schedule, values: Mapping[str, Any]) -> str:
+    names = sorted(name for name in _families(values) if hasattr(jaxdecay, name))
+    imported = f"from jaxdecay import {', '.join(names)}\n\n" if names else ""
+    return f"{imported}schedule = {schedule!r}"
+
+
+def _families(values: Any) -> set[str]:
+    """The names of all families in a schedule's dictionary."""
+    if isinstance(values, Mapping):
+        own = {values["family"]} if "family" in values else set()
+        return own.union(*map(_families, values.values()))
+    return set().union(*map(_families, values)) if isinstance(values, list) else set()
+
+
+def _kept_epochs(result: SweepResult, metrics: int) -> np.ndarray:
+    """The epochs to show: all, or as many as there is room for, evenly, with both ends."""
+    epochs, schedules, _ = result.history["train_loss"].shape
+    most = max(2, MOST_NUMBERS // (metrics * schedules))
+    return np.unique(np.linspace(0, epochs - 1, min(epochs, most)).round().astype(int))
+
+
+def _bands(result: SweepResult, means: np.ndarray, sound: np.ndarray) -> Iterator[dict[str, Any]]:
+    """By family, between which values eight of ten of its schedules lie, [metric][2][epoch]."""
+    families = np.array([schedule.family for schedule in result.population])
+    for family in dict.fromkeys(families):
+        of_family = means[:, (families == family) & sound]
+        if of_family.shape[1]:
+            limits = np.quantile(of_family, [0.1, 0.9], axis=1).transpose(1, 0, 2)
+            yield {"family": str(family), "values": np.round(limits, 6).tolist()}
+
+
+def _logarithmic(metrics: list[str], means: np.ndarray) -> list[str]:
+    """The metrics to draw on a logarithmic scale: positive, and over a factor of 20."""
+    found = []
+    for name, values in zip(metrics, means, strict=True):
+        positive = values[values > 0]
+        if name != "test_accuracy" and positive.size and positive.max() > 20 * positive.min():
+            found.append(name)
+    return found
+
+
+def _ranges(metrics: list[str], means: np.ndarray) -> dict[str, list[float]]:
+    """Where an axis ends: failed schedules would press the accuracies of others into a line."""
+    if "test_accuracy" not in metrics or not means.size:
+        return {}
+    values = means[metrics.index("test_accuracy")]
+    low = float(np.quantile(values[:, -1], 0.1))
+    return {"test_accuracy": [max(0.0, low - 0.1), float(values.max()) + 0.01]}
+
+
+def _title(result: SweepResult) -> str:
+    schedules, seeds = result.diverged_at.shape
+    return f"{schedules:,} schedules × {seeds} seeds on {result.settings['data']}"
+
+
+def _verdict(result: SweepResult, schedules: list[dict[str, Any]], confidence: float) -> str:
+    best = min(schedules, key=lambda each: each["rank"])
+    if best["diverged"]:
+        return "Every schedule has a diverged member; try smaller learning rates."
+    metric = result.main_metric
+    words = f"Best: {best['name']}, {metric.replace('_', ' ')} {best[metric]:.4f}"
+    if best["interval"] is None:
+        return f"{words}. One seed says nothing about the others: use more of them to compare."
+    low, high = best["interval"]
+    alike = sum(each["like_best"] for each in schedules)
+    told = (
+        "All others can be told from it."
+        if alike < 2
+        else f"{len(result.seeds)} seeds cannot tell {alike - 1:,} other schedules from the best."
+    )
+    return f"{words} ({100 * confidence:g} % interval {low:.4f} … {high:.4f}). {told}"
+
+
+def _legend(result: SweepResult, confidence: float) -> str:
+    if len(result.seeds) < 2:
+        return "Click on a row to see its curve."
+    return (
+        f"Click on a row to see its curve. ≈: {len(result.seeds)} seeds cannot tell it from the "
+        f"best (paired t-tests of the {result.main_metric.replace('_', ' ')}, "
+        f"{100 * confidence:g} % for all together). Seeds to tell: how many more it would "
+        "take, if it is as much worse as it seems."
+    )
+
+
+def _curves_note(many: bool) -> str:
+    if many:
+        return (
+            f"The best {NAMED_SCHEDULES} schedules, and of each family the band of eight in ten. "
+            "Any other is drawn when its row is clicked. Means over seeds."
+        )
+    return "Means over seeds. Point at a curve for its name, click on it to see it alone."
+
+
+def _diverged_note(result: SweepResult) -> str:
+    diverged = int((result.diverged_at >= 0).sum())
+    if not diverged:
+        return "No member diverged."
+    more = f"; the first {MOST_DIVERGED} are shown" if diverged > MOST_DIVERGED else ""
+    return f"{diverged:,} of {result.diverged_at.size:,} members diverged{more}."
+
+
+def _about(result: SweepResult) -> list[list[str]]:
+    """Settings, speed, machine and versions, in words."""
+    told = summary(result)
+    machine = told["machine"]
+    return [
+        *([name.replace("_", " "), str(value)] for name, value in told["settings"].items()),
+        ["steps of each member", f"{result.steps:,}"],
+        ["trained in", f"{result.run_seconds:,.1f} s, after {result.compile_seconds:.1f} s"],
+        ["speed", f"{result.member_steps_per_second:,.0f} member-steps/s"],
+        ["machine", f"{machine['platform']}, {machine['cores']} cores"],
+        ["versions", ", ".join(f"{name} {each}" for name, each in told["versions"].items())],
+    ]
+
+
+def _number(value: Any) -> float | None:
+    """None, which JSON can hold, for what is no number."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _base64(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()

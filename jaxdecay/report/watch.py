@@ -1,0 +1,50 @@
+"""Following a sweep that another process trains, perhaps on another machine, from its files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from jaxdecay.report.files import are_whole, read_history
+from jaxdecay.report.progress import Display
+
+SECONDS = 1.0
+"""Between two looks."""
+
+
+def watch(folder: Path, display: Display, schedules: int, seeds: int) -> None:
+    """Shows how far the sweep of a folder is, until its results are there."""
+    members, told = display.members, None
+    total = members * display.epochs
+    with display.shown():
+        for history in _histories(folder, schedules, seeds):
+            done = len(history["learning_rate"])
+            if told is None:  # how long these have taken is not known
+                told = done
+                display.add_epoch(done - 1, _epoch(history, done - 1))
+                display.trained(members * done, total)
+            for epoch in range(told, done):
+                display.trained(members * (epoch + 1), total)
+                display.add_epoch(epoch, _epoch(history, epoch))
+            told = done
+
+
+def _histories(folder: Path, schedules: int, seeds: int) -> Iterator[dict[str, np.ndarray]]:
+    """The history each time that it has grown, until the sweep has ended."""
+    path, seen = folder / "history.csv", None
+    while True:
+        whole = are_whole(folder)  # asked first: what was written before that is read below
+        changed = path.stat().st_mtime_ns if path.exists() else None
+        if changed not in (None, seen):
+            yield read_history(folder, schedules, seeds)
+        if whole:
+            return
+        seen = changed
+        time.sleep(SECONDS)
+
+
+def _epoch(history: dict[str, np.ndarray], epoch: int) -> dict[str, np.ndarray]:
+    return {name: each[epoch] for name, each in history.items()}

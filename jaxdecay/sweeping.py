@@ -1,0 +1,189 @@
+"""A sweep of the command line: it is trained, and told how far it is and how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+from rich.console import Console
+
+import jaxdecay
+from jaxdecay.exits import fail
+from jaxdecay.run import Run
+
+Tell = Literal["all", "result", "json", "nothing"]
+"""What a sweep prints."""
+
+
+def train(
+    run: Run, task: Any, folder: Path, *, goes_on: bool, tell: Tell, target: float | None
+) -> None:
+    """Trains what is left of a run, keeps it in its folder, and tells how it ended."""
+    from jaxdecay.interrupts import Interrupts
+    from jaxdecay.report import files
+    from jaxdecay.run import alone, is_first, meet, optimizer_named
+    from jaxdecay.training.sweep import check_arguments
+
+    first = is_first()
+    population, optimizer = run.population(), optimizer_named(run.optimizer)
+    check_arguments(task, population, optimizer, run.seeds, run.seed, run.monitor, run.block)
+
+    def begin() -> None:
+        files.remove_results(folder)  # of fewer epochs: they come back when they are whole
+        run.write(folder)
+
+    with alone(folder) if first else contextlib.nullcontext():
+        if first and not goes_on:
+            files.set_aside(folder)
+            begin()
+        meet()
+        history = files.HistoryFile(folder)
+
+        def report(epoch: int, found: Any) -> None:
+            if not first:
+                return
+            if epoch == 0:
+                files.drop_aside(folder)
+                if goes_on:
+                    begin()
+            if not (folder / files.RUN).exists():
+                raise OSError(f"{folder} was moved or removed; what was in it is where it is now")
+            history.add(epoch, found)
+            history.write()
+
+        try:
+            with Interrupts(_say_stopping, _say_stopped) as interrupts:
+                result = _run_and_tell(
+                    tell if first else "nothing",
+                    task,
+                    population,
+                    report,
+                    optimizer=optimizer,
+                    epochs=run.epochs,
+                    batch_size=run.batch_size,
+                    seeds=run.seeds,
+                    seed=run.seed,
+                    monitor=run.monitor,
+                    block=run.block,
+                    precision=run.precision,
+                    checkpoints=jaxdecay.Checkpoints(
+                        folder / files.CHECKPOINTS, every=run.checkpoint_every, keep=run.keep
+                    ),
+                    stop_diverged=run.stop_diverged,
+                    should_stop=lambda: interrupts.number is not None,
+                )
+        except (ValueError, TypeError):
+            if first and not goes_on and not (folder / "history.csv").exists():
+                files.remove(folder)  # nothing was trained
+                files.bring_back(folder)
+            raise
+        _end(result, run, folder, interrupts.number, tell, target)
+
+
+def _end(
+    result: Any,
+    run: Run,
+    folder: Path,
+    interrupted: int | None,
+    tell: Tell,
+    target: float | None,
+) -> None:
+    """Writes and prints what was found, or how to go on; exits with the code that fits."""
+    from jaxdecay.report.files import save
+    from jaxdecay.run import is_first
+
+    done = len(result.history["train_loss"])
+    all_diverged = bool((result.diverged_at >= 0).all())
+    if done < run.epochs and not (run.stop_diverged and all_diverged):
+        if is_first():
+            _print_stopped(done, run.epochs, f"jaxdecay sweep --resume {folder}", tell)
+    elif is_first():
+        save(result, folder, overwrite=True, target=target)
+        print_result(result, folder, tell, target)
+    if interrupted is not None:
+        raise typer.Exit(128 + interrupted)
+    if all_diverged:
+        fail("every member diverged; try smaller learning rates", code=1)
+
+
+def _say_stopping() -> None:
+    typer.echo("\nstopping after this epoch; once more to stop at once", err=True)
+
+
+def _say_stopped() -> None:
+    Console().show_cursor(True)
+    typer.echo("\nstopped; the last whole epoch is kept", err=True)
+
+
+def _run_and_tell(
+    tell: Tell, task: Any, population: Any, report: Callable[[int, Any], None], **settings: Any
+) -> Any:
+    """Trains, and says how far it is."""
+    from jaxdecay.report import progress
+    from jaxdecay.training.train import steps_per_epoch
+
+    epochs, seeds, batch_size = settings["epochs"], settings["seeds"], settings["batch_size"]
+    members = len(population) * seeds
+    kinds = {"all": progress.for_people(), "json": progress.JsonLines}
+    kind = kinds.get(tell, progress.Display)
+    if tell == "all":
+        typer.echo(
+            f"{len(population)} schedules × {seeds} seeds = {members} members, "
+            f"{epochs} epochs of {task.data.name}, batch size {batch_size}"
+        )
+    display = kind(members, epochs, steps_per_epoch(task.data, epochs, batch_size))
+
+    def trained_epoch(epoch: int, history: Any) -> None:
+        report(epoch, history)
+        display.add_epoch(epoch, history)
+
+    with display.shown():
+        return jaxdecay.sweep(
+            task, population, callback=trained_epoch, progress=display.trained, **settings
+        )
+
+
+def print_finished(folder: Path, epochs: int, tell: Tell) -> None:
+    """What is said of a sweep that has ended before."""
+    from jaxdecay.report.progress import print_json
+
+    if tell == "json":
+        summary = json.loads((folder / "sweep.json").read_text())
+        print_json(event="finished", folder=str(folder), **summary)
+    else:
+        typer.echo(f"{folder} holds the finished sweep of {epochs} epochs")
+
+
+def _print_stopped(done: int, epochs: int, command: str, tell: Tell) -> None:
+    from jaxdecay.report.progress import print_json
+
+    if tell == "json":
+        print_json(event="stopped", epoch=done, epochs=epochs, go_on_with=command)
+    else:
+        typer.echo(f"stopped after epoch {done} of {epochs}; go on with: {command}")
+
+
+def print_result(result: Any, folder: Path, tell: Tell, target: float | None) -> None:
+    """The leaderboard, the best schedule and the names of the files; or all of it as JSON."""
+    from jaxdecay.report.files import summary
+    from jaxdecay.report.leaderboard import leaderboard
+    from jaxdecay.report.progress import print_json
+
+    if tell == "json":
+        print_json(event="finished", folder=str(folder), **summary(result, target))
+        return
+    Console().print(leaderboard(result, target=target))
+    if (result.diverged_at < 0).all(axis=1).any():
+        typer.echo(f"best: {result.population[int(result.ranking(target=target)[0])]!r}")
+    diverged = int((result.diverged_at >= 0).sum())
+    note = f" {diverged} diverged: see status in members.csv." if diverged else ""
+    typer.echo(
+        f"{result.diverged_at.size} members in {result.run_seconds:.1f} s "
+        f"({result.member_steps_per_second:,.0f} member-steps/s), after "
+        f"{result.compile_seconds:.1f} s to compile.{note}"
+    )
+    typer.echo(f"Written to {folder}: {', '.join(NAMES)}")

@@ -1,0 +1,268 @@
+"""The report in a real browser, without a network: Chromium, driven by Selenium.
+
+Skipped where there is no Chromium, unless JAXDECAY_BROWSER=1 says that there must be one.
+JAXDECAY_SCREENSHOTS names a folder for pictures of what the browser shows.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import jaxdecay
+from jaxdecay.report.page import page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+MUST = os.environ.get("JAXDECAY_BROWSER") == "1"
+
+pytestmark = [
+    pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile"),
+    pytest.mark.skipif(
+        not (MUST or (CHROMIUM and DRIVER)),
+        reason="no Chromium with chromedriver here (Debian: chromium chromium-driver)",
+    ),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # Selenium's sockets
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for flag in (
+        *("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run"),
+        *("disable-background-networking", "disable-component-update", "disable-sync"),
+        *("window-size=1300,1000", "host-resolver-rules=MAP * ~NOTFOUND"),  # no network
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
+    yield driver
+    driver.quit()
+
+
+def swept(schedules: int, seeds: int, epochs: int) -> jaxdecay.SweepResult:
+    """Two families of schedules, the second four times as many; one more that diverges."""
+    few = max(1, schedules // 5)
+    population = jaxdecay.concat(
+        jaxdecay.sample(jaxdecay.inverse_time, few, jax.random.key(0), init_value=(0.01, 0.3)),
+        jaxdecay.grid(
+            jaxdecay.cosine,
+            init_value=np.geomspace(0.001, 0.5, schedules - few - 1).tolist(),
+            transition_steps=epochs * 10,
+        ),
+        jaxdecay.stack([jaxdecay.constant(1e20)]),
+    )
+    task = jaxdecay.classifier(jaxdecay.digits())
+    return jaxdecay.sweep(task, population, epochs=epochs, seeds=seeds, batch_size=140, block=8)
+
+
+SIZES = {3: (3, 1, 15), 60: (20, 3, 15), 5_000: (1_000, 5, 15)}
+"""By number of members: schedules, seeds, epochs."""
+
+
+@pytest.fixture(scope="module", params=SIZES, ids=lambda members: f"{members} members")
+def report(request, browser, tmp_path_factory) -> Iterator[Any]:
+    """The browser, with the report of a sweep in it; its result and the time it took to show."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        result = swept(*SIZES[request.param])
+        path = tmp_path_factory.mktemp("report") / "report.html"
+        path.write_text(page(result, target=0.8))
+    assert path.stat().st_size < 10e6
+    started = time.monotonic()
+    browser.get(path.as_uri())
+    browser.find_element("css selector", "#seeds .plotly")
+    yield browser, result, time.monotonic() - started
+    screenshot(browser, f"report_{request.param}")
+
+
+def screenshot(browser: Any, name: str) -> None:
+    folder = os.environ.get("JAXDECAY_SCREENSHOTS")
+    if folder:
+        whole = browser.execute_script("return document.documentElement.scrollHeight")
+        browser.set_window_size(1300, whole + 150)
+        browser.save_screenshot(str(Path(folder, f"{name}.png")))
+        browser.set_window_size(1300, 1000)
+
+
+def rows(browser: Any) -> list[list[str]]:
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#leaderboard tbody tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+
+
+def headers(browser: Any) -> list[Any]:
+    return browser.find_elements("css selector", "#leaderboard th button")
+
+
+def opacities(browser: Any) -> list[float]:
+    return browser.execute_script(
+        "return document.getElementById('curves').data.map((each) => each.opacity ?? 1)"
+    )
+
+
+def point(browser: Any, trace: int) -> tuple[int, int]:
+    """Where on the screen the middle point of a curve is."""
+    browser.execute_script("document.getElementById('curves').scrollIntoView({block: 'center'})")
+    x, y = browser.execute_script(
+        """
+        const plot = document.getElementById("curves"), line = plot.data[arguments[0]];
+        const at = Math.floor(line.x.length / 2), whole = plot._fullLayout;
+        const axis = (name) => whole[name[0] + "axis" + name.slice(1)];
+        const [x, y] = [axis(line.xaxis), axis(line.yaxis)];
+        const box = plot.getBoundingClientRect();
+        return [box.left + x._offset + x.d2p(line.x[at]), box.top + y._offset + y.d2p(line.y[at])];
+        """,
+        trace,
+    )
+    return round(x), round(y)
+
+
+def move_to(browser: Any, place: tuple[int, int]) -> Any:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    actions = ActionChains(browser, duration=50)
+    actions.w3c_actions.pointer_action.move_to_location(*place)
+    return actions
+
+
+def until(condition: Any) -> Any:
+    """What a condition gives as soon as it is true, within five seconds."""
+    end = time.monotonic() + 5
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
+
+
+def test_it_loads_without_a_network_and_without_errors(report):
+    browser, result, seconds = report
+    assert seconds < 10
+    assert browser.get_log("browser") == []
+    asked = browser.execute_script("return performance.getEntriesByType('resource').length")
+    assert asked == 0
+    assert len(rows(browser)) == min(100, len(result.population))
+    assert browser.find_element("id", "python").text.endswith(repr(result.best()))
+    drawn = browser.execute_script("return document.getElementById('curves').data.length")
+    shown = len(result.population) - 1 if len(result.population) <= 60 else 10 + 2
+    assert drawn == 4 * shown
+
+
+def test_sorting(report):
+    browser, result, _ = report
+    place = [each.text for each in headers(browser)].index("test loss")
+    sound = (result.diverged_at < 0).all(axis=1)
+    losses = np.sort(result.metrics["test_loss"].mean(axis=1)[sound])
+    for order in (losses, losses[::-1]):
+        headers(browser)[place].click()
+        found = [row[place] for row in rows(browser)]
+        expected = [f"{each:.4f}" for each in order[:100]]
+        assert [each for each in found if "diverged" not in each] == expected
+    headers(browser)[0].click()
+    assert [int(row[0]) for row in rows(browser)] == list(range(1, len(rows(browser)) + 1))
+
+
+def test_filtering(report):
+    from selenium.webdriver.support.select import Select
+
+    browser, result, _ = report
+    Select(browser.find_element("id", "family")).select_by_value("inverse_time")
+    number = sum(schedule.family == "inverse_time" for schedule in result.population)
+    until(lambda: len(rows(browser)) == min(100, number))
+    assert all(row[1].startswith("inverse_time(") for row in rows(browser))
+    Select(browser.find_element("id", "family")).select_by_value("")
+    search = browser.find_element("id", "search")
+    search.send_keys("1e+20")
+    until(lambda: len(rows(browser)) == 1)
+    ((rank, name, *_),) = rows(browser)
+    assert (int(rank), name) == (len(result.population), "constant(value=1e+20)")
+    search.clear()
+    search.send_keys(" \b")
+
+
+def test_more_rows_when_asked(report):
+    browser, result, _ = report
+    more = browser.find_element("id", "more")
+    assert more.is_displayed() == (len(result.population) > 100)
+    if more.is_displayed():
+        more.click()
+        assert len(rows(browser)) == 200
+
+
+def test_hovering_names_the_schedule(report):
+    browser, result, _ = report
+    last = len(opacities(browser)) - 1  # of the last panel, the accuracies
+    move_to(browser, point(browser, last)).perform()
+    text = until(
+        lambda: browser.execute_script(
+            "return document.querySelector('#curves .hovertext')?.textContent"
+        )
+    )
+    assert text.startswith("№ ")
+    assert any(f"{schedule.family}(" in text for schedule in result.population)
+
+
+def test_a_click_isolates_a_curve_and_another_shows_all(report):
+    browser, _, _ = report
+    last = len(opacities(browser)) - 1
+    move_to(browser, point(browser, last)).perform()
+    until(lambda: browser.find_elements("css selector", "#curves .hovertext"))
+    move_to(browser, point(browser, last)).click().perform()
+    if len(opacities(browser)) > 8:
+        until(lambda: 0.08 in opacities(browser))
+    assert opacities(browser).count(1) == 4
+    selected = browser.find_elements("css selector", "#leaderboard [aria-selected=true]")
+    assert len(selected) == 1
+    browser.find_element("id", "all").click()
+    until(lambda: set(opacities(browser)) == {1})
+
+
+def test_a_row_shows_its_curve(report):
+    browser, result, _ = report
+    sound = int((result.diverged_at < 0).all(axis=1).sum())
+    before = len(opacities(browser))
+    row = browser.find_elements("css selector", "#leaderboard tbody tr")[min(50, sound) - 1]
+    schedule = result.population[int(row.get_attribute("data-schedule"))]
+    row.click()
+    until(lambda: opacities(browser).count(1) == 4)
+    assert len(opacities(browser)) == before + (4 if len(result.population) > 60 else 0)
+    assert repr(schedule) in browser.find_element("id", "python").text
+    browser.find_element("id", "all").click()
+
+
+def test_light_and_dark(report):
+    browser, _, _ = report
+    grounds = set()
+    for _ in range(2):
+        browser.find_element("id", "theme").click()
+        grounds.add(
+            browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        )
+    assert grounds == {"rgb(255, 255, 255)", "rgb(20, 23, 28)"}
+    assert browser.get_log("browser") == []
+
+
+def test_hyperparameters_of_each_family(report):
+    from selenium.webdriver.support.select import Select
+
+    browser, result, _ = report
+    choice = Select(browser.find_element("id", "panel"))
+    for place, option in enumerate([each.text for each in choice.options]):
+        choice.select_by_index(place)
+        number = sum(schedule.family == option for schedule in result.population)
+        values = browser.execute_script(
+            "return document.getElementById('hyperparameters').data[0].x.length"
+        )
+        assert values == number

@@ -1,0 +1,286 @@
+"""The report: what is in it, from the files of a sweep; how it looks is in test_browser."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import pandas
+import PIL.Image
+import polars
+import pytest
+from commands import error_of, in_this_process
+
+import jaxdecay
+from jaxdecay.report import files
+from jaxdecay.report.page import page
+
+pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
+
+
+@pytest.fixture(scope="module")
+def result() -> jaxdecay.SweepResult:
+    """Eight schedules of three families, two of them a grid, one that diverges."""
+    population = jaxdecay.concat(
+        jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.03, 0.3], decay_rate=[0.001, 0.01]),
+        jaxdecay.grid(jaxdecay.cosine, init_value=[0.03, 0.1, 0.3], transition_steps=60),
+        jaxdecay.stack([jaxdecay.constant(1e20)]),
+    )
+    task = jaxdecay.classifier(jaxdecay.digits())
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return jaxdecay.sweep(task, population, epochs=6, seeds=3, batch_size=140)
+
+
+@pytest.fixture(scope="module")
+def saved(result, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    result.save(folder)
+    return folder
+
+
+def content_of(html: str) -> dict:
+    (text,) = re.findall(r'<script type="application/json" id="content">(.*?)</script>', html)
+    return json.loads(text)
+
+
+def floats(text: str, *shape: int) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f4").reshape(shape)
+
+
+def test_a_sweep_is_read_back_to_the_last_bit(result, saved):
+    again = files.load(saved)
+    assert list(again.population) == list(result.population)
+    assert list(again.history) == list(result.history)
+    for name, values in result.history.items():
+        np.testing.assert_array_equal(again.history[name], values)
+    np.testing.assert_array_equal(again.diverged_at, result.diverged_at)
+    np.testing.assert_array_equal(again.final_learning_rate, result.final_learning_rate)
+    assert (again.seeds, again.steps) == (result.seeds, result.steps)
+    assert files.summary(again) == files.summary(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "message"),
+    [
+        ("sweep.json", None, "holds no finished sweep: sweep.json is missing"),
+        ("history.csv", None, "holds no finished sweep: history.csv is missing"),
+        ("sweep.json", "{}", "damaged: 'schedules' is missing"),
+        ("sweep.json", '{"schedules', "damaged: "),
+        ("history.csv", "member,epoch,test_loss\n0,0,0.5\n", "damaged: "),
+        ("members.csv", "member\n0\n", "damaged: 'final_learning_rate' is missing"),
+    ],
+)
+def test_files_that_are_no_sweep_are_refused(saved, tmp_path, name, contents, message):
+    folder = shutil.copytree(saved, tmp_path / "copy")
+    (folder / name).unlink()
+    if contents is not None:
+        (folder / name).write_text(contents)
+    for command in ("report", "plot"):
+        assert message in error_of(in_this_process(command, "copy", cwd=tmp_path), code=2)
+
+
+def test_steps_to_a_target(result):
+    accuracy = result.history["test_accuracy"]
+    target = float(np.nanmedian(accuracy[2]))
+    steps = result.steps_to(target)
+    for schedule, seed in np.ndindex(steps.shape):
+        reached = [e for e, each in enumerate(accuracy[:, schedule, seed]) if each >= target]
+        expected = (reached[0] + 1) * result.steps // 6 if reached else np.inf
+        assert steps[schedule, seed] == expected
+    assert np.isinf(result.steps_to(2.0)).all()
+    assert (result.steps_to(100.0, "test_loss")[:-1] == result.steps // 6).all()
+    assert np.isinf(result.steps_to(100.0, "test_loss")[-1]).all()  # it diverged
+    with pytest.raises(ValueError, match=r"metric must be one of .*; got 'test_los'"):
+        result.steps_to(0.5, "test_los")
+
+
+def test_a_target_ranks_by_the_steps_to_it(result):
+    target = 0.5
+    means = result.steps_to(target).mean(axis=1)[result.ranking(target=target)]
+    assert (np.diff(means[np.isfinite(means)]) >= 0).all()
+    assert list(np.isfinite(means)) == sorted(np.isfinite(means), reverse=True)
+    assert files.summary(result, target)["steps_to_target"][7] is None
+
+
+def test_what_a_report_holds(result):
+    found = content_of(page(result, target=0.5))
+    means = result.metrics["test_accuracy"].mean(axis=1)
+    assert [each["rank"] for each in found["schedules"]][7] == 8
+    for index, each in enumerate(found["schedules"][:7]):
+        assert each["test_accuracy"] == pytest.approx(float(means[index]))
+        low, high = each["interval"]
+        assert low < each["test_accuracy"] < high
+        assert each["steps_to"] is None or each["steps_to"] >= result.steps // 6
+    curves = floats(found["curves"], 4, 8, 6)
+    for place, name in enumerate(found["metrics"]):
+        np.testing.assert_array_equal(curves[place], result.history[name].mean(axis=2).T)
+    np.testing.assert_array_equal(floats(found["finals"], 8, 3), result.metrics["test_accuracy"])
+    assert found["bands"] == []
+    assert [panel["family"] for panel in found["panels"]] == ["inverse_time", "cosine"]
+    assert [panel["is_grid"] for panel in found["panels"]] == [True, False]
+    assert found["panels"][0]["names"] == ["init_value", "decay_rate"]
+    assert found["diverged_note"] == "3 of 24 members diverged."
+    assert {each["schedule"] for each in found["diverged"]} == {7}
+    best = found["schedules"][found["best"]]
+    assert best["name"] in found["verdict"]
+
+
+def test_the_winner_can_be_copied(result, tmp_path):
+    found = content_of(page(result))
+    best = found["schedules"][found["best"]]
+    names: dict = {}
+    exec(best["python"], names)
+    assert names["schedule"] == result.best()
+    (tmp_path / "best.toml").write_text(best["toml"])
+    assert list(jaxdecay.read_schedules(tmp_path / "best.toml")) == [result.best()]
+
+
+def test_a_schedule_inside_another_can_be_copied_too(result):
+    warm = jaxdecay.warmup(jaxdecay.cosine(0.1, 90), warmup_steps=10)
+    one = dataclasses.replace(result, population=jaxdecay.stack([*[warm] * 7, warm * 0.5]))
+    names: dict = {}
+    exec(content_of(page(one))["schedules"][7]["python"], names)
+    assert names["schedule"] == warm * 0.5
+
+
+def test_a_report_needs_nothing_from_elsewhere(result):
+    html = page(result)
+    own = re.sub(r"<script>/\*\*.*?</script>", "", html, count=1, flags=re.DOTALL)  # Plotly
+    assert not re.findall(r'(?:src|href)="|url\(|@import', own)
+    assert len(html) < 6e6
+
+
+def test_no_name_ends_the_script(result):
+    settings = {**result.settings, "data": "</script><script>alert(1)</script>"}
+    html = page(dataclasses.replace(result, settings=settings))
+    assert "alert(1)</script>" not in html
+    assert "<script>alert" in content_of(html)["title"]
+
+
+def test_of_one_seed_nothing_is_told(result):
+    one = dataclasses.replace(
+        result,
+        seeds=(0,),
+        history={name: each[..., :1] for name, each in result.history.items()},
+        diverged_at=result.diverged_at[:, :1],
+        final_learning_rate=result.final_learning_rate[:, :1],
+    )
+    found = content_of(page(one))
+    assert "One seed says nothing about the others" in found["verdict"]
+    assert found["schedules"][0]["interval"] is None
+
+
+def test_the_command_writes_it_again(saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "copy")
+    done = in_this_process("report", "copy", "--target", 0.5, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "Written to copy/report.html\n"
+    assert content_of((folder / "report.html").read_text())["target"] == 0.5
+    assert content_of((saved / "report.html").read_text())["target"] is None
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_pictures(saved, tmp_path, dark):
+    options = ["--dark"] if dark else []
+    done = in_this_process("plot", saved, "--out", "pictures", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    pictures = {path.name: path for path in (tmp_path / "pictures").iterdir()}
+    assert set(pictures) == {
+        *("curves.png", "seeds.png"),
+        *("hyperparameters_inverse_time.png", "hyperparameters_cosine.png"),
+    }
+    for path in pictures.values():
+        picture = np.asarray(PIL.Image.open(path).convert("L"))
+        assert (picture[0, 0] < 50) == dark  # the ground
+        assert picture.std() > 10  # something is on it
+
+
+def test_watching_a_sweep_that_runs(tmp_path):
+    slow = '[[schedule]]\nfamily = "constant"\nvalue = [0.01, 0.02, 0.03]\n'
+    (tmp_path / "slow.toml").write_text(slow)
+    arguments = ("--schedules", "slow.toml", "--epochs", "400", "--out", "out", "--quiet")
+    sweep = subprocess.Popen(
+        [sys.executable, "-m", "jaxdecay", "sweep", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        until = time.monotonic() + 100
+        while not (tmp_path / "out" / "history.csv").exists():
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "jaxdecay", "watch", "out", "--json"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        first = json.loads(watching.stdout.readline())
+        assert first["event"] == "epoch"
+        sweep.wait(200)
+        lines = [json.loads(line) for line in watching.communicate(timeout=60)[0].splitlines()]
+    finally:
+        sweep.kill()
+        sweep.wait()
+    epochs = [line["epoch"] for line in [first, *lines] if line["event"] == "epoch"]
+    assert epochs == list(range(epochs[0], 401))
+    assert lines[-1]["event"] == "finished"
+    assert lines[-1]["settings"]["epochs"] == 400
+
+
+def test_watching_ends_with_ctrl_c_and_says_what_there_is_not(tmp_path, saved):
+    missing = error_of(in_this_process("watch", "nowhere", cwd=tmp_path), code=2)
+    assert "nowhere holds no sweep" in missing
+    run = {"data": "digits", "data_dir": None, "decays": None, "schedules": [], "steps": 1}
+    run |= {"epochs": 1, "batch_size": 1, "seeds": 1, "seed": 0, "optimizer": "sgd"}
+    run |= {"monitor": "test_loss", "block": None, "precision": "default"}
+    run |= {"checkpoint_every": 1, "keep": 2, "stop_diverged": False}
+    (tmp_path / "run.json").write_text(json.dumps(run))
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "jaxdecay", "watch", "."],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(5)
+    assert watching.poll() is None
+    watching.send_signal(signal.SIGINT)
+    _, errors = watching.communicate(timeout=20)
+    assert "Traceback" not in errors
+
+
+# In a notebook.
+
+
+def test_what_a_notebook_shows(result):
+    assert "inverse_time" in result._repr_html_()
+    assert "<pre>" in result._repr_html_()
+    shown = result.population._repr_html_()
+    assert shown.startswith("Population of 8 schedules<table>")
+    assert "<td>4</td><td>inverse_time</td>" in shown
+    shown = jaxdecay.inverse_time(0.1, 0.5)._repr_html_()
+    assert shown.startswith("<code>inverse_time(init_value=0.1, decay_rate=0.5)</code>")
+    assert "<td>decay_rate</td><td>0.5</td><td>a number ≥ 0</td>" in shown
+    for figure in (result.plot(), result.population.plot(60), jaxdecay.cosine(0.1, 9).plot(9)):
+        assert figure.axes[0].lines
+
+
+def test_tables_for_pandas_and_polars(result, saved):
+    members, history = result.to_pandas(), result.to_pandas(history=True)
+    assert len(members) == 24
+    assert len(history) == 24 * 6
+    pandas.testing.assert_frame_equal(pandas.read_csv(saved / "members.csv"), members)
+    read = pandas.read_csv(saved / "history.csv")
+    pandas.testing.assert_frame_equal(read, history)
+    assert polars.read_csv(saved / "members.csv").shape == members.shape
