@@ -11,6 +11,7 @@ import argparse
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 
@@ -33,7 +34,7 @@ data = jaxdecay.Data(
     test_labels=digits.test_labels,
     scale=16.0,
 )
-steps = epochs * (len(data.train_labels) // batch_size)
+steps = epochs * (np.size(data.train_labels) // batch_size)
 
 # 1. A network of your own: a Flax module from inputs [n, ...] to logits [n, classes].
 

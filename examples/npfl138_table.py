@@ -33,12 +33,13 @@ arguments = parser.parse_args()
 one_device_per_core()
 
 mnist = jaxdecay.mnist(arguments.data_dir)
+inputs, labels = np.asarray(mnist.train_inputs), np.asarray(mnist.train_labels)
 data = dataclasses.replace(
     mnist,
-    train_inputs=mnist.train_inputs[:55_000],
-    train_labels=mnist.train_labels[:55_000],
-    test_inputs=mnist.train_inputs[55_000:],
-    test_labels=mnist.train_labels[55_000:],
+    train_inputs=inputs[:55_000],
+    train_labels=labels[:55_000],
+    test_inputs=inputs[55_000:],
+    test_labels=labels[55_000:],
 )
 batch_size = 50
 steps = arguments.epochs * 1_100

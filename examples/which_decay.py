@@ -13,7 +13,7 @@ import jaxdecay
 data = jaxdecay.digits()
 task = jaxdecay.classifier(data)  # the network of the Keras example: one hidden layer of 128
 epochs, batch_size = 20, 32
-steps = epochs * (len(data.train_labels) // batch_size)
+steps = epochs * (np.size(data.train_labels) // batch_size)
 
 # %% [markdown]
 # ## Candidates

@@ -169,7 +169,7 @@ def _print_stopped(done: int, epochs: int, command: str, tell: Tell) -> None:
 
 def print_result(result: Any, folder: Path, tell: Tell, target: float | None) -> None:
     """The leaderboard, the best schedule and the names of the files; or all of it as JSON."""
-    from jaxdecay.report.files import summary
+    from jaxdecay.report.files import NAMES, summary
     from jaxdecay.report.leaderboard import leaderboard
     from jaxdecay.report.progress import print_json
 

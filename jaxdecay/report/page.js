@@ -4,7 +4,7 @@
 const content = JSON.parse(document.getElementById("content").textContent);
 const byId = (id) => document.getElementById(id);
 const { schedules, metrics } = content;
-const ROWS = 100;
+const [ROWS, MORE_ROWS] = [25, 100];
 
 const floats = (text) => {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -25,7 +25,11 @@ const ofSeeds = (schedule) => {
 // Words.
 
 const digits = (value, places = 4) => (value === null ? "–" : value.toFixed(places));
-const short = (value) => (value === null ? "–" : Number(value.toPrecision(4)).toString());
+const short = (value) => {
+  if (value === null) return "–";
+  const plain = value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6);
+  return plain ? Number(value.toPrecision(4)).toString() : value.toExponential(2);
+};
 const words = (name) => name.replaceAll("_", " ");
 const wrapped = (text) => text.replace(/(.{1,60})(?:, |$)/g, "$1,<br>").replace(/,<br>$/, "");
 
@@ -128,8 +132,8 @@ const isDark = () => getComputedStyle(document.documentElement).colorScheme === 
   (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
 const colour = (number) => content.colours[number % content.colours.length];
 const families = [...new Set(schedules.map((each) => each.family))];
+const byFamily = schedules.length > content.named; // what a colour stands for
 const styled = (schedule) => {
-  const byFamily = schedules.length > content.named;
   const number = byFamily ? families.indexOf(schedules[schedule].family) : schedules[schedule].rank - 1;
   const dashes = ["solid", "dash", "dot", "dashdot"];
   return { color: colour(number), dash: dashes[Math.floor(number / content.colours.length) % 4] };
@@ -167,6 +171,7 @@ const config = { responsive: true, displaylogo: false };
 
 function drawCurves() {
   const lines = [];
+  const told = new Set(content.bands.map((band) => band.family)); // in the legend
   traces = [];
   for (const panel of panels) {
     const place = { xaxis: `x${panel.axis}`, yaxis: `y${panel.axis}` };
@@ -198,10 +203,12 @@ function drawCurves() {
         y: curve(panel.metric, schedule),
         mode: "lines",
         line: { ...styled(schedule), width: each.rank <= 3 ? 2.5 : 1.4 },
-        name: each.name.length > 60 ? each.name.slice(0, 59) + "…" : each.name,
+        name: byFamily ? each.family : each.name.length > 60 ? each.name.slice(0, 59) + "…" : each.name,
+        legendgroup: byFamily ? each.family : each.name,
         hovertemplate: `№ ${each.rank}: ${wrapped(each.name)}<br>%{y:.5g} at %{x}<extra></extra>`,
-        showlegend: false,
+        showlegend: panel.metric === 0 && !(byFamily && told.has(each.family)),
       });
+      told.add(each.family);
       traces.push({ schedule });
     }
   }
@@ -354,7 +361,7 @@ function drawAll() {
 
 function choose(id, options, listener) {
   byId(id).replaceChildren(...options.map(([value, text]) => element("option", text, { value })));
-  byId(id).oninput = listener;
+  byId(id).onchange = listener;
 }
 
 document.title = content.title;
@@ -370,7 +377,7 @@ choose("family", [["", "all"], ...families.map((each) => [each, each])], () => {
 choose("panel", content.panels.map((each, place) => [place, each.family]), drawHyperparameters);
 byId("search").oninput = drawLeaderboard;
 byId("more").onclick = () => {
-  state.rows += ROWS;
+  state.rows += MORE_ROWS;
   drawLeaderboard();
 };
 byId("all").onclick = () => state.selected !== null && select(state.selected);

@@ -67,7 +67,7 @@ def content(result: SweepResult, target: float | None, confidence: float) -> dic
     many = len(schedules) > MOST_DRAWN
     ranked = sorted(schedules, key=lambda each: each["rank"])
     shown = [each["index"] for each in (ranked[:NAMED_SCHEDULES] if many else schedules)]
-    sound = (result.diverged_at < 0).all(axis=1)
+    sound = np.asarray((result.diverged_at < 0).all(axis=1))
     return {
         "title": _title(result),
         "verdict": _verdict(result, schedules, confidence),
