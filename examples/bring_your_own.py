@@ -57,11 +57,16 @@ class Network(nnx.Module):
 # warm-up, is in the population; what belongs to the optimizer, such as the weight decay, is a sweep
 # of its own.
 
-population = jaxdecay.grid(
-    jaxdecay.warmup_cosine,
-    peak_value=[1e-3, 3e-3, 1e-2],
-    warmup_steps=[0, steps // 10],
-    transition_steps=[steps - steps // 10],
+population = jaxdecay.concat(
+    *(
+        jaxdecay.grid(
+            jaxdecay.warmup_cosine,
+            peak_value=[1e-3, 3e-3, 1e-2],
+            warmup_steps=warmup,
+            transition_steps=steps - warmup,  # all end with the run
+        )
+        for warmup in (0, steps // 10)
+    )
 )
 task = jaxdecay.classifier(data, Network)
 for weight_decay in (0.0, 1e-2):

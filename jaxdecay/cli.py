@@ -251,7 +251,7 @@ def watch(
         bool, typer.Option("--json", help="Print lines of JSON, one for each epoch.")
     ] = False,
 ) -> None:
-    """Follow a sweep that runs elsewhere, from its files, until it ends.
+    """Follow a sweep that runs elsewhere, from its files, until its results are there.
 
     Ctrl-C ends the watching, not the sweep.
     """
@@ -357,10 +357,11 @@ def show(
 
 def _new_folder(data: DataName) -> Path:
     """A folder of runs/ that no other sweep has, not even one that is started right now."""
+    Path("runs").mkdir(exist_ok=True)
     for number in itertools.count(1):
         folder = Path("runs", f"{data.value}-{number}")
         with contextlib.suppress(FileExistsError):
-            folder.mkdir(parents=True)
+            folder.mkdir()
             return folder
     raise AssertionError("unreachable")
 

@@ -23,13 +23,15 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
         fail(error, code=2)
-    except (DataError, CheckpointError, ProcessError, OSError) as error:
+    except (DataError, CheckpointError, ProcessError, OSError, ImportError) as error:
         fail(error, code=1)
+    except (MemoryError, jax.errors.JaxRuntimeError) as error:
+        fail(f"JAX or the machine gave up: {error or 'out of memory'}", code=1)
 
 
 def fail(error: object, code: int) -> NoReturn:
     """Says what went wrong in one line, and ends with the exit code."""
-    typer.echo(f"error: {error}", err=True)
+    typer.echo(f"error: {(str(error).strip().splitlines() or ['unknown'])[0]}", err=True)
     if jax.distributed.is_initialized():
         sys.stdout.flush()
         os._exit(code)  # an orderly exit would wait for the other processes, which may be gone

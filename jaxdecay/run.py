@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import json
 import os
+import re
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,6 +111,8 @@ def connect(
         if (coordinator, process, processes) != (None, None, None):
             raise ValueError("--coordinator, --process and --processes are for --distributed")
         return
+    if coordinator is not None and not re.fullmatch(r".+:\d+", coordinator):
+        raise ValueError(f"--coordinator must be HOST:PORT, got {coordinator!r}")
     try:
         jax.distributed.initialize(
             coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT_SECONDS

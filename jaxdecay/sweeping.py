@@ -32,55 +32,53 @@ def train(
     population, optimizer = run.population(), optimizer_named(run.optimizer)
     check_arguments(task, population, optimizer, run.seeds, run.seed, run.monitor, run.block)
 
+    begun = False
+
     def begin() -> None:
-        files.remove_results(folder)  # of fewer epochs: they come back when they are whole
-        run.write(folder)
+        """The folder is this sweep's from now on; what it held is another's, or fewer epochs."""
+        nonlocal begun
+        if first and not begun:
+            files.remove_results(folder)
+            run.write(folder)
+        begun = True
 
     with alone(folder) if first else contextlib.nullcontext():
-        if first and not goes_on:
-            files.set_aside(folder)
-            begin()
         meet()
         history = files.HistoryFile(folder)
 
         def report(epoch: int, found: Any) -> None:
             if not first:
                 return
-            if epoch == 0:
-                files.drop_aside(folder)
-                if goes_on:
-                    begin()
+            begin()
             if not (folder / files.RUN).exists():
                 raise OSError(f"{folder} was moved or removed; what was in it is where it is now")
             history.add(epoch, found)
             history.write()
 
-        try:
-            with Interrupts(_say_stopping, _say_stopped) as interrupts:
-                result = _run_and_tell(
-                    tell if first else "nothing",
-                    task,
-                    population,
-                    report,
-                    optimizer=optimizer,
-                    epochs=run.epochs,
-                    batch_size=run.batch_size,
-                    seeds=run.seeds,
-                    seed=run.seed,
-                    monitor=run.monitor,
-                    block=run.block,
-                    precision=run.precision,
-                    checkpoints=jaxdecay.Checkpoints(
-                        folder / files.CHECKPOINTS, every=run.checkpoint_every, keep=run.keep
-                    ),
-                    stop_diverged=run.stop_diverged,
-                    should_stop=lambda: interrupts.number is not None,
-                )
-        except (ValueError, TypeError):
-            if first and not goes_on and not (folder / "history.csv").exists():
-                files.remove(folder)  # nothing was trained
-                files.bring_back(folder)
-            raise
+        with Interrupts(_say_stopping, _say_stopped) as interrupts:
+            result = _run_and_tell(
+                tell if first else "nothing",
+                task,
+                population,
+                begin,
+                report,
+                optimizer=optimizer,
+                epochs=run.epochs,
+                batch_size=run.batch_size,
+                seeds=run.seeds,
+                seed=run.seed,
+                monitor=run.monitor,
+                block=run.block,
+                precision=run.precision,
+                checkpoints=jaxdecay.Checkpoints(
+                    folder / files.CHECKPOINTS,
+                    every=run.checkpoint_every,
+                    keep=run.keep,
+                    anew=not goes_on,
+                ),
+                stop_diverged=run.stop_diverged,
+                should_stop=lambda: interrupts.number is not None,
+            )
         _end(result, run, folder, interrupts.number, tell, target)
 
 
@@ -120,7 +118,12 @@ def _say_stopped() -> None:
 
 
 def _run_and_tell(
-    tell: Tell, task: Any, population: Any, report: Callable[[int, Any], None], **settings: Any
+    tell: Tell,
+    task: Any,
+    population: Any,
+    begin: Callable[[], None],
+    report: Callable[[int, Any], None],
+    **settings: Any,
 ) -> Any:
     """Trains, and says how far it is."""
     from jaxdecay.report import progress
@@ -141,9 +144,13 @@ def _run_and_tell(
         report(epoch, history)
         display.add_epoch(epoch, history)
 
+    def trained(done: int, total: int) -> None:
+        begin()  # the first time, now that nothing more can be refused
+        display.trained(done, total)
+
     with display.shown():
         return jaxdecay.sweep(
-            task, population, callback=trained_epoch, progress=display.trained, **settings
+            task, population, callback=trained_epoch, progress=trained, **settings
         )
 
 

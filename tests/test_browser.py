@@ -234,7 +234,7 @@ def test_a_row_shows_its_curve(report):
     browser, result, _ = report
     sound = int((result.diverged_at < 0).all(axis=1).sum())
     before = len(opacities(browser))
-    row = browser.find_elements("css selector", "#leaderboard tbody tr")[min(50, sound) - 1]
+    row = browser.find_elements("css selector", "#leaderboard tbody tr")[min(20, sound) - 1]
     schedule = result.population[int(row.get_attribute("data-schedule"))]
     row.click()
     until(lambda: opacities(browser).count(1) == 4)

@@ -218,6 +218,14 @@ def test_overwrite(tmp_path):
     }
 
 
+def test_checkpoints_of_others_are_not_touched(tmp_path):
+    (tmp_path / "checkpoints" / "100").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "100" / "weights").write_text("mine")
+    run = in_this_process("sweep", "--out", ".", "--overwrite", cwd=tmp_path)
+    assert "checkpoints holds something else than a sweep" in error_of(run, code=2)
+    assert (tmp_path / "checkpoints" / "100" / "weights").read_text() == "mine"
+
+
 def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
     (tmp_path / "high.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 1e20\n')
     run = in_this_process(

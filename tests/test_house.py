@@ -25,7 +25,7 @@ LAYERS = [
     {"population"},
     {"phases"},
     {"data", "catalogue", "schedules_file", "calculus", "inspection"},
-    {"training.layout"},
+    {"machine", "training.layout"},
     {"training.task"},
     {"training.train"},
     {"training.block"},

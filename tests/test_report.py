@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import io
 import json
 import re
 import shutil
@@ -19,9 +20,11 @@ import PIL.Image
 import polars
 import pytest
 from commands import error_of, in_this_process
+from rich.console import Console
 
 import jaxdecay
 from jaxdecay.report import files
+from jaxdecay.report.leaderboard import leaderboard
 from jaxdecay.report.page import page
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
@@ -177,6 +180,50 @@ def test_of_one_seed_nothing_is_told(result):
     found = content_of(page(one))
     assert "One seed says nothing about the others" in found["verdict"]
     assert found["schedules"][0]["interval"] is None
+
+
+def test_a_task_without_accuracy_is_reported_by_its_loss(result):
+    history = {name: each * 1e-4 for name, each in result.history.items() if "loss" in name}
+    history |= {"learning_rate": result.history["learning_rate"]}
+    history |= {"test_f1": result.history["test_accuracy"]}
+    one = dataclasses.replace(result, history=history)
+    found = content_of(page(one))
+    assert found["main"] == "test_loss"
+    best = found["schedules"][found["best"]]
+    losses = one.metrics["test_loss"].mean(axis=1)
+    assert found["best"] == np.nanargmin(losses)
+    assert f"test loss {best['test_loss']:.4g} (95 % interval" in found["verdict"]
+    text = io.StringIO()
+    Console(file=text, width=120).print(leaderboard(one))
+    marked = [line for line in text.getvalue().splitlines() if "≈" in line]
+    assert re.search(rf"{best['test_loss']:.4g} ± \S+ ≈", marked[0])
+    assert "from the best test loss" in marked[-1]
+
+
+def test_of_one_epoch_and_of_many_schedules(result):
+    one = dataclasses.replace(result, history={n: each[:1] for n, each in result.history.items()})
+    assert floats(content_of(page(one))["curves"], 4, 8, 1).shape == (4, 8, 1)
+    many = dataclasses.replace(
+        result,
+        population=jaxdecay.stack([*result.population] * 10),
+        history={name: np.tile(each, (1, 10, 1)) for name, each in result.history.items()},
+        diverged_at=np.tile(result.diverged_at, (10, 1)),
+        final_learning_rate=np.tile(result.final_learning_rate, (10, 1)),
+    )
+    many.history["train_loss"][3, 1] = np.inf  # a sum may overflow where each loss is finite
+    found = content_of(page(many))
+    assert [band["family"] for band in found["bands"]] == ["inverse_time", "cosine"]
+    low, _ = np.array(found["bands"][1]["values"][0])
+    np.testing.assert_allclose(low, result.history["learning_rate"][:, 4:7, 0].min(axis=1), 1e-4)
+    assert len(found["shown"]) == 10
+    # Each schedule is there ten times: of those the best cannot be told from its copies.
+    assert found["verdict"].count("cannot tell") == 1
+
+
+def test_where_it_ran_is_read_back_not_seen_anew(result):
+    other = dataclasses.replace(result, machine={**result.machine, "cores": 96})
+    about = dict(content_of(page(other))["about"])
+    assert about["machine"].endswith("96 cores")
 
 
 def test_the_command_writes_it_again(saved, tmp_path):

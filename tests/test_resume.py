@@ -254,13 +254,14 @@ def test_two_processes_find_what_one_does(folder, whole):
     assert json.loads((folder / "out" / "sweep.json").read_text())["settings"]["devices"] == 2
 
 
-def test_a_process_that_dies_ends_the_sweep_and_one_goes_on(folder, whole):
+@pytest.mark.parametrize("dies", [0, 1], ids=["first", "second"])
+def test_a_process_that_dies_ends_the_sweep_and_one_goes_on(folder, whole, dies):
     both = start_two(*SWEEP, "--epochs", MANY, "--out", "out", cwd=folder)
     wait_for(lambda: epochs_of(folder / "out") >= 2, both[0])
-    both[1].kill()
-    _, errors = both[0].communicate(timeout=60)
-    both[1].communicate()
-    assert both[0].returncode != 0
+    both[dies].kill()
+    _, errors = both[1 - dies].communicate(timeout=60)
+    both[dies].communicate()
+    assert both[1 - dies].returncode != 0
     assert "Traceback" not in errors
     assert "another process of this sweep has ended" in errors or "another task died" in errors
     path = folder / "out" / "run.json"

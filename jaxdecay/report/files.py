@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import importlib.metadata
 import io
 import json
 import os
-import platform
-import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from jaxdecay.population import stack
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.checkpoint import remove as remove_checkpoints
+from jaxdecay.training.checkpoint import ABOUT
 from jaxdecay.training.sweep import SweepResult
 
 NAMES = ("report.html", "members.csv", "history.csv", "curves.png", "sweep.json")
 RUN = "run.json"
 CHECKPOINTS = "checkpoints"
-ASIDE = ".overwritten"
-"""Where a sweep lies until the one that overwrites it has finished an epoch."""
 
 
 def save(
@@ -80,6 +75,7 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
     try:
         about = json.loads((folder / "sweep.json").read_text())
         with (folder / "members.csv").open(newline="") as file:
+            csv.field_size_limit(sys.maxsize)  # a schedule may be long
             rates = [float(row["final_learning_rate"]) for row in csv.DictReader(file)]
         shape = len(about["schedules"]), len(about["seeds"])
         diverged_at = np.full(shape, -1, np.int32)
@@ -95,12 +91,14 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
             steps=about["steps"],
             compile_seconds=about["compile_seconds"],
             run_seconds=about["run_seconds"],
+            machine=about["machine"],
+            versions=about["versions"],
         )
     except FileNotFoundError as error:
         raise ValueError(
             f"{folder} holds no finished sweep: {Path(error.filename).name} is missing"
         ) from None
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, csv.Error) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"the files of the sweep in {folder} are damaged: {reason}") from None
 
@@ -108,8 +106,10 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
 def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:
     """The epochs in `history.csv` until now: by name, [E, S, K]."""
     with (folder / "history.csv").open(newline="") as file:
-        names = next(csv.reader(file))[2:]
+        names = next(csv.reader(file), [])[2:]
         rows = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
+    if not names or not len(rows):
+        raise ValueError("history.csv is empty")
     # Ordered by epoch, then by member; the first columns are these two.
     values = rows[:, 2:].reshape(-1, schedules, seeds, len(names))
     return {name: values[..., column] for column, name in enumerate(names)}
@@ -130,42 +130,15 @@ def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
             f"{folder} holds another sweep ({', '.join(there)}); {go_on}"
             "choose another folder, or overwrite it with --overwrite (overwrite=True in Python)"
         )
+    kept = folder / CHECKPOINTS
+    if kept.exists() and not (kept / ABOUT).exists() and any(kept.iterdir()):
+        raise FileExistsError(f"{kept} holds something else than a sweep; choose another folder")
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; the files of a sweep need a folder")
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / ".writable", b"")
     (folder / ".writable").unlink()
     return folder
-
-
-def remove(folder: Path) -> None:
-    """Removes all files of a sweep, and nothing else, from a folder."""
-    remove_results(folder)
-    (folder / RUN).unlink(missing_ok=True)
-    remove_checkpoints(folder / CHECKPOINTS)
-
-
-def set_aside(folder: Path) -> None:
-    """Makes room for another sweep, which may yet fail to begin."""
-    if (folder / ASIDE).exists():  # another one has failed to: it has nothing to lose
-        remove(folder)
-        return
-    (folder / ASIDE).mkdir()
-    for name in (*NAMES, RUN, CHECKPOINTS):
-        if (folder / name).exists():
-            (folder / name).rename(folder / ASIDE / name)
-
-
-def bring_back(folder: Path) -> None:
-    """Puts what was set aside back in its place."""
-    for path in (folder / ASIDE).iterdir():
-        path.rename(folder / path.name)
-    (folder / ASIDE).rmdir()
-
-
-def drop_aside(folder: Path) -> None:
-    """Removes what was set aside: now there is another sweep."""
-    shutil.rmtree(folder / ASIDE, ignore_errors=True)
 
 
 def remove_results(folder: Path) -> None:
@@ -255,12 +228,8 @@ def summary(result: SweepResult, target: float | None = None) -> dict[str, Any]:
         "compile_seconds": result.compile_seconds,
         "run_seconds": result.run_seconds,
         "member_steps_per_second": result.member_steps_per_second,
-        "versions": _versions(),
-        "machine": {
-            "platform": f"{platform.system()} {platform.machine()}",
-            "cores": os.cpu_count(),
-            "devices": [device.device_kind for device in jax.devices()],
-        },
+        "versions": dict(result.versions),
+        "machine": dict(result.machine),
     }
 
 
@@ -283,12 +252,6 @@ def _members(result: SweepResult) -> Iterator[tuple[int, Any, int, int]]:
     for index, schedule in enumerate(result.population):
         for k, seed in enumerate(result.seeds):
             yield index, schedule, k, seed
-
-
-def _versions() -> Mapping[str, str]:
-    packages = ("jaxdecay", "jax", "jaxlib", "optax", "flax", "numpy")
-    found = {name: importlib.metadata.version(name) for name in packages}
-    return {"python": platform.python_version(), **found}
 
 
 def _csv(rows: Iterable[Mapping[str, Any]]) -> bytes:

@@ -41,21 +41,24 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
     table.add_column("final\nrate", justify="right", no_wrap=True)
     like_best = result.compare().like_best
     if seeds > 1:
-        table.caption = f"≈ {seeds} seeds cannot tell it from the best (paired t-tests, 95 %)"
+        told = (
+            f"≈ {seeds} seeds cannot tell it from the best {result.main_metric.replace('_', ' ')}"
+        )
+        table.caption = f"{told} (paired t-tests, 95 %)"
     for rank, index in enumerate(shown, start=1):
         schedule = result.population[int(index)]
-        hyperparameters = short_repr(schedule)[len(schedule.family) + 1 : -1]
+        name, _, hyperparameters = short_repr(schedule).removesuffix(")").partition("(")
         diverged = int((result.diverged_at[index] >= 0).sum())
-        values = [spread(result.metrics[name][index]) for name in names]
+        values = [spread(result.metrics[metric][index]) for metric in names]
         if seeds > 1:
-            values[0] += " ≈" if like_best[index] else "  "
+            values[names.index(result.main_metric)] += " ≈" if like_best[index] else "  "
         if diverged:
             values = [f"{diverged} of {seeds} diverged", *[""] * (len(names) - 1)]
         if steps_to is not None:
             values.append(f"{steps_to[index]:,.0f}" if np.isfinite(steps_to[index]) else "–")
         table.add_row(
             str(rank),
-            Text.assemble((schedule.family, "bold"), " ", hyperparameters),
+            Text.assemble((name, "bold"), " ", hyperparameters),
             *values,
             f"{result.final_learning_rate[index].mean():.3g}",
         )
@@ -64,5 +67,6 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
 
 def spread(values: np.ndarray) -> str:
     """Mean ± standard deviation of a sample; the mean alone of a single value."""
-    mean = f"{np.mean(values):.4f}"
-    return mean if len(values) < 2 else f"{mean} ± {np.std(values, ddof=1):.4f}"
+    mean = np.mean(values)
+    form = ".4f" if 0.01 <= abs(mean) < 1_000 else ".4g"
+    return format(mean, form) + (f" ± {np.std(values, ddof=1):{form}}" if len(values) > 1 else "")

@@ -24,7 +24,11 @@ const ofSeeds = (schedule) => {
 
 // Words.
 
-const digits = (value, places = 4) => (value === null ? "–" : value.toFixed(places));
+const digits = (value) => {
+  if (value === null) return "–";
+  const plain = Math.abs(value) >= 0.01 && Math.abs(value) < 1000;
+  return plain ? value.toFixed(4) : Number(value.toPrecision(4)).toString();
+};
 const short = (value) => {
   if (value === null) return "–";
   const plain = value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) < 1e6);
@@ -41,6 +45,7 @@ function element(kind, text = "", options = {}) {
 
 // The leaderboard.
 
+const moreSeeds = (each) => (each.more_seeds > 0 ? each.more_seeds : each.more_seeds < 0 ? "∞" : "");
 const columns = [
   { name: "rank", title: "rank", show: (each) => each.rank, number: true },
   { name: "name", title: "schedule", show: (each) => each.name },
@@ -59,7 +64,7 @@ const columns = [
   ...(content.target === null
     ? []
     : [{ name: "steps_to", title: `steps to ${content.target}`, show: (each) => short(each.steps_to), number: true }]),
-  { name: "more_seeds", title: "seeds to tell", show: (each) => each.more_seeds ?? "", number: true },
+  { name: "more_seeds", title: "seeds to tell", show: moreSeeds, number: true },
   { name: "final_rate", title: "final rate", show: (each) => short(each.final_rate), number: true },
 ];
 const state = { sort: "rank", descending: false, rows: ROWS, selected: null };
@@ -79,8 +84,17 @@ function sorted() {
   });
 }
 
+// How to find again, in a table that is drawn anew, what had the focus.
+function focusIn(table) {
+  const now = document.activeElement;
+  if (!table.contains(now)) return null;
+  if (now.dataset.schedule) return `[data-schedule="${now.dataset.schedule}"]`;
+  return `[data-column="${now.dataset.column}"]`;
+}
+
 function drawLeaderboard() {
   const rows = sorted();
+  const focused = focusIn(byId("leaderboard"));
   const head = element("tr");
   for (const column of columns) {
     const cell = element("th", "", { className: column.number ? "number" : "" });
@@ -88,6 +102,7 @@ function drawLeaderboard() {
       cell.setAttribute("aria-sort", state.descending ? "descending" : "ascending");
     }
     const button = element("button", column.title, { type: "button" });
+    button.dataset.column = column.name;
     button.onclick = () => {
       const again = state.sort === column.name;
       state.descending = again ? !state.descending : Boolean(column.descending);
@@ -104,7 +119,9 @@ function drawLeaderboard() {
       row.dataset.schedule = each.index;
       row.setAttribute("aria-selected", each.index === state.selected);
       row.onclick = () => select(each.index);
-      row.onkeydown = (event) => event.key === "Enter" && select(each.index);
+      row.onkeydown = (event) => {
+        if (event.key === "Enter") select(each.index);
+      };
       row.append(
         ...columns.map((column) =>
           element("td", String(column.show(each)), { className: column.number ? "number" : "" }),
@@ -113,6 +130,7 @@ function drawLeaderboard() {
       return row;
     }),
   );
+  if (focused) byId("leaderboard").querySelector(focused)?.focus();
   const shown = Math.min(state.rows, rows.length);
   byId("count").textContent = `${shown} of ${schedules.length} schedules`;
   byId("more").hidden = rows.length <= state.rows;
@@ -180,6 +198,9 @@ function drawCurves() {
     for (const band of content.bands) {
       const [low, high] = band.values[panel.metric];
       const number = families.indexOf(band.family);
+      if (content.logarithmic.includes(metrics[panel.metric]) && low.some((value) => !(value > 0))) {
+        continue; // a logarithmic axis has no place for its lower edge
+      }
       lines.push({
         ...place,
         x: [...at, ...[...at].reverse()],
@@ -201,7 +222,7 @@ function drawCurves() {
         ...place,
         x: at,
         y: curve(panel.metric, schedule),
-        mode: "lines",
+        mode: epochs > 1 ? "lines" : "markers",
         line: { ...styled(schedule), width: each.rank <= 3 ? 2.5 : 1.4 },
         name: byFamily ? each.family : each.name.length > 60 ? each.name.slice(0, 59) + "…" : each.name,
         legendgroup: byFamily ? each.family : each.name,
@@ -238,16 +259,19 @@ function fade() {
 function select(schedule) {
   state.selected = state.selected === schedule ? null : schedule;
   showChosen(state.selected ?? content.best);
-  const isNew = state.selected !== null && !drawn.has(schedule);
-  if (isNew) drawn.add(schedule);
+  const before = [...drawn].join();
+  drawn.clear();
+  for (const each of content.shown) drawn.add(each);
+  // Rates of what diverged would set the scale for all others.
+  if (state.selected !== null && !schedules[schedule].diverged) drawn.add(schedule);
   drawLeaderboard();
-  if (isNew) drawCurves();
+  if ([...drawn].join() !== before) drawCurves();
   else fade();
 }
 
 function showChosen(schedule) {
   const each = schedule === null ? null : schedules[schedule];
-  byId("chosen").textContent = each ? `№ ${each.rank}` : "Every schedule diverged";
+  byId("chosen").textContent = each ? `№ ${each.rank}` : "Every schedule has a diverged member";
   byId("python").textContent = each ? each.python : "";
   byId("toml").textContent = each ? each.toml : "";
 }
@@ -266,13 +290,13 @@ function drawHyperparameters() {
   const title = { text: words(content.main) };
   if (panel.is_grid) {
     const heat = {
-      type: "heatmap", x: panel.values[0], y: panel.values[1], z: values, text,
+      type: "heatmap", x: panel.values[0].map(short), y: panel.values[1].map(short), z: values, text,
       colorscale: "Viridis", reversescale: !content.main.endsWith("accuracy"), colorbar: { title },
       hovertemplate: "%{text}<br>%{z:.5g}<extra></extra>", hoverongaps: false,
     };
     // On a category axis cells are of one size, whatever the distances between the values.
     const named = (place) => ({ title: { text: panel.names[place] }, type: "category",
-      categoryorder: "array", categoryarray: [...new Set(panel.values[place])].sort((a, b) => a - b) });
+      categoryorder: "array", categoryarray: [...panel.values[place]].sort((a, b) => a - b).map(short) });
     Plotly.react("hyperparameters", [heat], layout({ xaxis: named(0), yaxis: named(1) }), config);
     return;
   }
@@ -333,7 +357,7 @@ function drawTables() {
     const row = element("tr");
     row.append(
       element("td", schedules[each.schedule].name),
-      ...[each.seed, each.step, each.epoch].map((value) => element("td", String(value), { className: "number" })),
+      ...[each.seed, each.step, each.epoch + 1].map((value) => element("td", String(value), { className: "number" })),
     );
     return row;
   });
@@ -387,8 +411,10 @@ byId("theme").onclick = () => {
 };
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.onclick = async () => {
-    await navigator.clipboard.writeText(byId(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    const text = byId(button.dataset.copy);
+    getSelection().selectAllChildren(text); // for Ctrl-C where a page may not copy
+    await navigator.clipboard?.writeText(text.textContent);
+    button.textContent = navigator.clipboard ? "Copied" : "Selected";
     setTimeout(() => (button.textContent = "Copy"), 1500);
   };
 }

@@ -70,7 +70,7 @@ def content(result: SweepResult, target: float | None, confidence: float) -> dic
     sound = np.asarray((result.diverged_at < 0).all(axis=1))
     return {
         "title": _title(result),
-        "verdict": _verdict(result, schedules, confidence),
+        "verdict": _verdict(result, schedules, target, confidence),
         "legend": _legend(result, confidence),
         "curves_note": _curves_note(many),
         "seeds_note": f"The best {min(20, len(schedules))}: one dot a seed.",
@@ -128,7 +128,7 @@ def _schedules(
                 "final_rate": _number(result.final_learning_rate[index].mean()),
                 "interval": None if None in interval else interval,
                 "like_best": bool(found.like_best[index]),
-                "more_seeds": more if more > 0 and index != found.best else None,
+                "more_seeds": 0 if index == found.best else more,
                 "steps_to": None if steps_to is None else _number(steps_to[index].mean()),
                 **{
                     name: None if diverged[index] else _number(each[index].mean())
@@ -162,19 +162,26 @@ def _kept_epochs(result: SweepResult, metrics: int) -> np.ndarray:
 
 def _bands(result: SweepResult, means: np.ndarray, sound: np.ndarray) -> Iterator[dict[str, Any]]:
     """By family, between which values eight of ten of its schedules lie, [metric][2][epoch]."""
+    if means.shape[2] < 2:
+        return
     families = np.array([schedule.family for schedule in result.population])
     for family in dict.fromkeys(families):
         of_family = means[:, (families == family) & sound]
         if of_family.shape[1]:
             limits = np.quantile(of_family, [0.1, 0.9], axis=1).transpose(1, 0, 2)
-            yield {"family": str(family), "values": np.round(limits, 6).tolist()}
+            yield {"family": str(family), "values": [[*map(_rounded, each)] for each in limits]}
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    """To five digits, for JSON."""
+    return [float(f"{each:.5g}") if np.isfinite(each) else None for each in values]
 
 
 def _logarithmic(metrics: list[str], means: np.ndarray) -> list[str]:
     """The metrics to draw on a logarithmic scale: positive, and over a factor of 20."""
     found = []
     for name, values in zip(metrics, means, strict=True):
-        positive = values[values > 0]
+        positive = values[(values > 0) & np.isfinite(values)]
         if name != "test_accuracy" and positive.size and positive.max() > 20 * positive.min():
             found.append(name)
     return found
@@ -185,6 +192,8 @@ def _ranges(metrics: list[str], means: np.ndarray) -> dict[str, list[float]]:
     if "test_accuracy" not in metrics or not means.size:
         return {}
     values = means[metrics.index("test_accuracy")]
+    if not np.isfinite(values).all():
+        return {}
     low = float(np.quantile(values[:, -1], 0.1))
     return {"test_accuracy": [max(0.0, low - 0.1), float(values.max()) + 0.01]}
 
@@ -194,22 +203,39 @@ def _title(result: SweepResult) -> str:
     return f"{schedules:,} schedules × {seeds} seeds on {result.settings['data']}"
 
 
-def _verdict(result: SweepResult, schedules: list[dict[str, Any]], confidence: float) -> str:
+def _verdict(
+    result: SweepResult, schedules: list[dict[str, Any]], target: float | None, confidence: float
+) -> str:
     best = min(schedules, key=lambda each: each["rank"])
     if best["diverged"]:
         return "Every schedule has a diverged member; try smaller learning rates."
     metric = result.main_metric
-    words = f"Best: {best['name']}, {metric.replace('_', ' ')} {best[metric]:.4f}"
+    words = f"Best: {best['name']}, {metric.replace('_', ' ')} {_words(best[metric])}"
+    if target is not None:
+        steps = best["steps_to"]
+        reached = "which none reached" if steps is None else f"reached after {steps:,.0f} steps"
+        return f"{words}; ranked by the steps to {target:g}, {reached}."
+    others = [each for each in schedules if each is not best and not each["diverged"]]
     if best["interval"] is None:
         return f"{words}. One seed says nothing about the others: use more of them to compare."
-    low, high = best["interval"]
-    alike = sum(each["like_best"] for each in schedules)
+    low, high = map(_words, best["interval"])
+    words += f" ({100 * confidence:g} % interval {low} … {high}"
+    if not others:
+        return f"{words})."
+    alike = sum(each["like_best"] for each in others)
     told = (
-        "All others can be told from it."
-        if alike < 2
-        else f"{len(result.seeds)} seeds cannot tell {alike - 1:,} other schedules from the best."
+        f"{len(result.seeds)} seeds cannot tell {alike:,} of the {len(others):,} others from it."
+        if alike
+        else "All others can be told from it."
     )
-    return f"{words} ({100 * confidence:g} % interval {low:.4f} … {high:.4f}). {told}"
+    return f"{words}, not corrected for its having been chosen). {told}"
+
+
+def _words(value: float | None) -> str:
+    """A metric as in the leaderboard."""
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if 0.01 <= abs(value) < 1_000 else f"{value:.4g}"
 
 
 def _legend(result: SweepResult, confidence: float) -> str:
@@ -217,9 +243,9 @@ def _legend(result: SweepResult, confidence: float) -> str:
         return "Click on a row to see its curve."
     return (
         f"Click on a row to see its curve. ≈: {len(result.seeds)} seeds cannot tell it from the "
-        f"best (paired t-tests of the {result.main_metric.replace('_', ' ')}, "
-        f"{100 * confidence:g} % for all together). Seeds to tell: how many more it would "
-        "take, if it is as much worse as it seems."
+        f"best {result.main_metric.replace('_', ' ')} (paired t-tests, {100 * confidence:g} % for "
+        "all together). Seeds to tell: how many more it would take, if it is as much worse as it "
+        "seems; ∞ for more than 1,000."
     )
 
 

@@ -158,7 +158,7 @@ def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
     # The rate is the one at the start of its epoch, the metrics are those at its end.
     epochs = np.arange(len(values)) + (0 if name == "learning_rate" else 1)
     for schedule, style in _styles(result):
-        axis.plot(epochs, values[:, schedule], **style)
+        axis.plot(epochs, values[:, schedule], marker="o" if len(values) == 1 else None, **style)
     axis.set(xlabel="epoch", title=name.replace("_", " "))
     axis.grid(alpha=0.3)
     positive = values[np.isfinite(values) & (values > 0)]

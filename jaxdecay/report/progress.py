@@ -64,9 +64,10 @@ class Display:
         return (self._done - self._before) * self._steps / seconds
 
     @property
-    def seconds_left(self) -> float:
-        """If it goes on like that."""
-        return (self._total - self._done) * self._steps / max(self.member_steps_per_second, 1e-9)
+    def seconds_left(self) -> float | None:
+        """If it goes on like that; None as long as there is nothing to go by."""
+        speed = self.member_steps_per_second
+        return (self._total - self._done) * self._steps / speed if speed > 0 else None
 
     def show(self) -> None:
         """Called after each round of blocks."""
@@ -117,9 +118,11 @@ class Lines(Display):
 
     def show_epoch(self) -> None:
         """Prints the line."""
-        left = datetime.timedelta(seconds=round(self.seconds_left))
-        speed = f"{self.member_steps_per_second:,.0f} member-steps/s"
-        print(f"{self._words()}, {speed}, {left} left", flush=True)
+        words = [self._words()]
+        if self.seconds_left is not None:
+            words.append(f"{self.member_steps_per_second:,.0f} member-steps/s")
+            words.append(f"{datetime.timedelta(seconds=round(self.seconds_left))} left")
+        print(*words, sep=", ", flush=True)
 
 
 class JsonLines(Display):
@@ -135,7 +138,7 @@ class JsonLines(Display):
             diverged=self.diverged,
             best_test_accuracy=self.best,
             member_steps_per_second=round(self.member_steps_per_second, 1),
-            seconds_left=round(self.seconds_left, 1),
+            seconds_left=None if self.seconds_left is None else round(self.seconds_left, 1),
         )
 
 

@@ -58,6 +58,7 @@ def compare(
     larger_is_better: bool,
     confidence: float = 0.95,
     resolution: float = 0.0,
+    best: int | None = None,
 ) -> Comparison:
     """Compares schedules by the last values of a metric.
 
@@ -73,6 +74,7 @@ def compare(
         confidence: of the intervals, between 0 and 1.
         resolution: the smallest step of the metric: 1 / (test examples) of an accuracy. Where a few
             differences happen to be equal, they are not taken for certain beyond it.
+        best: which of the schedules with the best mean is the best; None for the first.
 
     Returns:
         A `Comparison`. Of one seed it has no intervals, and nothing can be told.
@@ -91,14 +93,16 @@ def compare(
     mean = values.mean(axis=1)
     sound = np.isfinite(mean)
     sign = 1.0 if larger_is_better else -1.0
-    best = int(np.nanargmax(sign * mean)) if sound.any() else -1
+    if best is None or not sound[best]:
+        best = int(np.nanargmax(sign * mean)) if sound.any() else -1
     worse = sign * (values[best] - values)
     pairs = max(1, int(sound.sum() * (sound.sum() - 1)) // 2)
     corrected = (1 - confidence) / pairs
-    # Two values that are rounded to the resolution have this deviation at least.
-    deviation = np.maximum(_deviation(worse), resolution / np.sqrt(6))
+    # A value that is rounded to the resolution has this deviation at least, two of them √2 of it.
+    rounding = resolution / np.sqrt(12)
+    deviation = np.maximum(_deviation(worse), np.sqrt(2) * rounding)
     difference, seeds = worse.mean(axis=1), values.shape[1]
-    half = _half_width(_deviation(values), seeds, 1 - confidence)
+    half = _half_width(np.maximum(_deviation(values), rounding), seeds, 1 - confidence)
     room = _half_width(deviation, seeds, corrected)
     p_value = np.where(sound, np.minimum(1, pairs * _p_value(difference, deviation, seeds)), np.nan)
     like_best = sound & ~(p_value <= 1 - confidence)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ def watch(folder: Path, display: Display, schedules: int, seeds: int) -> None:
                 told = done
                 display.add_epoch(done - 1, _epoch(history, done - 1))
                 display.trained(members * done, total)
+            told = min(told, done)  # it was stopped, and goes on from an epoch before
             for epoch in range(told, done):
                 display.trained(members * (epoch + 1), total)
                 display.add_epoch(epoch, _epoch(history, epoch))
@@ -37,9 +39,11 @@ def _histories(folder: Path, schedules: int, seeds: int) -> Iterator[dict[str, n
     path, seen = folder / "history.csv", None
     while True:
         whole = are_whole(folder)  # asked first: what was written before that is read below
-        changed = path.stat().st_mtime_ns if path.exists() else None
-        if changed not in (None, seen):
-            yield read_history(folder, schedules, seeds)
+        changed = None
+        with contextlib.suppress(FileNotFoundError):  # not yet, or about to be written anew
+            changed = path.stat().st_mtime_ns
+            if changed != seen:
+                yield read_history(folder, schedules, seeds)
         if whole:
             return
         seen = changed

@@ -26,8 +26,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jaxdecay.data import Data
-from jaxdecay.training.processes import ProcessError, shared
+from jaxdecay.training.processes import ProcessError, agreed, shared
 
+ABOUT = "about.json"
 FORMAT = 2
 """Of what is written; a sweep does not go on from another."""
 
@@ -69,6 +70,7 @@ class Checkpoints:
         folder: made if need be. A sweep goes on from the newest whole checkpoint that is there.
         every: epochs from one to the next, at least 1; the last epoch always has one.
         keep: how many are kept, at least 2: if the newest is damaged, the one before it serves.
+        anew: begin anew: checkpoints that are there are removed when training begins.
 
     Raises:
         ValueError: `every` or `keep` are too small.
@@ -88,6 +90,7 @@ class Checkpoints:
     folder: str | os.PathLike[str]
     every: int = 1
     keep: int = 3
+    anew: bool = False
 
     def __post_init__(self) -> None:
         if self.every < 1:
@@ -105,6 +108,8 @@ class Checkpoints:
             CheckpointError: they cannot be read.
         """
         path = self._about
+        if self.anew:
+            return None
         try:
             there = json.loads(path.read_text())
             block, there = int(there["block"]), dict(there["about"])
@@ -124,12 +129,14 @@ class Checkpoints:
             CheckpointError: there are some, and all of them are damaged.
         """
         folder, faults = Path(self.folder), []
-        if not folder.is_dir():
+        if self.anew or not folder.is_dir():
             return None
         with _manager(folder) as manager:
             for epochs in sorted(manager.all_steps(), reverse=True):
                 try:
                     return _read(manager, epochs, mine)
+                except MemoryError:
+                    raise
                 except Exception as error:  # whatever damaged bytes make the reader do
                     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
                     _log.warning("the checkpoint of epoch %d is damaged and not used", epochs)
@@ -144,9 +151,14 @@ class Checkpoints:
         """Writes the checkpoints of this sweep, of which epochs are done; used in a `with`."""
         return Writer(self, about, block, done)
 
+    def size(self) -> int:
+        """The bytes on disk of the checkpoints that are there."""
+        paths = Path(self.folder).glob("[0-9]*/**/*")
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
     @property
     def _about(self) -> Path:
-        return Path(self.folder) / "about.json"
+        return Path(self.folder) / ABOUT
 
 
 class Writer:
@@ -159,6 +171,10 @@ class Writer:
         self._every = checkpoints.every
         folder.mkdir(parents=True, exist_ok=True)
         with _writing(folder):
+            if checkpoints.anew:
+                if jax.process_index() == 0:
+                    remove(folder)
+                agreed(0)  # no process looks before
             if jax.process_index() == 0:
                 beside = checkpoints._about.with_suffix(".part")
                 beside.write_text(json.dumps({"block": block, "about": about}, indent=1))
@@ -169,6 +185,11 @@ class Writer:
             for epochs in self._manager.all_steps():
                 if epochs > done:  # it could not be read
                     self._manager.delete(epochs)
+
+    def wait(self) -> None:
+        """Waits for the checkpoint before, so that there is one copy of the members at a time."""
+        with _writing(self._folder):
+            self._manager.wait_until_finished()
 
     def is_due(self, done: int, epochs: int) -> bool:
         """Whether there is a checkpoint after so many of all epochs."""
@@ -235,7 +256,7 @@ def remove(folder: str | os.PathLike[str]) -> None:
     """Removes checkpoints, if there are any, and nothing else."""
     folder = Path(folder)
     for each in folder.iterdir() if folder.is_dir() else []:
-        if each.name == "about.json":
+        if each.name == ABOUT:
             each.unlink()
         elif re.fullmatch(r"\d+(\.orbax-checkpoint-tmp.*)?", each.name):
             shutil.rmtree(each)

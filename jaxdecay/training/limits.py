@@ -62,9 +62,10 @@ def check_limits(
     _check("memory", members, copies * each, fixed, _memory(program), "fewer seeds or schedules")
     if checkpoints is not None:
         kept = checkpoints.keep + 1
-        free = shutil.disk_usage(_existing(Path(checkpoints.folder))).free
+        free = shutil.disk_usage(_existing(Path(checkpoints.folder))).free + checkpoints.size()
         where = f"disk space in {checkpoints.folder}"
-        _check(where, members, kept * each, 0, free, "another folder, or keep fewer checkpoints")
+        everyone = members * jax.process_count()  # they share the disk
+        _check(where, everyone, kept * each, 0, free, "another folder, or keep fewer checkpoints")
 
 
 def _check(what: str, members: int, each: int, fixed: int, there: int | None, remedy: str) -> None:

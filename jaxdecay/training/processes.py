@@ -26,6 +26,11 @@ def agreed(number: int) -> int:
     return int(_gathered(np.asarray(number))[0])
 
 
+def all_equal(number: int) -> bool:
+    """Whether all processes have the same number."""
+    return jax.process_count() == 1 or len(np.unique(_gathered(np.asarray(number)))) == 1
+
+
 def any_of(flag: bool) -> bool:
     """Whether the flag is set on any process."""
     return bool(np.any(_gathered(np.asarray(flag)))) if jax.process_count() > 1 else flag
@@ -43,7 +48,7 @@ def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.n
 def shared(tree: Any) -> Any:
     """Arrays [processes, m, …] of each process's own arrays [m, …], for Orbax to write.
 
-    Where a process has fewer rows than another, its last ones are -1.
+    Where a process has fewer rows than another, its last ones have all bits set: integers are -1.
     """
     if jax.process_count() == 1:
         return jax.tree.map(lambda each: each[None], tree)
@@ -57,7 +62,7 @@ def shared(tree: Any) -> Any:
     sharding = NamedSharding(mesh, PartitionSpec("process"))
 
     def share(each: np.ndarray) -> Array:
-        filled = np.full((1, rows, *each.shape[1:]), -1, each.dtype)
+        filled = np.full((1, rows, *each.shape[1:]), np.array(-1).astype(each.dtype))
         filled[0, : len(each)] = each
         return jax.make_array_from_process_local_data(sharding, filled)
 

@@ -15,6 +15,7 @@ import numpy as np
 import optax
 from jax import Array
 
+from jaxdecay.machine import machine, versions
 from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule, nearest
 from jaxdecay.training.block import (
@@ -28,6 +29,7 @@ from jaxdecay.training.block import (
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import (
     FORMAT,
+    CheckpointError,
     Checkpoints,
     Snapshot,
     Writer,
@@ -36,7 +38,7 @@ from jaxdecay.training.checkpoint import (
     unpacked,
 )
 from jaxdecay.training.limits import bytes_of, check_limits, member_shapes
-from jaxdecay.training.processes import agreed, any_of, exchanged
+from jaxdecay.training.processes import agreed, all_equal, any_of, exchanged
 from jaxdecay.training.task import Task, check_loss
 from jaxdecay.training.train import Optimizer, monitored, steps_per_epoch
 
@@ -59,6 +61,8 @@ class SweepResult:
         steps: updates of each member.
         compile_seconds: time it took to compile, and to measure blocks where none is known.
         run_seconds: time it took to train and to test, without compiling.
+        machine: platform, cores and devices on which it ended.
+        versions: of Python and packages, there.
     """
 
     population: Population
@@ -70,6 +74,8 @@ class SweepResult:
     steps: int
     compile_seconds: float
     run_seconds: float
+    machine: Mapping[str, Any]
+    versions: Mapping[str, str]
 
     def __repr__(self) -> str:
         schedules, seeds = self.diverged_at.shape
@@ -211,6 +217,7 @@ class SweepResult:
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
         values = np.where(self.diverged_at >= 0, np.nan, self.metrics[metric])
+        best = int(self.ranking()[0]) if metric == self.main_metric else None
         is_share = metric.endswith("accuracy")
         return compare(
             values,
@@ -218,6 +225,7 @@ class SweepResult:
             larger_is_better=is_share,
             confidence=confidence,
             resolution=1 / self.settings["test_examples"] if is_share else 0.0,
+            best=best,
         )
 
     def best(self) -> Schedule:
@@ -343,7 +351,9 @@ def sweep(
     check_limits(program, rounds, steps, len(population), checkpoints)
     training = _Training(program, population, numbers, rounds, steps, monitor)
     saved = None if checkpoints is None else checkpoints.restore(training.mine)
-    done = agreed(0 if saved is None else saved.epochs)
+    done = 0 if saved is None else saved.epochs
+    if not all_equal(done):
+        raise CheckpointError("the processes read checkpoints of different epochs; try again")
     if done > epochs:
         raise ValueError(f"{done} epochs are done already, got epochs={epochs}; ask for as many")
     if done < epochs:
@@ -353,18 +363,20 @@ def sweep(
         training.init()
     else:
         training.resume(saved)
+        del saved  # its memory
     if callback is not None:
         for epoch, history in enumerate(training.history):
             callback(epoch, history)
-    if progress is not None and done < epochs:
-        members = int(training.mine.sum())
-        progress(members * done, members * epochs)
     with _writer(checkpoints, about, rounds.block, done) as writer:
+        if progress is not None and done < epochs:
+            members = int(training.mine.sum())
+            progress(members * done, members * epochs)
         for epoch in range(done, epochs):
             history = training.run_epoch(epoch, epochs, progress)
             all_lost = stop_diverged and bool((training.diverged_at >= 0).all())
             stop = any_of(should_stop is not None and should_stop()) or all_lost
             if writer is not None and (stop or writer.is_due(epoch + 1, epochs)):
+                writer.wait()
                 writer.save(training.snapshot(time.perf_counter() - compiled))
             if callback is not None:
                 callback(epoch, history)
@@ -456,9 +468,12 @@ class _Training:
         row = np.zeros(self.mine.shape, int)  # where a block is filled up, any member will do
         row[*saved.places.T] = np.arange(len(saved.places))
         like, structure = jax.tree.flatten(self._like)
+        kept = saved.members
+        if not len(kept):  # all that this process trains are copies of another's members
+            kept = np.zeros((1, bytes_of(like)), np.uint8)
         for index in range(len(self._keys)):
             rows = row[self.rounds.places(index)]
-            leaves = unpacked(saved.members[rows.ravel()], like)
+            leaves = unpacked(kept[rows.ravel()], like)
             leaves = [leaf.reshape(*rows.shape, *leaf.shape[1:]) for leaf in leaves]
             self._members.append(self.program.by_device(structure.unflatten(leaves)))
 
@@ -528,6 +543,8 @@ class _Training:
             steps=len(self.history) * self.steps,
             compile_seconds=compile_seconds,
             run_seconds=self._seconds_before + run_seconds,
+            machine=machine(),
+            versions=versions(),
         )
 
     def learning_rates(self, epoch: int) -> np.ndarray:
