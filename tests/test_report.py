@@ -272,15 +272,15 @@ def test_watching_a_sweep_that_runs(tmp_path):
             stdout=subprocess.PIPE,
             text=True,
         )
-        first = json.loads(watching.stdout.readline())
-        assert first["event"] == "epoch"
-        sweep.wait(200)
-        lines = [json.loads(line) for line in watching.communicate(timeout=60)[0].splitlines()]
+        with watching:
+            lines = [json.loads(line) for line in watching.stdout]  # until both have ended
+        sweep.wait(20)
     finally:
         sweep.kill()
         sweep.wait()
-    epochs = [line["epoch"] for line in [first, *lines] if line["event"] == "epoch"]
+    epochs = [line["epoch"] for line in lines[:-1]]
     assert epochs == list(range(epochs[0], 401))
+    assert {line["event"] for line in lines[:-1]} == {"epoch"}
     assert lines[-1]["event"] == "finished"
     assert lines[-1]["settings"]["epochs"] == 400
 
