@@ -93,15 +93,18 @@ def test_the_decay_in_contributing_works(monkeypatch):
 def commands() -> list[list[str]]:
     """Commands of jaxdecay in the README that stand on a line of their own.
 
-    One that goes on with a sweep comes with the one that started it.
+    One about the folder of a sweep comes after the one that started it.
     """
     lines = "".join(blocks(ROOT / "README.md", "sh")).splitlines()
     groups: list[list[str]] = []
     for line in lines:
-        if "--resume" in line:
-            folder = shlex.split(line)[shlex.split(line).index("--resume") + 1]
-            next(group for group in groups if f"--out {folder}" in group[0]).append(line)
-        elif line.startswith("jaxdecay "):
+        if not line.startswith("jaxdecay "):
+            continue
+        words = shlex.split(line)
+        starts = [group for group in groups if group[0].partition("--out ")[2] in words]
+        if starts:
+            starts[0].append(line)
+        else:
             groups.append([line])
     return groups
 
@@ -115,7 +118,7 @@ def test_commands_in_the_readme(group, tmp_path):
         words = [sys.executable, "-m", *shlex.split(command)]
         run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
-        if "--out" in words:
+        if "sweep" in words and "--out" in words:
             folder = tmp_path / words[words.index("--out") + 1]
             assert (folder / "sweep.json").exists()
         if "--resume" in words:
