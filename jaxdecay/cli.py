@@ -95,7 +95,7 @@ def sweep(
         Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Remove another sweep from --out first.")
+        bool, typer.Option("--overwrite", help="Replace another sweep in --out.")
     ] = False,
     decays: OwnDecays = None,
     checkpoint_every: Annotated[
