@@ -139,8 +139,8 @@ def move_to(browser: Any, place: tuple[int, int]) -> Any:
 
 
 def until(condition: Any) -> Any:
-    """What a condition gives as soon as it is true, within five seconds."""
-    end = time.monotonic() + 5
+    """What a condition gives as soon as it is true."""
+    end = time.monotonic() + 20
     while not (found := condition()):
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -149,7 +149,7 @@ def until(condition: Any) -> Any:
 
 def test_it_loads_without_a_network_and_without_errors(report):
     browser, result, seconds = report
-    assert seconds < 10
+    assert seconds < 20  # 1 to 3 on an idle machine
     assert browser.get_log("browser") == []
     asked = browser.execute_script("return performance.getEntriesByType('resource').length")
     assert asked == 0
