@@ -331,3 +331,10 @@ def test_tables_for_pandas_and_polars(result, saved):
     read = pandas.read_csv(saved / "history.csv")
     pandas.testing.assert_frame_equal(read, history)
     assert polars.read_csv(saved / "members.csv").shape == members.shape
+
+
+def test_results_may_lie_beside_checkpoints_of_others(result, tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "weights").write_text("mine")
+    result.save(tmp_path)
+    assert files.load(tmp_path).best() == result.best()

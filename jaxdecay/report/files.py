@@ -16,7 +16,6 @@ import numpy as np
 
 from jaxdecay.population import stack
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.checkpoint import ABOUT
 from jaxdecay.training.sweep import SweepResult
 
 NAMES = ("report.html", "members.csv", "history.csv", "curves.png", "sweep.json")
@@ -130,9 +129,6 @@ def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
             f"{folder} holds another sweep ({', '.join(there)}); {go_on}"
             "choose another folder, or overwrite it with --overwrite (overwrite=True in Python)"
         )
-    kept = folder / CHECKPOINTS
-    if kept.exists() and not (kept / ABOUT).exists() and any(kept.iterdir()):
-        raise FileExistsError(f"{kept} holds something else than a sweep; choose another folder")
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder} is a file; the files of a sweep need a folder")
     folder.mkdir(parents=True, exist_ok=True)

@@ -104,11 +104,16 @@ class Checkpoints:
         """The block of the sweep whose checkpoints are there; None if there is none.
 
         Raises:
-            ValueError: they are of another sweep than `about` says.
+            ValueError: they are of another sweep than `about` says, or, where it begins anew, of
+                something else than a sweep.
             CheckpointError: they cannot be read.
         """
-        path = self._about
+        path, folder = self._about, Path(self.folder)
         if self.anew:
+            if not path.exists() and folder.is_dir() and any(folder.iterdir()):
+                raise ValueError(
+                    f"{folder} holds something else than a sweep; choose another folder"
+                )
             return None
         try:
             there = json.loads(path.read_text())

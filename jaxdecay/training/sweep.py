@@ -240,7 +240,7 @@ class SweepResult:
         return "finished" if step < 0 else f"diverged at step {step}, in epoch {epoch}"
 
     def save(self, folder: Any, *, overwrite: bool = False) -> None:
-        """Writes `members.csv`, `history.csv`, `curves.png` and `sweep.json` into a folder.
+        """Writes `report.html`, `members.csv`, `history.csv`, `curves.png` and `sweep.json`.
 
         Args:
             folder: made if need be.
