@@ -1,4 +1,4 @@
-"""The command line: `jaxdecay sweep`, `report`, `plot`, `watch`, `list` and `show`."""
+"""The command line: `jaxdecay sweep`, `report`, `plot`, `export`, `watch`, `list` and `show`."""
 
 from __future__ import annotations
 
@@ -242,6 +242,40 @@ def plot(
         place.mkdir(parents=True, exist_ok=True)
         names = draw_all(result, place, dark=dark, dots=dots)
         typer.echo(f"Written to {place}: {', '.join(names)}")
+
+
+@app.command()
+def export(
+    folder: SweepFolder,
+    tensorboard: Annotated[
+        Path | None, typer.Option(help="An empty folder, for TensorBoard's --logdir.")
+    ] = None,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(help="Tracking URI: http://localhost:5000, sqlite:///mlflow.db, …"),
+    ] = None,
+    decays: OwnDecays = None,
+) -> None:
+    """Write a finished sweep for TensorBoard, or log it with MLflow: a run for each member.
+
+    For example:
+
+    jaxdecay export runs/mnist --tensorboard runs/tensorboard
+
+    tensorboard --logdir runs/tensorboard
+
+    MLflow's experiment has the name of the folder.
+    """
+    with one_line_errors():
+        if tensorboard is None and mlflow is None:
+            raise ValueError("nothing to do; say where to: --tensorboard FOLDER or --mlflow URI")
+        result = _load(folder, decays)
+        if tensorboard is not None:
+            result.to_tensorboard(tensorboard)
+            typer.echo(f"Written to {tensorboard}; tensorboard --logdir {tensorboard} shows it")
+        if mlflow is not None:
+            result.to_mlflow(str(folder), mlflow)
+            typer.echo(f"Logged to {mlflow} as experiment {folder}")
 
 
 @app.command()

@@ -11,6 +11,9 @@ from typing import NoReturn
 import jax
 import typer
 
+EXTRAS = {"tensorboardX": "tensorboard", "mlflow": "mlflow"}
+"""Packages that neither a sweep nor a report needs, and jaxdecay's extras that bring them."""
+
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
@@ -23,6 +26,9 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
         fail(error, code=2)
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0], "sweep")
+        fail(f"this needs {error.name}: install jaxdecay with [{extra}]", code=1)
     except (DataError, CheckpointError, ProcessError, OSError, ImportError) as error:
         fail(error, code=1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:

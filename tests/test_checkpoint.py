@@ -14,7 +14,8 @@ import optax
 import pytest
 
 import jaxdecay
-from jaxdecay.training import limits
+from jaxdecay.training import checkpoint, limits
+from jaxdecay.training.block import Program, member_mesh
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
 damage = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -161,7 +162,7 @@ def test_a_damaged_checkpoint_is_not_used(task, population, kept, tmp_path, whol
             undamaged = jaxdecay.Checkpoints(kept).restore(mine)
             jax.tree.map(np.testing.assert_array_equal, saved, undamaged)
         else:
-            assert "the checkpoint of epoch 4 is damaged" in caplog.text
+            assert "the checkpoint of epoch 4 cannot be read" in caplog.text
             caplog.clear()
 
 
@@ -171,6 +172,41 @@ def test_a_sweep_goes_on_from_the_checkpoint_before_a_damaged_one(task, populati
         path.write_bytes(path.read_bytes()[:10])
     assert_same(go_on(task, population, copy), whole)
     assert jaxdecay.Checkpoints(copy).restore(np.ones((4, 2), bool)).epochs == 6
+
+
+@damage
+def test_a_checkpoint_that_cannot_be_read_this_time_is_kept(
+    task, population, copy, whole, monkeypatch
+):
+    """As when a network drive fails for a moment: what was there is there, under another name."""
+    read = checkpoint._read
+
+    def fail_at_four(manager, epochs, mine):
+        if epochs == 4:
+            raise OSError("the drive does not answer")
+        return read(manager, epochs, mine)
+
+    monkeypatch.setattr(checkpoint, "_read", fail_at_four)
+    assert_same(go_on(task, population, copy), whole)
+    monkeypatch.undo()
+    assert sorted(path.name for path in copy.iterdir())[:2] == ["4", "4.unread"]
+    for epochs in ("4", "5", "6"):
+        shutil.rmtree(copy / epochs)
+    (copy / "4.unread").rename(copy / "4")
+    assert jaxdecay.Checkpoints(copy).restore(np.ones((4, 2), bool)).epochs == 4
+    assert_same(go_on(task, population, copy), whole)
+
+
+def test_an_optimizer_that_draws_random_numbers_goes_on(task, tmp_path):
+    """Its state has a key of JAX, which no file format knows."""
+    rates = jaxdecay.grid(jaxdecay.constant, value=[0.01, 0.1])
+    straight = jaxdecay.sweep(task, rates, optimizer=optax.noisy_sgd, epochs=2)
+    kept = jaxdecay.Checkpoints(tmp_path)
+    for epochs in (1, 2):
+        result = jaxdecay.sweep(
+            task, rates, optimizer=optax.noisy_sgd, epochs=epochs, checkpoints=kept
+        )
+    assert_same(result, straight)
 
 
 @damage
@@ -242,6 +278,25 @@ def test_more_members_than_memory_or_disk_hold_are_refused(task, population, tmp
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 100_000))
     with pytest.raises(ValueError, match=r"disk space in .* at most 0 members fit; use another"):
         go_on(task, population, tmp_path)
+
+
+def test_disk_that_the_own_checkpoints_hold_counts_as_free(task, population, copy, monkeypatch):
+    """They are removed one by one as new ones are written."""
+    there = sum(path.stat().st_size for path in files_of(copy) if path.parent != copy)
+    needed = (3 + 1) * 8 * limits.bytes_of(limits.member_of(program_of(task)))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, needed - there)
+    )
+    go_on(task, population, copy)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, needed - 2 * there)
+    )
+    with pytest.raises(ValueError, match="disk space"):
+        go_on(task, population, copy, epochs=7)
+
+
+def program_of(task):
+    return Program(task, optax.adam, 140, "default", member_mesh())
 
 
 def test_the_members_that_fit_do_fit(task, population, monkeypatch):

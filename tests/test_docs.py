@@ -1,4 +1,4 @@
-"""Every example in docstrings, README and CONTRIBUTING runs, and prints what it says."""
+"""Every example in docstrings, README, documentation and CONTRIBUTING runs, and prints what it says."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ import jaxdecay
 from jaxdecay.schedule import Decay
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / ".github" / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
 MODULES = sorted(
     each.name
     for each in pkgutil.walk_packages(jaxdecay.__path__, "jaxdecay.")
@@ -70,11 +72,14 @@ def test_docstrings_of_methods_and_decays_are_found():
     assert "cosine" in documented("jaxdecay.decays.ending")
 
 
-def test_examples_in_the_readme(tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_examples_in_pages(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = "\n".join(blocks(ROOT / "README.md", "pycon"))
-    assert run_examples(text, "README.md") > 20
-    assert (tmp_path / "runs" / "readme" / "members.csv").exists()
+    text = "\n".join(blocks(page, "pycon"))
+    count = run_examples(text, page.name)
+    assert count > 5 or page.stem in ("index", "reference")
+    if page.stem == "README":
+        assert (tmp_path / "runs" / "readme" / "members.csv").exists()
 
 
 def test_the_runner_of_examples_can_fail():
@@ -91,13 +96,13 @@ def test_the_decay_in_contributing_works(monkeypatch):
 
 
 def commands() -> list[list[str]]:
-    """Commands of jaxdecay in the README that stand on a line of their own.
+    """Commands of jaxdecay in the pages that stand on a line of their own.
 
     One about the folder of a sweep comes after the one that started it.
     """
-    lines = "".join(blocks(ROOT / "README.md", "sh")).splitlines()
+    lines = "".join("".join(blocks(page, "sh")) for page in PAGES).splitlines()
     groups: list[list[str]] = []
-    for line in lines:
+    for line in dict.fromkeys(lines):
         if not line.startswith("jaxdecay "):
             continue
         words = shlex.split(line)
@@ -110,7 +115,7 @@ def commands() -> list[list[str]]:
 
 
 @pytest.mark.parametrize("group", commands(), ids=lambda group: group[0])
-def test_commands_in_the_readme(group, tmp_path):
+def test_commands_in_the_pages(group, tmp_path):
     if "mnist" in group[0] and "JAXDECAY_DATA" not in os.environ:
         pytest.skip("needs the MNIST files: set JAXDECAY_DATA to their folder")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
@@ -126,25 +131,48 @@ def test_commands_in_the_readme(group, tmp_path):
             assert f",{epochs - 1}," in (folder / "history.csv").read_text().splitlines()[-1]
 
 
-def test_the_speeds_in_the_readme_are_the_measured_ones():
-    lines = (ROOT / "README.md").read_text().splitlines()
+def test_the_speeds_on_the_pages_are_the_measured_ones():
     path = ROOT / "benchmarks" / "results" / "sweep_throughput_2_cores.json"
     report = json.loads(path.read_text())
+    lines = (DOCS / "long_runs.md").read_text().splitlines()
     for row in report["rows"]:
         speeds = [f"{round(row[way]['median'], -2):,.0f}" for way in ("sweep", "loop", "vmap")]
         ratios = [f"{row[f'sweep_over_{way}']['median']:.2f}" for way in ("loop", "vmap")]
         share = f"{row['sweep']['share_of_bound']['median']:.2f}"
         cells = [f"{row['members']:,}", str(row["block"]), *speeds, *ratios, share]
         assert f"| {' | '.join(cells)} |" in lines
+    readme = (ROOT / "README.md").read_text().splitlines()
     for name, figures in report["peers"].items():
         assert f"| {name} | {round(figures['median'], -1):,.0f} |" in lines
+        assert f"| {name} | {round(figures['median'], -1):,.0f} |" in readme
+    (row,) = (row for row in report["rows"] if row["members"] == 256)
+    for way, name in (("sweep", "`jaxdecay.sweep`"), ("vmap", "one big `vmap`")):
+        assert f"| {name}, 256 at a time | {round(row[way]['median'], -1):,.0f} |" in readme
 
 
-def test_links_in_the_readme_lead_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / "README.md").read_text()):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_in_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        assert (page.parent / target).exists(), target
 
 
-def test_the_toml_in_the_readme_is_in_its_file():
-    (block,) = blocks(ROOT / "README.md", "toml")
-    assert block in (ROOT / "examples" / "decays.toml").read_text()
+def test_the_toml_in_pages_is_in_its_file():
+    for page in PAGES:
+        for block in blocks(page, "toml"):
+            assert block in (ROOT / "examples" / "decays.toml").read_text()
+
+
+def test_every_public_name_is_in_the_reference():
+    listed = re.findall(r"^\.\. auto\w+:: jaxdecay\.(\w+)$", (DOCS / "reference.md").read_text(), re.M)
+    assert sorted(listed) == sorted(dir(jaxdecay))
+
+
+def test_the_documentation_is_made_without_a_warning(tmp_path):
+    words = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", DOCS, tmp_path]
+    made = subprocess.run(
+        list(map(str, words)), capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert made.returncode == 0, made.stderr
+    reference = (tmp_path / "reference.html").read_text()
+    for name in dir(jaxdecay):
+        assert f'id="jaxdecay.{name}"' in reference

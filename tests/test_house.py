@@ -37,7 +37,7 @@ LAYERS = [
     {"report.hyperparameters", "report.statistics", "report.progress"},
     {"report.pictures"},
     {"report.files", "report.leaderboard"},
-    {"report.page", "report.watch"},
+    {"report.page", "report.watch", "report.export"},
     {"migration.peer"},
     {"migration.optax", "migration.keras", "migration.torch"},
     {"migration.transformers", "migration.timm"},

@@ -231,16 +231,21 @@ def free_port() -> int:
 
 
 def start_two(*arguments: object, cwd: Path) -> list[subprocess.Popen[str]]:
+    return start_each([arguments, arguments], cwd)
+
+
+def start_each(processes: list[tuple[object, ...]], cwd: Path) -> list[subprocess.Popen[str]]:
+    """The processes of one sweep, each with its arguments."""
     port = free_port()
     return [
         start(
             *arguments,
             *("--distributed", "--coordinator", f"127.0.0.1:{port}"),
-            *("--process", process, "--processes", 2),
+            *("--process", process, "--processes", len(processes)),
             cwd=cwd,
             before=NOTICES_SOON,
         )
-        for process in range(2)
+        for process, arguments in enumerate(processes)
     ]
 
 
@@ -252,6 +257,34 @@ def test_two_processes_find_what_one_does(folder, whole):
     assert not [line for line in second[0].splitlines() if not line.startswith("[Gloo]")]
     assert_same_files(folder / "out", whole)
     assert json.loads((folder / "out" / "sweep.json").read_text())["settings"]["devices"] == 2
+
+
+def test_processes_that_read_different_epochs_say_so(folder, whole):
+    """As on machines whose folder is not one and the same."""
+    for name in ("first", "second"):
+        shutil.copytree(whole, folder / name)
+    shutil.rmtree(folder / "second" / "checkpoints" / "4")
+    both = start_each(
+        [("--resume", name, "--epochs", 6) for name in ("first", "second")], cwd=folder
+    )
+    for process in both:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 1
+        assert "the processes read checkpoints of different epochs" in errors
+        assert "Traceback" not in errors
+    assert_same_files(folder / "first", whole)
+
+
+def test_a_process_without_members_of_its_own_takes_part(folder):
+    (folder / "one.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 0.1\n')
+    one = ("--schedules", "one.toml", "--seeds", 1)
+    alone = run(*one, "--epochs", 3, "--out", "alone", cwd=folder)
+    assert alone.returncode == 0, alone.stderr
+    for arguments in ((*one, "--epochs", 2, "--out", "both"), ("--resume", "both", "--epochs", 3)):
+        both = start_two(*arguments, cwd=folder)
+        told = [process.communicate(timeout=120)[1] for process in both]
+        assert [process.returncode for process in both] == [0, 0], told
+    assert_same_files(folder / "both", folder / "alone")
 
 
 @pytest.mark.parametrize("dies", [0, 1], ids=["first", "second"])

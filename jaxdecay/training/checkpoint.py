@@ -31,6 +31,8 @@ from jaxdecay.training.processes import ProcessError, agreed, shared
 ABOUT = "about.json"
 FORMAT = 2
 """Of what is written; a sweep does not go on from another."""
+UNREAD = ".unread"
+"""The end of the name of a checkpoint that could not be read, perhaps only this time."""
 
 _log = logging.getLogger("jaxdecay")
 
@@ -144,7 +146,11 @@ class Checkpoints:
                     raise
                 except Exception as error:  # whatever damaged bytes make the reader do
                     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                    _log.warning("the checkpoint of epoch %d is damaged and not used", epochs)
+                    _log.warning(
+                        "the checkpoint of epoch %d cannot be read and is not used; "
+                        "when training begins it is kept as %s%s",
+                        *(epochs, folder / str(epochs), UNREAD),
+                    )
                     faults.append(f"epoch {epochs}: {reason[:200]}")
         if faults:
             raise CheckpointError(
@@ -158,7 +164,7 @@ class Checkpoints:
 
     def size(self) -> int:
         """The bytes on disk of the checkpoints that are there."""
-        paths = Path(self.folder).glob("[0-9]*/**/*")
+        paths = (path for each in _epochs_there(Path(self.folder)) for path in each.rglob("*"))
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     @property
@@ -176,20 +182,18 @@ class Writer:
         self._every = checkpoints.every
         folder.mkdir(parents=True, exist_ok=True)
         with _writing(folder):
-            if checkpoints.anew:
-                if jax.process_index() == 0:
-                    remove(folder)
-                agreed(0)  # no process looks before
             if jax.process_index() == 0:
+                if checkpoints.anew:
+                    remove(folder)
+                else:
+                    _set_aside(folder, done)
                 beside = checkpoints._about.with_suffix(".part")
                 beside.write_text(json.dumps({"block": block, "about": about}, indent=1))
                 os.replace(beside, checkpoints._about)
+            agreed(0)  # no process looks before
             self._manager = _manager(
                 folder, max_to_keep=checkpoints.keep, cleanup_tmp_directories=True
             )
-            for epochs in self._manager.all_steps():
-                if epochs > done:  # it could not be read
-                    self._manager.delete(epochs)
 
     def wait(self) -> None:
         """Waits for the checkpoint before, so that there is one copy of the members at a time."""
@@ -263,8 +267,22 @@ def remove(folder: str | os.PathLike[str]) -> None:
     for each in folder.iterdir() if folder.is_dir() else []:
         if each.name == ABOUT:
             each.unlink()
-        elif re.fullmatch(r"\d+(\.orbax-checkpoint-tmp.*)?", each.name):
+        elif re.fullmatch(rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?", each.name):
             shutil.rmtree(each)
+
+
+def _epochs_there(folder: Path) -> list[Path]:
+    """The folders of single checkpoints."""
+    return [each for each in folder.glob("*") if each.name.isdecimal()]
+
+
+def _set_aside(folder: Path, done: int) -> None:
+    """Renames the checkpoints of later epochs than are done: they could not be read."""
+    for each in _epochs_there(folder):
+        if int(each.name) > done:
+            aside = each.with_name(each.name + UNREAD)
+            shutil.rmtree(aside, ignore_errors=True)
+            each.rename(aside)
 
 
 @contextlib.contextmanager

@@ -95,9 +95,7 @@ def _memory(program: Program) -> int | None:
 
 def bytes_of(tree: Any) -> int:
     """The bytes of all arrays of a tree."""
-    return sum(
-        math.prod(np.shape(leaf)) * np.dtype(leaf.dtype).itemsize for leaf in jax.tree.leaves(tree)
-    )
+    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _existing(path: Path) -> Path:

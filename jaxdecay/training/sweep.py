@@ -127,6 +127,35 @@ class SweepResult:
         rows = (row for epoch, found in enumerate(each) for row in history_rows(epoch, found))
         return pandas.DataFrame(rows)
 
+    def to_tensorboard(self, folder: Any) -> None:
+        """Writes each member as a run for TensorBoard, with its hyperparameters.
+
+        Args:
+            folder: empty, or made; `tensorboard --logdir FOLDER` shows it.
+
+        Raises:
+            FileExistsError: there is something in the folder.
+            ModuleNotFoundError: tensorboardX is not installed: jaxdecay's extra `tensorboard`.
+        """
+        from jaxdecay.report.export import to_tensorboard
+
+        to_tensorboard(self, folder)
+
+    def to_mlflow(self, experiment: str, tracking_uri: str | None = None) -> None:
+        """Logs each member as a run of MLflow; those that diverged as failed.
+
+        Args:
+            experiment: its name, made if need be.
+            tracking_uri: of a server or a database, such as "sqlite:///mlflow.db"; None for
+                MLflow's own choice.
+
+        Raises:
+            ModuleNotFoundError: MLflow is not installed: jaxdecay's extra `mlflow`.
+        """
+        from jaxdecay.report.export import to_mlflow
+
+        to_mlflow(self, experiment, tracking_uri)
+
     @property
     def metrics(self) -> dict[str, np.ndarray]:
         """By name, arrays [S, K]: the last epoch's, or the last before a member diverged."""
@@ -473,8 +502,9 @@ class _Training:
             kept = np.zeros((1, bytes_of(like)), np.uint8)
         for index in range(len(self._keys)):
             rows = row[self.rounds.places(index)]
-            leaves = unpacked(kept[rows.ravel()], like)
+            leaves = unpacked(kept[rows.ravel()], jax.eval_shape(_without_keys, like))
             leaves = [leaf.reshape(*rows.shape, *leaf.shape[1:]) for leaf in leaves]
+            leaves = _with_keys(leaves, like)
             self._members.append(self.program.by_device(structure.unflatten(leaves)))
 
     def snapshot(self, seconds: float) -> Snapshot:
@@ -486,7 +516,8 @@ class _Training:
         for index, (members, real, end) in enumerate(zip(self._members, reals, ends, strict=True)):
             its = slice(end - real.sum(), end)
             places[its] = np.stack([each[real] for each in self.rounds.places(index)], axis=1)
-            rows[its] = packed([np.asarray(leaf)[real] for leaf in jax.tree.leaves(members)])
+            leaves = _without_keys(jax.tree.leaves(members))
+            rows[its] = packed([np.asarray(leaf)[real] for leaf in leaves])
         return Snapshot(
             places=places,
             members=rows,
@@ -630,6 +661,20 @@ def _about(
         "member": member_shapes(program),
         "schedules": [repr(schedule) for schedule in population],
     }
+
+
+def _without_keys(leaves: list[Any]) -> list[Any]:
+    """Arrays of numbers instead of JAX's random keys, which some optimizers have in their state."""
+    return [jax.random.key_data(leaf) if _is_key(leaf) else leaf for leaf in leaves]
+
+
+def _with_keys(leaves: list[Any], like: list[Any]) -> list[Any]:
+    pairs = zip(leaves, like, strict=True)
+    return [jax.random.wrap_key_data(leaf) if _is_key(its) else leaf for leaf, its in pairs]
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def _name(optimizer: Optimizer) -> str:

@@ -1,0 +1,17 @@
+"""Sphinx: `sphinx-build -W .github/docs build/docs` makes the documentation."""
+
+import jaxdecay
+
+project = "jaxdecay"
+author = "The jaxdecay authors"
+release = version = jaxdecay.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+html_theme = "furo"
+html_title = f"jaxdecay {release}"
+
+default_role = "code"  # docstrings quote code with single backticks
+napoleon_custom_sections = ["Source"]
+autodoc_typehints = "none"  # signatures show them
+autodoc_member_order = "bysource"
+myst_heading_anchors = 2

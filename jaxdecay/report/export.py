@@ -1,0 +1,145 @@
+"""A sweep where people already look: in TensorBoard and in MLflow, each member as a run of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from jaxdecay.training.sweep import SweepResult
+
+MLFLOW_METRICS = 1_000
+"""So many numbers MLflow takes at a time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MemberRun:
+    """One member as trackers know it.
+
+    Attributes:
+        name: which begins with the member's number, as in `members.csv`.
+        hyperparameters: of its schedule, those of a schedule inside another with dots, and the
+            seed, the optimizer and the batch size.
+        points: metric, step and value; those after it diverged are not there.
+        diverged: whether it did.
+    """
+
+    name: str
+    hyperparameters: dict[str, bool | float | str]
+    points: list[tuple[str, int, float]]
+    diverged: bool
+
+
+def to_tensorboard(result: SweepResult, folder: str | os.PathLike[str]) -> None:
+    """Writes the files that TensorBoard reads, its HParams page included.
+
+    Args:
+        result: the sweep.
+        folder: made if need be; a folder in it for each member.
+
+    Raises:
+        FileExistsError: there is something in the folder.
+        ModuleNotFoundError: tensorboardX is not installed.
+    """
+    from tensorboardX import SummaryWriter
+    from tensorboardX.summary import hparams
+
+    folder = Path(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is not empty; choose another folder for TensorBoard")
+    for run in _shown(result):
+        with SummaryWriter(str(folder / run.name)) as writer:
+            # Without the first, a description of the experiment: TensorBoard would take that of
+            # any one run for all, which has the hyperparameters of one family only.
+            for summary in hparams(run.hyperparameters, {})[1:]:
+                writer.file_writer.add_summary(summary)
+            for name, step, value in run.points:
+                writer.add_scalar(name, value, step)
+
+
+def to_mlflow(result: SweepResult, experiment: str, tracking_uri: str | None = None) -> None:
+    """Logs each member as a run of MLflow; those that diverged as failed.
+
+    Args:
+        result: the sweep.
+        experiment: its name, made if need be.
+        tracking_uri: of a server or a database, such as "sqlite:///mlflow.db"; None for MLflow's
+            own choice.
+
+    Raises:
+        ModuleNotFoundError: MLflow is not installed.
+    """
+    from mlflow.entities import Metric, Param
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri)
+    found = client.get_experiment_by_name(experiment)
+    number = client.create_experiment(experiment) if found is None else found.experiment_id
+    now = time.time_ns() // 1_000_000
+    for run in _shown(result):
+        its = client.create_run(number, run_name=run.name).info.run_id
+        metrics = [Metric(name, value, now, step) for name, step, value in run.points]
+        params = [Param(name, str(value)) for name, value in run.hyperparameters.items()]
+        client.log_batch(its, params=params)
+        for start in range(0, len(metrics), MLFLOW_METRICS):
+            client.log_batch(its, metrics=metrics[start : start + MLFLOW_METRICS])
+        client.set_terminated(its, "FAILED" if run.diverged else "FINISHED")
+
+
+def member_runs(result: SweepResult) -> Iterator[MemberRun]:
+    """The members in the order of `members.csv`.
+
+    Example:
+        >>> import jaxdecay
+        >>> from jaxdecay.report.export import member_runs
+        >>> task = jaxdecay.classifier(jaxdecay.digits())
+        >>> rates = jaxdecay.grid(jaxdecay.cosine, init_value=[0.1, 0.3], transition_steps=88)
+        >>> run = next(member_runs(jaxdecay.sweep(task, rates, epochs=2)))
+        >>> run.name, run.hyperparameters["init_value"], run.points[-1][:2]
+        ('0-cosine-seed-0', 0.1, ('test_loss', 88))
+    """
+    settings, epochs = result.settings, len(result.history["train_loss"])
+    steps = result.steps // epochs
+    digits = len(str(result.diverged_at.size - 1))
+    members = ((s, k) for s in range(len(result.population)) for k in range(len(result.seeds)))
+    for member, (s, k) in enumerate(members):
+        schedule, seed = result.population[s], result.seeds[k]
+        values = {name: each[:, s, k].tolist() for name, each in result.history.items()}
+        yield MemberRun(
+            name=f"{member:0{digits}}-{schedule.family}-seed-{seed}",
+            hyperparameters={
+                **dict(_flat(schedule.to_dict())),
+                "seed": seed,
+                "optimizer": settings["optimizer"],
+                "batch_size": settings["batch_size"],
+            },
+            points=[
+                # The learning rate is that of an epoch's first step, the others come at its end.
+                (name, steps * (epoch + (name != "learning_rate")), each[epoch])
+                for epoch in range(epochs)
+                for name, each in values.items()
+                if math.isfinite(each[epoch])
+            ],
+            diverged=bool(result.diverged_at[s, k] >= 0),
+        )
+
+
+def _shown(result: SweepResult) -> Iterator[MemberRun]:
+    """The runs, with a line that shows how many are written, if there are many."""
+    return iter(tqdm(member_runs(result), total=result.diverged_at.size, unit="run", delay=1))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bool | float | str]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            plain = isinstance(value, bool | int | float | str)
+            yield prefix + name, value if plain else json.dumps(value)
