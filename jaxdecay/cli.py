@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import enum
-import importlib.util
 import inspect
-import itertools
-import json
-import logging
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
-from rich.console import Console
 
 import jaxdecay
 from jaxdecay.exits import one_line_errors
-from jaxdecay.schedule import Schedule, from_plain
+from jaxdecay.own_decays import import_decays
 
 app = typer.Typer(
     help="Learning-rate decays for JAX, and sweeps that train them all at once.",
@@ -147,7 +139,15 @@ def sweep(
     """
     from jaxdecay.catalogue import default_population
     from jaxdecay.report.files import are_whole, prepare
-    from jaxdecay.run import Run, connect, is_first, load, mnist_folder, optimizer_named
+    from jaxdecay.run import (
+        Run,
+        connect,
+        is_first,
+        load,
+        mnist_folder,
+        new_folder,
+        optimizer_named,
+    )
     from jaxdecay.schedules_file import read_schedules
     from jaxdecay.sweeping import print_finished, train
     from jaxdecay.training.train import steps_per_epoch
@@ -169,11 +169,11 @@ def sweep(
             if wanted == run and are_whole(resume):
                 print_finished(resume, run.epochs, tell)
                 return
-            _import_decays(run.decays)
+            import_decays(run.decays)
             task = jaxdecay.classifier(load(run.data, run.data_dir))
             train(wanted, task, resume, goes_on=True, tell=tell, target=target)
             return
-        _import_decays(decays)
+        import_decays(decays)
         population = read_schedules(schedules) if schedules is not None else None
         optimizer_named(optimizer)
         task = jaxdecay.classifier(load(data.value, data_dir))
@@ -200,7 +200,7 @@ def sweep(
         )
         if distributed and out is None:
             raise ValueError("--distributed needs --out: a folder that all processes share")
-        folder = out if out is not None else _new_folder(data)
+        folder = out if out is not None else new_folder(data.value)
         if is_first():
             prepare(folder, overwrite=overwrite)
         train(run, task, folder, goes_on=False, tell=tell, target=target)
@@ -308,7 +308,7 @@ def _load(folder: Path, decays: Path | None) -> Any:
     from jaxdecay.run import Run
 
     kept = Run.read(folder).decays if (folder / RUN).exists() else None
-    _import_decays(kept if decays is None else decays)
+    import_decays(kept if decays is None else decays)
     return load(folder)
 
 
@@ -325,32 +325,15 @@ def list_families(
 
     jaxdecay list cosine
     """
-    from rich.padding import Padding
-    from rich.text import Text
-
-    from jaxdecay.catalogue import catalogue
+    from jaxdecay.showing import print_catalogue
 
     with one_line_errors():
-        _import_decays(decays)
+        import_decays(decays)
         if family is not None:
             told = jaxdecay.family(family)
             typer.echo(f"{family}{inspect.signature(told)}\n\n{inspect.getdoc(told)}")
-            return
-    console = Console(highlight=False)
-    console.print(
-        "In formulas t is the step, T transition_steps, I init_value, E end_value, P peak_value, "
-        "W warmup_steps, r decay_rate, p the share of T that is done; other letters are explained "
-        "by `jaxdecay list FAMILY`; [in brackets] a default.",
-        markup=False,
-    )
-    group = ""
-    for entry in catalogue():
-        if entry.group != group:
-            group = entry.group
-            console.print(Text.assemble("\n", (group, "bold underline")))
-        console.print(Text.assemble((entry.family, "bold"), "  ", entry.summary))
-        for line in (entry.formula, ", ".join(entry.parameters)):
-            console.print(Padding(Text(line), (0, 0, 0, 4)))
+        else:
+            print_catalogue()
 
 
 @app.command()
@@ -376,45 +359,19 @@ def show(
 
     jaxdecay show decays.toml --steps 9375 --plot decays.png
     """
+    from jaxdecay.showing import draw_in_terminal, schedules_of
+
     with one_line_errors():
-        _import_decays(decays)
-        schedules = _schedules(family, hyperparameters or [])
+        import_decays(decays)
+        schedules = schedules_of(family, hyperparameters or [])
         if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
             raise ValueError(f"--plot needs a name that ends in .png, .pdf or .svg, got {plot}")
-        _draw_in_terminal(schedules, steps)
+        draw_in_terminal(schedules, steps)
         if plot is not None:
             from jaxdecay.report.pictures import draw_schedules
 
             draw_schedules(schedules, steps).savefig(plot)
             typer.echo(f"Written to {plot}")
-
-
-def _new_folder(data: DataName) -> Path:
-    """A folder of runs/ that no other sweep has, not even one that is started right now."""
-    Path("runs").mkdir(exist_ok=True)
-    for number in itertools.count(1):
-        folder = Path("runs", f"{data.value}-{number}")
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir()
-            return folder
-    raise AssertionError("unreachable")
-
-
-def log_in_lines() -> None:
-    """What this library logs becomes a note; Orbax's log repeats what errors say.
-
-    After an error it also leaves tasks behind, whose loop is closed.
-    """
-    for noisy in ("absl", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    sys.unraisablehook = lambda left: (
-        None if "Event loop is closed" in str(left.exc_value) else sys.__unraisablehook__(left)
-    )
-    notes = logging.StreamHandler()
-    notes.setFormatter(logging.Formatter("note: %(message)s"))
-    log = logging.getLogger("jaxdecay")
-    log.addHandler(notes)
-    log.propagate = False
 
 
 def _check_only_with_resume(given: set[str]) -> None:
@@ -426,60 +383,3 @@ def _check_only_with_resume(given: set[str]) -> None:
         raise ValueError(
             f"--resume takes all but --epochs from the folder; leave out {options}, or start anew"
         )
-
-
-def _import_decays(path: str | Path | None) -> None:
-    """Runs a Python file whose decays are then known by name."""
-    if path is None:
-        return
-    path = Path(path)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise FileNotFoundError(f"--decays: there is no Python file {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module  # where pickle looks for a decay
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"--decays {path}: {type(error).__name__}: {error}") from error
-
-
-def _schedules(family: str, hyperparameters: list[str]) -> list[Schedule]:
-    """The schedule of a family and its hyperparameters, or all schedules of a file."""
-    from jaxdecay.schedules_file import read_schedules
-
-    if family.endswith(".toml"):
-        if hyperparameters:
-            raise ValueError(f"{family} holds the hyperparameters; got {hyperparameters[0]!r} too")
-        return list(read_schedules(family))
-    values: dict[str, Any] = {}
-    for text in hyperparameters:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"{text!r} is not of the form name=value, such as init_value=0.1")
-        values[name] = _value(value)
-    return [from_plain({"family": family, **values})]
-
-
-def _value(text: str) -> Any:
-    """A value as in JSON, else as in Python, else the text itself."""
-    for read in (json.loads, ast.literal_eval):
-        with contextlib.suppress(ValueError, SyntaxError):
-            return read(text)
-    return text
-
-
-def _draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
-    import uniplot
-
-    at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
-    values = [np.asarray(schedule(at)) for schedule in schedules]
-    typer.echo(uniplot.plot_to_string(values, [at] * len(values), lines=True, width=64, height=14))
-    for schedule in schedules:
-        typer.echo(repr(schedule))
-        for finding in jaxdecay.check(schedule, steps):
-            typer.echo(f"  note: {finding}")
-    if len(schedules) == 1:
-        shown = np.unique(np.linspace(0, steps, 11).astype(np.int64))
-        for step, value in zip(shown, np.asarray(schedules[0](shown)), strict=True):
-            typer.echo(f"{step:>12,}  {value:.9g}")

@@ -1,8 +1,9 @@
-"""How the command line ends: an exit code, and one line that says why."""
+"""How the command line ends and what it logs: an exit code, and lines that say why."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -42,3 +43,20 @@ def fail(error: object, code: int) -> NoReturn:
         sys.stdout.flush()
         os._exit(code)  # an orderly exit would wait for the other processes, which may be gone
     raise typer.Exit(code)
+
+
+def log_in_lines() -> None:
+    """What this library logs becomes a note; Orbax's log repeats what errors say.
+
+    After an error it also leaves tasks behind, whose loop is closed.
+    """
+    for noisy in ("absl", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    sys.unraisablehook = lambda left: (
+        None if "Event loop is closed" in str(left.exc_value) else sys.__unraisablehook__(left)
+    )
+    notes = logging.StreamHandler()
+    notes.setFormatter(logging.Formatter("note: %(message)s"))
+    log = logging.getLogger("jaxdecay")
+    log.addHandler(notes)
+    log.propagate = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import itertools
 import json
 import os
 import re
@@ -191,3 +192,14 @@ def optimizer_named(name: str) -> Any:
             f"known are {', '.join(sorted(known))}"
         )
     return known[name]
+
+
+def new_folder(data: str) -> Path:
+    """A folder of runs/ that no other sweep has, not even one that is started right now."""
+    Path("runs").mkdir(exist_ok=True)
+    for number in itertools.count(1):
+        folder = Path("runs", f"{data}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("unreachable")

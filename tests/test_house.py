@@ -42,8 +42,8 @@ LAYERS = [
     {"migration.optax", "migration.keras", "migration.torch"},
     {"migration.transformers", "migration.timm"},
     {"migration"},
-    {"run", "interrupts", "exits"},
-    {"sweeping"},
+    {"run", "interrupts", "exits", "own_decays"},
+    {"sweeping", "showing"},
     {"cli", "__init__"},
     {"__main__"},
 ]

@@ -1,0 +1,77 @@
+"""Schedules and families in the terminal: `jaxdecay list` and `jaxdecay show`."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+from typing import Any
+
+import numpy as np
+import typer
+import uniplot
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from jaxdecay.catalogue import catalogue
+from jaxdecay.inspection import check
+from jaxdecay.schedule import Schedule, from_plain
+from jaxdecay.schedules_file import read_schedules
+
+
+def print_catalogue() -> None:
+    """Every family, in groups."""
+    console = Console(highlight=False)
+    console.print(
+        "In formulas t is the step, T transition_steps, I init_value, E end_value, P peak_value, "
+        "W warmup_steps, r decay_rate, p the share of T that is done; other letters are explained "
+        "by `jaxdecay list FAMILY`; [in brackets] a default.",
+        markup=False,
+    )
+    group = ""
+    for entry in catalogue():
+        if entry.group != group:
+            group = entry.group
+            console.print(Text.assemble("\n", (group, "bold underline")))
+        console.print(Text.assemble((entry.family, "bold"), "  ", entry.summary))
+        for line in (entry.formula, ", ".join(entry.parameters)):
+            console.print(Padding(Text(line), (0, 0, 0, 4)))
+
+
+def schedules_of(family: str, hyperparameters: list[str]) -> list[Schedule]:
+    """The schedule of a family and its hyperparameters, or all schedules of a file."""
+    if family.endswith(".toml"):
+        if hyperparameters:
+            raise ValueError(f"{family} holds the hyperparameters; got {hyperparameters[0]!r} too")
+        return list(read_schedules(family))
+    values: dict[str, Any] = {}
+    for text in hyperparameters:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"{text!r} is not of the form name=value, such as init_value=0.1")
+        values[name] = _value(value)
+    return [from_plain({"family": family, **values})]
+
+
+def _value(text: str) -> Any:
+    """A value as in JSON, else as in Python, else the text itself."""
+    for read in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError):
+            return read(text)
+    return text
+
+
+def draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
+    """Curves, and below them each schedule and what is probably a mistake in it."""
+    at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
+    values = [np.asarray(schedule(at)) for schedule in schedules]
+    typer.echo(uniplot.plot_to_string(values, [at] * len(values), lines=True, width=64, height=14))
+    for schedule in schedules:
+        typer.echo(repr(schedule))
+        for finding in check(schedule, steps):
+            typer.echo(f"  note: {finding}")
+    if len(schedules) == 1:
+        shown = np.unique(np.linspace(0, steps, 11).astype(np.int64))
+        for step, value in zip(shown, np.asarray(schedules[0](shown)), strict=True):
+            typer.echo(f"{step:>12,}  {value:.9g}")
