@@ -264,7 +264,8 @@ def export(
 
     tensorboard --logdir runs/tensorboard
 
-    MLflow's experiment has the name of the folder.
+    MLflow's experiment is new and has the name of the folder. `pip install tensorboard` or `mlflow`
+    brings what shows them.
     """
     with one_line_errors():
         if tensorboard is None and mlflow is None:
@@ -325,9 +326,9 @@ def list_families(
 
     jaxdecay list cosine
     """
-    from jaxdecay.showing import print_catalogue
-
     with one_line_errors():
+        from jaxdecay.showing import print_catalogue
+
         import_decays(decays)
         if family is not None:
             told = jaxdecay.family(family)
@@ -359,9 +360,9 @@ def show(
 
     jaxdecay show decays.toml --steps 9375 --plot decays.png
     """
-    from jaxdecay.showing import draw_in_terminal, schedules_of
-
     with one_line_errors():
+        from jaxdecay.showing import draw_in_terminal, schedules_of
+
         import_decays(decays)
         schedules = schedules_of(family, hyperparameters or [])
         if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):

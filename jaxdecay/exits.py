@@ -20,6 +20,7 @@ EXTRAS = {"tensorboardX": "tensorboard", "mlflow": "mlflow"}
 def one_line_errors() -> Iterator[None]:
     """Wrong use ends with exit code 2, failure with 1; either says so in one line."""
     from jaxdecay.data import DataError
+    from jaxdecay.report.export import ExportError
     from jaxdecay.training.checkpoint import CheckpointError
     from jaxdecay.training.processes import ProcessError
 
@@ -28,9 +29,10 @@ def one_line_errors() -> Iterator[None]:
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
         fail(error, code=2)
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0], "sweep")
-        fail(f"this needs {error.name}: install jaxdecay with [{extra}]", code=1)
-    except (DataError, CheckpointError, ProcessError, OSError, ImportError) as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        remedy = f": install jaxdecay with [{extra}]" if extra else ", which is not installed"
+        fail(f"this needs {error.name}{remedy}", code=1)
+    except (DataError, CheckpointError, ProcessError, ExportError, OSError, ImportError) as error:
         fail(error, code=1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         fail(f"JAX or the machine gave up: {error or 'out of memory'}", code=1)

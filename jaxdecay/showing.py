@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import typer
-import uniplot
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
@@ -64,6 +63,8 @@ def _value(text: str) -> Any:
 
 def draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
     """Curves, and below them each schedule and what is probably a mistake in it."""
+    import uniplot  # which needs a moment
+
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
     values = [np.asarray(schedule(at)) for schedule in schedules]
     typer.echo(uniplot.plot_to_string(values, [at] * len(values), lines=True, width=64, height=14))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import error_of, finished, in_a_process, in_this_process
@@ -67,7 +68,19 @@ def test_runs_are_the_members_with_all_their_hyperparameters(result):
     assert rates == [0, 44]
 
 
-def answer(url: str, question: object = None) -> object:
+def wait_for(there: Any, server: subprocess.Popen[str], seconds: float = 120) -> None:
+    """Until a server that is starting gives the right answer."""
+    end = time.monotonic() + seconds
+    while True:
+        assert server.poll() is None, server.communicate()[1]
+        with contextlib.suppress(OSError):
+            if there():
+                return
+        assert time.monotonic() < end, "the server does not give the right answer"
+        time.sleep(0.5)
+
+
+def answer(url: str, question: object = None) -> Any:
     body = None if question is None else json.dumps(question).encode()
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(asked, timeout=60) as found:
@@ -82,26 +95,18 @@ def test_tensorboard_shows_curves_and_hyperparameters(result, saved, tmp_path):
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
+    words = ["--logdir", "logs", "--host", "127.0.0.1", "--port", str(port)]
     server = subprocess.Popen(
-        [sys.executable, "-m", "tensorboard.main", "--logdir", "logs", "--port", str(port)],
+        [sys.executable, "-m", "tensorboard.main", *words],
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
     url = f"http://127.0.0.1:{port}/data"
+    names = [run.name for run in member_runs(result)]
     try:
-        names = [run.name for run in member_runs(result)]
-        end = time.monotonic() + 120
-        while True:
-            assert server.poll() is None, server.communicate()[1]
-            try:
-                if sorted(answer(f"{url}/runs")) == names:
-                    break
-            except urllib.error.URLError:
-                pass
-            assert time.monotonic() < end, "TensorBoard does not find the runs"
-            time.sleep(0.5)
+        wait_for(lambda: sorted(answer(f"{url}/runs")) == names, server)
         curve = answer(f"{url}/plugin/scalars/scalars?run={names[3]}&tag=test_loss")
         assert [(step, value) for _, step, value in curve] == [
             (44, pytest.approx(float(result.history["test_loss"][0, 1, 1]))),
@@ -119,8 +124,8 @@ def test_tensorboard_shows_curves_and_hyperparameters(result, saved, tmp_path):
             "startIndex": 0,
             "sliceSize": 10,
         }
-        groups = answer(f"{url}/plugin/hparams/session_groups", question)["sessionGroups"]
-        assert len(groups) == len(names)
+        path = f"{url}/plugin/hparams/session_groups"
+        wait_for(lambda: len(answer(path, question)["sessionGroups"]) == len(names), server)
     finally:
         server.terminate()
         server.communicate()
@@ -161,6 +166,19 @@ def test_mlflow_has_a_run_for_each_member(result, saved, tmp_path):
         assert params == {name: str(value) for name, value in run.hyperparameters.items()}
         expected = [[step, value] for name, step, value in run.points if name == "test_loss"]
         assert losses == expected
+
+
+def test_mlflow_that_does_not_answer_or_has_it_already_is_one_line(result, saved, tmp_path):
+    nobody = in_a_process(
+        *("export", saved, "--mlflow", "http://127.0.0.1:9"),
+        cwd=tmp_path,
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
+    )
+    assert "MLflow: " in error_of(nobody, code=1)
+    for code in (0, 1):
+        done = in_a_process("export", saved, "--mlflow", "sqlite:///twice.db", cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+    assert f"experiment {saved} has runs already" in error_of(done, code=1)
 
 
 @pytest.mark.parametrize(

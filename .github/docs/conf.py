@@ -12,6 +12,8 @@ html_title = f"jaxdecay {release}"
 
 default_role = "code"  # docstrings quote code with single backticks
 napoleon_custom_sections = ["Source"]
-autodoc_typehints = "none"  # signatures show them
+napoleon_use_ivar = True
+autodoc_typehints = "none"  # docstrings say what each argument is
 autodoc_member_order = "bysource"
 myst_heading_anchors = 2
+suppress_warnings = ["myst.xref_missing"]  # links to files of the repository; tests check them

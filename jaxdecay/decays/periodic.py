@@ -140,7 +140,7 @@ def sine(
 ) -> ArrayLike:
     """Sine waves above `init_value`: up to `peak_value` and back, for ever.
 
-    Formula: I + (P − I)·r^c·|sin(½πt/T)|, with c = ⌊t/2T⌋; with `decay_every="step"` c is t.
+    Formula: I + (P − I)·r^c·abs(sin(½πt/T)), with c = ⌊t/2T⌋; with `decay_every="step"` c is t.
     Never below 0.
 
     Args:

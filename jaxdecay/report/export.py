@@ -1,7 +1,8 @@
-"""A sweep where people already look: in TensorBoard and in MLflow, each member as a run of its own."""
+"""A sweep where people already look: in TensorBoard and in MLflow, each member a run of its own."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -17,6 +18,10 @@ from jaxdecay.training.sweep import SweepResult
 
 MLFLOW_METRICS = 1_000
 """So many numbers MLflow takes at a time."""
+
+
+class ExportError(Exception):
+    """A sweep that another program did not take; one line says why."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,20 +53,20 @@ def to_tensorboard(result: SweepResult, folder: str | os.PathLike[str]) -> None:
         FileExistsError: there is something in the folder.
         ModuleNotFoundError: tensorboardX is not installed.
     """
-    from tensorboardX import SummaryWriter
-    from tensorboardX.summary import hparams
+    from tensorboardX import FileWriter
+    from tensorboardX.summary import hparams, scalar
 
     folder = Path(folder)
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; choose another folder for TensorBoard")
     for run in _shown(result):
-        with SummaryWriter(str(folder / run.name)) as writer:
+        with contextlib.closing(FileWriter(str(folder / run.name))) as writer:
             # Without the first, a description of the experiment: TensorBoard would take that of
             # any one run for all, which has the hyperparameters of one family only.
             for summary in hparams(run.hyperparameters, {})[1:]:
-                writer.file_writer.add_summary(summary)
+                writer.add_summary(summary)
             for name, step, value in run.points:
-                writer.add_scalar(name, value, step)
+                writer.add_summary(scalar(name, value), step)
 
 
 def to_mlflow(result: SweepResult, experiment: str, tracking_uri: str | None = None) -> None:
@@ -75,22 +80,38 @@ def to_mlflow(result: SweepResult, experiment: str, tracking_uri: str | None = N
 
     Raises:
         ModuleNotFoundError: MLflow is not installed.
+        ExportError: MLflow does not answer, or the experiment has runs already.
     """
     from mlflow.entities import Metric, Param
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(tracking_uri)
-    found = client.get_experiment_by_name(experiment)
-    number = client.create_experiment(experiment) if found is None else found.experiment_id
-    now = time.time_ns() // 1_000_000
-    for run in _shown(result):
-        its = client.create_run(number, run_name=run.name).info.run_id
-        metrics = [Metric(name, value, now, step) for name, step, value in run.points]
-        params = [Param(name, str(value)) for name, value in run.hyperparameters.items()]
-        client.log_batch(its, params=params)
-        for start in range(0, len(metrics), MLFLOW_METRICS):
-            client.log_batch(its, metrics=metrics[start : start + MLFLOW_METRICS])
-        client.set_terminated(its, "FAILED" if run.diverged else "FINISHED")
+    with _one_line():
+        client = MlflowClient(tracking_uri)
+        found = client.get_experiment_by_name(experiment)
+        number = client.create_experiment(experiment) if found is None else found.experiment_id
+        if client.search_runs([number], max_results=1):
+            raise ExportError(f"experiment {experiment} has runs already; choose another name")
+        now = time.time_ns() // 1_000_000
+        for run in _shown(result):
+            its = client.create_run(number, run_name=run.name).info.run_id
+            metrics = [Metric(name, value, now, step) for name, step, value in run.points]
+            params = [Param(name, str(value)) for name, value in run.hyperparameters.items()]
+            client.log_batch(its, params=params)
+            for start in range(0, len(metrics), MLFLOW_METRICS):
+                client.log_batch(its, metrics=metrics[start : start + MLFLOW_METRICS])
+            client.set_terminated(its, "FAILED" if run.diverged else "FINISHED")
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    """Whatever MLflow, its database or its server say becomes one line."""
+    try:
+        yield
+    except ExportError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ExportError(f"MLflow: {reason[:300]}") from error
 
 
 def member_runs(result: SweepResult) -> Iterator[MemberRun]:
@@ -103,7 +124,7 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
         >>> rates = jaxdecay.grid(jaxdecay.cosine, init_value=[0.1, 0.3], transition_steps=88)
         >>> run = next(member_runs(jaxdecay.sweep(task, rates, epochs=2)))
         >>> run.name, run.hyperparameters["init_value"], run.points[-1][:2]
-        ('0-cosine-seed-0', 0.1, ('test_loss', 88))
+        ('0-cosine-seed-0', 0.1, ('train_loss', 88))
     """
     settings, epochs = result.settings, len(result.history["train_loss"])
     steps = result.steps // epochs
@@ -115,10 +136,10 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
         yield MemberRun(
             name=f"{member:0{digits}}-{schedule.family}-seed-{seed}",
             hyperparameters={
-                **dict(_flat(schedule.to_dict())),
                 "seed": seed,
                 "optimizer": settings["optimizer"],
                 "batch_size": settings["batch_size"],
+                **dict(_flat(schedule.to_dict())),
             },
             points=[
                 # The learning rate is that of an epoch's first step, the others come at its end.

@@ -144,17 +144,17 @@ class Checkpoints:
                     return _read(manager, epochs, mine)
                 except MemoryError:
                     raise
+                except jax.errors.JaxRuntimeError as error:
+                    if jax.process_count() > 1:
+                        raise ProcessError("another process of this sweep has ended") from error
+                    raise
                 except Exception as error:  # whatever damaged bytes make the reader do
                     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                    _log.warning(
-                        "the checkpoint of epoch %d cannot be read and is not used; "
-                        "when training begins it is kept as %s%s",
-                        *(epochs, folder / str(epochs), UNREAD),
-                    )
+                    _log.warning("the checkpoint of epoch %d cannot be read and is not used", epochs)
                     faults.append(f"epoch {epochs}: {reason[:200]}")
         if faults:
             raise CheckpointError(
-                f"no checkpoint in {self.folder} can be read ({faults[0]}); start the sweep anew"
+                f"no checkpoint in {self.folder} can be read ({faults[0]}); try again, or start the sweep anew"
             )
         return None
 
@@ -283,6 +283,7 @@ def _set_aside(folder: Path, done: int) -> None:
             aside = each.with_name(each.name + UNREAD)
             shutil.rmtree(aside, ignore_errors=True)
             each.rename(aside)
+            _log.warning("the checkpoint that could not be read is kept as %s", aside)
 
 
 @contextlib.contextmanager
@@ -290,6 +291,8 @@ def _writing(folder: Path) -> Iterator[None]:
     """Whatever stops Orbax from writing becomes one line."""
     try:
         yield
+    except ProcessError:
+        raise
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = getattr(error, "strerror", None) or lines[0]

@@ -670,7 +670,10 @@ def _without_keys(leaves: list[Any]) -> list[Any]:
 
 def _with_keys(leaves: list[Any], like: list[Any]) -> list[Any]:
     pairs = zip(leaves, like, strict=True)
-    return [jax.random.wrap_key_data(leaf) if _is_key(its) else leaf for leaf, its in pairs]
+    return [
+        jax.random.wrap_key_data(leaf, dtype=its.dtype) if _is_key(its) else leaf
+        for leaf, its in pairs
+    ]
 
 
 def _is_key(leaf: Any) -> bool:
