@@ -39,7 +39,7 @@ class FunctionDecay(Decay[...]):
 def from_function(f: Callable[..., Any], /, **hyperparameters: Any) -> Schedule:
     """A schedule of a function of your own, or of an Optax schedule, as it is.
 
-    Formula: f(step, **hyperparameters).
+    Formula: `f(step, **hyperparameters)`.
 
     Args:
         f: `f(step, **hyperparameters) -> value`, made of JAX operations, for one step. An

@@ -140,7 +140,7 @@ def reduce_on_plateau(
 
     Formula: schedule(t)·s. At first s = 1; when more than `patience` metrics in a row were bad,
     s becomes max(s·factor, min_scale) and counting starts again. A metric is bad unless it is
-    below b − threshold·|b| (relative) or b − threshold (absolute), where b is the best so far;
+    below b − threshold·abs(b) (relative) or b − threshold (absolute), where b is the best so far;
     with `mode="max"`, above b + …. A metric that is not a number is bad.
 
     Args:
@@ -189,7 +189,7 @@ def reduce_on_plateau(
         out changes of at most 1e-8. Keras `ReduceLROnPlateau`: "absolute", "reaches", and a
         cooldown of max(0, cooldown − 1), since its last one counts. Optax
         `contrib.reduce_on_plateau`: "reaches", with rtol relative or atol absolute. PyTorch and
-        Optax take a share of b instead of |b|: of a negative metric, one that stays the same
+        Optax take a share of b instead of `abs(b)`: of a negative metric, one that stays the same
         is then always better, and nothing is ever reduced.
     """
     return value_at(schedule, step)
@@ -297,7 +297,7 @@ def greedy(
     Formula: schedule(t)·s. At first s = 1; after more than `patience` good metrics in a row s
     becomes min(s/factor, max_scale), after more than `patience` bad ones max(s·factor,
     min_scale), and counting starts again. A metric is good if it is below b − threshold
-    (absolute) or b − threshold·|b| (relative), where b is the best that was counted; with
+    (absolute) or b − threshold·abs(b) (relative), where b is the best that was counted; with
     `mode="max"`, above b + …. A metric that is not a number is bad.
 
     Args:

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 from commands import error_of, finished, in_a_process, in_this_process
 
@@ -32,9 +33,10 @@ def result() -> jaxdecay.SweepResult:
             jaxdecay.constant(1e20),
         ]
     )
-    return jaxdecay.sweep(
-        jaxdecay.classifier(jaxdecay.digits()), population, epochs=2, seeds=2, seed=5
-    )
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return jaxdecay.sweep(
+            jaxdecay.classifier(jaxdecay.digits()), population, epochs=2, seeds=2, seed=5
+        )
 
 
 @pytest.fixture(scope="module")

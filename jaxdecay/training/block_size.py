@@ -18,7 +18,7 @@ import pooch
 from jaxdecay.training.block import Program
 from jaxdecay.training.limits import member_shapes
 
-SMALLEST = {"cpu": 16}
+SMALLEST = {"cpu": 8}
 """By kind of device, where sizes begin; elsewhere 64: less leaves a GPU waiting for its host."""
 
 FEW = 64

@@ -150,11 +150,14 @@ class Checkpoints:
                     raise
                 except Exception as error:  # whatever damaged bytes make the reader do
                     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                    _log.warning("the checkpoint of epoch %d cannot be read and is not used", epochs)
+                    _log.warning(
+                        "the checkpoint of epoch %d cannot be read and is not used", epochs
+                    )
                     faults.append(f"epoch {epochs}: {reason[:200]}")
         if faults:
             raise CheckpointError(
-                f"no checkpoint in {self.folder} can be read ({faults[0]}); try again, or start the sweep anew"
+                f"no checkpoint in {self.folder} can be read ({faults[0]}); "
+                "try again, or start the sweep anew"
             )
         return None
 

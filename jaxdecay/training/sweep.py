@@ -329,7 +329,7 @@ def sweep(
             member's schedule sees the member's own value. Where more is better, as of
             "test_accuracy", the schedule needs `mode="max"`.
         block: the most members that one device trains at the same time, at least 1. None for up
-            to 16 on a CPU and up to 64 elsewhere; where a device's share is more than 64, for the
+            to 8 on a CPU and up to 64 elsewhere; where a device's share is more than 64, for the
             number that a short measurement finds to be the fastest on this machine, which is then
             remembered. It changes results by rounding errors only.
         precision: of matrix products, as of `jax.default_matmul_precision`: "default" (the
