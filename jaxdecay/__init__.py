@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from jaxdecay.data import DataError as DataError
     from jaxdecay.data import digits as digits
     from jaxdecay.data import mnist as mnist
+    from jaxdecay.data import read_data as read_data
     from jaxdecay.elapsed import scale_by_elapsed as scale_by_elapsed
     from jaxdecay.migration import from_keras as from_keras
     from jaxdecay.migration import from_optax as from_optax
@@ -108,7 +109,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
-    "jaxdecay.data": ("Data", "DataError", "digits", "mnist"),
+    "jaxdecay.data": ("Data", "DataError", "digits", "mnist", "read_data"),
     "jaxdecay.elapsed": ("scale_by_elapsed",),
     "jaxdecay.schedules_file": ("read_schedules", "write_schedules"),
     "jaxdecay.migration": (

@@ -23,13 +23,6 @@ app = typer.Typer(
 )
 
 
-class DataName(enum.StrEnum):
-    """The data sets that a sweep can be trained on."""
-
-    DIGITS = "digits"
-    MNIST = "mnist"
-
-
 OwnDecays = Annotated[
     Path | None, typer.Option("--decays", help="Python file with decays of your own; it is run.")
 ]
@@ -61,7 +54,9 @@ class Precision(enum.StrEnum):
 @app.command()
 def sweep(
     context: typer.Context,
-    data: Annotated[DataName, typer.Option(help="What to train on.")] = DataName.DIGITS,
+    data: Annotated[
+        str, typer.Option(help="What to train on: digits, mnist, or a .npz file with your own.")
+    ] = "digits",
     data_dir: Annotated[
         Path | None, typer.Option(help="Folder of the MNIST files [JAXDECAY_DATA, or download].")
     ] = None,
@@ -125,7 +120,10 @@ def sweep(
 
     jaxdecay sweep --data mnist --schedules decays.toml --epochs 15 --out runs/mnist
 
-    where decays.toml holds, for example (a list means every one of its values):
+    or on data of your own, arrays that numpy.savez has written under the names train_inputs,
+    train_labels, test_inputs and test_labels: --data mine.npz.
+
+    decays.toml holds, for example (a list means every one of its values):
 
     \b
     [[schedule]]
@@ -176,13 +174,13 @@ def sweep(
         import_decays(decays)
         population = read_schedules(schedules) if schedules is not None else None
         optimizer_named(optimizer)
-        task = jaxdecay.classifier(load(data.value, data_dir))
+        task = jaxdecay.classifier(load(data, data_dir))
         steps = steps_per_epoch(task.data, epochs, batch_size)
         if population is None:
             population = default_population(epochs * steps, steps)
         run = Run(
-            data=data.value,
-            data_dir=mnist_folder(data_dir) if data is DataName.MNIST else None,
+            data=str(Path(data).absolute()) if data.endswith(".npz") else data,
+            data_dir=mnist_folder(data_dir) if data == "mnist" else None,
             decays=str(decays.absolute()) if decays else None,
             schedules=[schedule.to_dict() for schedule in population],
             steps=steps,
@@ -200,7 +198,7 @@ def sweep(
         )
         if distributed and out is None:
             raise ValueError("--distributed needs --out: a folder that all processes share")
-        folder = out if out is not None else new_folder(data.value)
+        folder = out if out is not None else new_folder(data)
         if is_first():
             prepare(folder, overwrite=overwrite)
         train(run, task, folder, goes_on=False, tell=tell, target=target)

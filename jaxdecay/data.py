@@ -1,4 +1,4 @@
-"""The data that tasks are trained on: MNIST from its IDX files, and scikit-learn's digits."""
+"""The data that tasks are trained on: MNIST, scikit-learn's digits, and files of your own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import hashlib
 import importlib
 import os
 import struct
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +160,51 @@ def digits() -> Data:
     images, labels = flat.reshape(-1, 8, 8).astype(np.uint8), labels.astype(np.uint8)
     test = np.arange(len(labels)) % 5 == 0
     return Data(images[~test], labels[~test], images[test], labels[test], scale=16.0, name="digits")
+
+
+def read_data(path: str | os.PathLike[str]) -> Data:
+    """Your own data, from a file that `numpy.savez` has written.
+
+    Args:
+        path: a file with the arrays `train_inputs`, `train_labels`, `test_inputs` and
+            `test_labels`, as of `Data`, and with the number `scale` if it is not 1.
+
+    Returns:
+        `Data` with the name of the file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DataError: it is damaged, or something is not in it.
+
+    Example:
+        >>> import tempfile, numpy as np, jaxdecay
+        >>> inputs, labels = np.eye(6), np.array([0, 1, 0, 1, 0, 1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     parts = {"train_inputs": inputs[:4], "train_labels": labels[:4]}
+        ...     parts |= {"test_inputs": inputs[4:], "test_labels": labels[4:]}
+        ...     np.savez(f"{folder}/mine.npz", **parts)
+        ...     jaxdecay.read_data(f"{folder}/mine.npz")
+        <Data mine: train (4, 6), test (2, 6)>
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no data file {path}")
+    try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is no archive of arrays")
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(f"{path} is not a file of numpy.savez, or damaged: {reason}") from error
+    names = [f"{part}_{kind}" for part in ("train", "test") for kind in ("inputs", "labels")]
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise DataError(f"{path} has no {missing[0]}; it must have {', '.join(names)}")
+    scale = arrays.get("scale", np.ones(()))
+    if scale.shape or scale.dtype.kind not in "iuf" or not 0 < scale < np.inf:
+        raise DataError(f"{path}: scale must be a number > 0, got {scale}")
+    return Data(*(arrays[name] for name in names), scale=float(scale), name=path.stem)
 
 
 def _of_extra(name: str) -> Any:

@@ -32,7 +32,7 @@ class Run:
     """What a sweep of the command line was asked for: plain values, no objects.
 
     Attributes:
-        data: "digits" or "mnist".
+        data: "digits", "mnist" or the path of a file.
         data_dir: folder of the MNIST files, or None.
         decays: Python file of the user's own decays, or None.
         schedules: as of `Schedule.to_dict`.
@@ -165,12 +165,19 @@ def mnist_folder(data_dir: Path | None) -> str | None:
 
 
 def load(data: str, data_dir: str | Path | None) -> jaxdecay.Data:
-    """Data by name."""
+    """Data by name, or from a file."""
     if data == "mnist":
         return jaxdecay.mnist(data_dir)
     if data_dir is not None:
-        raise ValueError("--data-dir is for --data mnist; digits need no files")
-    return jaxdecay.digits()
+        raise ValueError(f"--data-dir is for --data mnist; {data} needs none")
+    if data == "digits":
+        return jaxdecay.digits()
+    if data.endswith(".npz"):
+        return jaxdecay.read_data(data)
+    raise ValueError(
+        f"unknown data {data!r}{nearest(data, ('digits', 'mnist'))}; "
+        "use digits, mnist, or the name of a .npz file with your own"
+    )
 
 
 def optimizer_named(name: str) -> Any:
@@ -198,7 +205,7 @@ def new_folder(data: str) -> Path:
     """A folder of runs/ that no other sweep has, not even one that is started right now."""
     Path("runs").mkdir(exist_ok=True)
     for number in itertools.count(1):
-        folder = Path("runs", f"{data}-{number}")
+        folder = Path("runs", f"{Path(data).stem}-{number}")
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
             return folder

@@ -249,7 +249,9 @@ def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
         (("--schedules", "none.toml"), "there is no schedules file none.toml"),
         (("--data", "mnist", "--data-dir", "nowhere"), "train-images-idx3-ubyte.gz is missing"),
         (("--data-dir", "nowhere"), "--data-dir is for --data mnist"),
-        (("--data", "cifar"), "cifar"),
+        (("--data", "cifar"), "unknown data 'cifar'; use digits, mnist, or the name of a .npz"),
+        (("--data", "minst"), "unknown data 'minst' (did you mean 'mnist'?)"),
+        (("--data", "none.npz"), "there is no data file none.npz"),
         (("--epoch", "3"), "--epoch"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -298,6 +300,24 @@ def test_without_out_each_sweep_has_a_folder_of_its_own(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert len(rows(tmp_path / "runs" / "digits-2" / "members.csv")) == 3
+
+
+def test_own_data_are_swept_and_gone_on_with_from_elsewhere(tmp_path):
+    digits = jaxdecay.digits()
+    parts = ("train_inputs", "train_labels", "test_inputs", "test_labels")
+    np.savez(tmp_path / "mine.npz", scale=16.0, **{name: getattr(digits, name) for name in parts})
+    (tmp_path / "one.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 0.1\n')
+    common = ("--schedules", "one.toml", "--seeds", 1, "--epochs", 2)
+    for data in ("mine.npz", "digits"):
+        done = in_this_process("sweep", "--data", data, *common, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    mine, same = (tmp_path / "runs" / name for name in ("mine-1", "digits-1"))
+    assert (mine / "history.csv").read_bytes() == (same / "history.csv").read_bytes()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    more = in_this_process("sweep", "--resume", mine, "--epochs", 3, cwd=elsewhere)
+    assert more.returncode == 0, more.stderr
+    assert len(rows(mine / "history.csv")) == 3
 
 
 def test_damaged_data_is_a_failure(tmp_path):

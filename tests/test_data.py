@@ -157,3 +157,63 @@ def test_without_network_the_error_says_what_works(download, tmp_path):
     servers[0].stop()
     with pytest.raises(jaxdecay.DataError, match=r"digits.*--data-dir or JAXDECAY_DATA"):
         jaxdecay.mnist()
+
+
+# Files of one's own.
+
+
+def own(**changes: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What such a file holds."""
+    digits = jaxdecay.digits()
+    arrays = {
+        name: np.asarray(getattr(digits, name))
+        for name in ("train_inputs", "train_labels", "test_inputs", "test_labels")
+    }
+    arrays |= {"scale": np.asarray(16.0), **changes}
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_own_data_are_read_as_they_were_written(tmp_path, save):
+    save(tmp_path / "mine.npz", **own())
+    data, digits = jaxdecay.read_data(tmp_path / "mine.npz"), jaxdecay.digits()
+    assert (data.name, data.scale) == ("mine", 16.0)
+    jax.tree.map(
+        np.testing.assert_array_equal, jax.tree.leaves(data), jax.tree.leaves(digits)
+    )
+    save(tmp_path / "floats.npz", **own(scale=None))
+    assert jaxdecay.read_data(tmp_path / "floats.npz").scale == 1.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"test_labels": None}, "has no test_labels; it must have train_inputs, train_labels"),
+        ({"scale": np.zeros(())}, "scale must be a number > 0, got 0.0"),
+        ({"scale": np.ones(2)}, "scale must be a number > 0"),
+        ({"scale": np.asarray("256")}, "scale must be a number > 0, got 256"),
+        ({"train_labels": np.array([{"a": 1}])}, "not a file of numpy.savez, or damaged"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_what_is_wrong_with_own_data_is_said(tmp_path, changes, message):
+    np.savez(tmp_path / "mine.npz", **own(**changes))
+    with pytest.raises(jaxdecay.DataError, match=message) as told:
+        jaxdecay.read_data(tmp_path / "mine.npz")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.999])
+def test_own_data_that_are_cut_short_are_damaged(tmp_path, share):
+    path = tmp_path / "mine.npz"
+    np.savez_compressed(path, **own())
+    contents = path.read_bytes()
+    path.write_bytes(contents[: int(share * len(contents))])
+    with pytest.raises(jaxdecay.DataError, match="or damaged"):
+        jaxdecay.read_data(path)
+    middle = len(contents) // 2
+    path.write_bytes(contents[:middle] + b"\0" * 64 + contents[middle + 64 :])
+    with pytest.raises(jaxdecay.DataError, match="or damaged"):
+        jaxdecay.read_data(path)
+    with pytest.raises(FileNotFoundError, match="there is no data file"):
+        jaxdecay.read_data(tmp_path / "none.npz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import doctest
 import importlib
 import json
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import jaxdecay
@@ -119,6 +121,8 @@ def test_commands_in_the_pages(group, tmp_path):
     if "mnist" in group[0] and "JAXDECAY_DATA" not in os.environ:
         pytest.skip("needs the MNIST files: set JAXDECAY_DATA to their folder")
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    digits = dataclasses.asdict(jaxdecay.digits())
+    np.savez(tmp_path / "mine.npz", **{name: digits[name] for name in digits if name != "name"})
     for command in group:
         words = [sys.executable, "-m", *shlex.split(command)]
         run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
