@@ -178,9 +178,7 @@ def test_own_data_are_read_as_they_were_written(tmp_path, save):
     save(tmp_path / "mine.npz", **own())
     data, digits = jaxdecay.read_data(tmp_path / "mine.npz"), jaxdecay.digits()
     assert (data.name, data.scale) == ("mine", 16.0)
-    jax.tree.map(
-        np.testing.assert_array_equal, jax.tree.leaves(data), jax.tree.leaves(digits)
-    )
+    jax.tree.map(np.testing.assert_array_equal, jax.tree.leaves(data), jax.tree.leaves(digits))
     save(tmp_path / "floats.npz", **own(scale=None))
     assert jaxdecay.read_data(tmp_path / "floats.npz").scale == 1.0
 
