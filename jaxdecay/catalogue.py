@@ -81,17 +81,25 @@ def _describe(parameter: Parameter) -> str:
     return f"{parameter.name} {words}{default}".replace("  ", " ")
 
 
-def default_population(steps: int, steps_per_epoch: int) -> Population:
+RATES = {"sgd": (0.05, 0.15, 0.5)}
+"""The first learning rates of the built-in population, by optimizer."""
+
+RATES_OF_OTHERS = (0.001, 0.003, 0.01)
+"""Of optimizers such as Adam, which scale their steps themselves."""
+
+
+def default_population(steps: int, steps_per_epoch: int, optimizer: str = "sgd") -> Population:
     """A population with the shapes of decay that people use, each at three learning rates.
 
     Args:
         steps: updates of the whole training.
         steps_per_epoch: updates of one epoch.
+        optimizer: its name in Optax; learning rates suit it.
 
     Returns:
         A `Population`. Decays with an end reach it at `steps`.
     """
-    rates = [0.05, 0.15, 0.5]
+    rates = list(RATES.get(optimizer, RATES_OF_OTHERS))
     epochs = max(1, steps // steps_per_epoch)
     third = max(1, steps // 3)
     thirds = [[rate, rate / 3, rate / 10] for rate in rates]

@@ -177,7 +177,7 @@ def sweep(
         task = jaxdecay.classifier(load(data, data_dir))
         steps = steps_per_epoch(task.data, epochs, batch_size)
         if population is None:
-            population = default_population(epochs * steps, steps)
+            population = default_population(epochs * steps, steps, optimizer)
         run = Run(
             data=str(Path(data).absolute()) if data.endswith(".npz") else data,
             data_dir=mnist_folder(data_dir) if data == "mnist" else None,
@@ -262,8 +262,8 @@ def export(
 
     tensorboard --logdir runs/tensorboard
 
-    MLflow's experiment is new and has the name of the folder. `pip install tensorboard` or `mlflow`
-    brings what shows them.
+    MLflow's experiment is new and has the name of the folder. jaxdecay's extras `tensorboard`
+    and `mlflow` bring what shows them.
     """
     with one_line_errors():
         if tensorboard is None and mlflow is None:

@@ -200,7 +200,10 @@ def read_data(path: str | os.PathLike[str]) -> Data:
     names = [f"{part}_{kind}" for part in ("train", "test") for kind in ("inputs", "labels")]
     missing = [name for name in names if name not in arrays]
     if missing:
-        raise DataError(f"{path} has no {missing[0]}; it must have {', '.join(names)}")
+        raise DataError(
+            f"{path} has no {missing[0]}; it must have {', '.join(names)}, "
+            f"it has {', '.join(arrays) or 'nothing'}"
+        )
     scale = arrays.get("scale", np.ones(()))
     if scale.shape or scale.dtype.kind not in "iuf" or not 0 < scale < np.inf:
         raise DataError(f"{path}: scale must be a number > 0, got {scale}")

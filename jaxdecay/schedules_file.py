@@ -14,6 +14,7 @@ schedule = { family = "cosine", init_value = [0.1, 0.3], transition_steps = 900 
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -86,12 +87,28 @@ def write_schedules(schedules: Iterable[Schedule], path: str | os.PathLike[str])
         ...     list(read_schedules(path)) == [warm]
         True
     """
+    text = "\n".join(map(to_toml, schedules))
+    if not text:
+        raise ValueError(f"{path}: there are no schedules to write")
+    Path(path).write_text(text)
+
+
+def to_toml(schedule: Schedule) -> str:
+    """A schedule as a `[[schedule]]` table, to be put below others in a file.
+
+    Example:
+        >>> import jaxdecay
+        >>> from jaxdecay.schedules_file import to_toml
+        >>> print(to_toml(jaxdecay.constant(0.1)))
+        [[schedule]]
+        family = "constant"
+        value = 0.1
+        <BLANKLINE>
+    """
     import tomli_w
 
-    tables = [schedule.to_dict() for schedule in schedules]
-    if not tables:
-        raise ValueError(f"{path}: there are no schedules to write")
-    Path(path).write_text(tomli_w.dumps({"schedule": tables}))
+    text = tomli_w.dumps(schedule.to_dict())
+    return "[[schedule]]\n" + re.sub(r"^(\[+)", r"\1schedule.", text, flags=re.MULTILINE)
 
 
 def _read_table(path: Path, text: str, index: int, table: Mapping[str, Any]) -> Population:

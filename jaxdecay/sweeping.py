@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -185,7 +185,10 @@ def print_result(result: Any, folder: Path, tell: Tell, target: float | None) ->
         return
     Console().print(leaderboard(result, target=target))
     if (result.diverged_at < 0).all(axis=1).any():
-        typer.echo(f"best: {result.population[int(result.ranking(target=target)[0])]!r}")
+        best = int(result.ranking(target=target)[0])
+        typer.echo(f"best: {result.population[best]!r}")
+        for line in _advice(result, best):
+            typer.echo(f"note: {line}")
     diverged = int((result.diverged_at >= 0).sum())
     note = f" {diverged} diverged: see status in members.csv." if diverged else ""
     typer.echo(
@@ -194,3 +197,26 @@ def print_result(result: Any, folder: Path, tell: Tell, target: float | None) ->
         f"{result.compile_seconds:.1f} s to compile.{note}"
     )
     typer.echo(f"Written to {folder}: {', '.join(NAMES)}")
+
+
+ENOUGH_SEEDS = 10
+"""So many can tell large differences among dozens of schedules."""
+
+
+def _advice(result: Any, best: int) -> Iterator[str]:
+    """What to do next, if the seeds or the learning rates that were tried do not suffice."""
+    from jaxdecay.report.hyperparameters import at_an_edge
+
+    seeds = len(result.seeds)
+    others = int((result.diverged_at < 0).all(axis=1).sum()) - 1
+    alike = int(result.compare().like_best.sum()) - 1
+    if seeds == 1 and others > 0:
+        yield "one seed cannot say whether a difference is real; use --seeds"
+    elif alike > 0:
+        more = f"--seeds {ENOUGH_SEEDS} would tell more" if seeds < ENOUGH_SEEDS else "more may"
+        yield f"{seeds} seeds cannot tell {alike:,} of the {others:,} others from it; {more}"
+    edge = at_an_edge(result.population, best)
+    if edge is not None:
+        yield edge
+    for finding in jaxdecay.check(result.population[best], result.steps):
+        yield f"of the best: {finding}"

@@ -9,7 +9,7 @@ import pytest
 from cases import CASES
 
 import jaxdecay
-from jaxdecay.schedules_file import read_schedules, write_schedules
+from jaxdecay.schedules_file import read_schedules, to_toml, write_schedules
 
 
 def test_every_schedule_survives_a_file(tmp_path: Path) -> None:
@@ -20,6 +20,13 @@ def test_every_schedule_survives_a_file(tmp_path: Path) -> None:
     assert again == schedules
     assert list(map(repr, again)) == list(map(repr, schedules))
     assert len(tomllib.loads(path.read_text())["schedule"]) == len(CASES)
+
+
+def test_tables_can_be_put_below_each_other(tmp_path: Path) -> None:
+    """Each in the form that another can follow, however short it is."""
+    schedules = [case.schedule for case in CASES]
+    (tmp_path / "all.toml").write_text("\n".join(map(to_toml, schedules)))
+    assert list(read_schedules(tmp_path / "all.toml")) == schedules
 
 
 def test_a_population_survives_a_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import jax
@@ -281,6 +282,32 @@ def test_ranking_is_by_accuracy_then_loss(task):
     )
     assert list(result.ranking()) == [1, 3, 0, 2]
     assert result.best() == jaxdecay.constant(0.3)
+
+
+def test_the_built_in_rates_suit_the_optimizer():
+    def largest(optimizer):
+        return max(max(each(np.arange(660))) for each in default_population(660, 44, optimizer))
+
+    assert largest("sgd") == pytest.approx(0.5)
+    assert largest("adamw") == pytest.approx(0.01)
+
+
+def test_equal_counts_of_right_answers_are_equal_in_the_ranking(task):
+    """Also where rounding made one of the shares another float32: then the loss decides."""
+    population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
+    result = jaxdecay.sweep(task, population, epochs=1, seeds=3)
+    shares = np.array([[351, 351, 350], [349, 351, 352]], np.float32) / np.float32(360)
+    shares[0, 0] = np.nextafter(shares[0, 0], np.float32(1))
+    history = {
+        **result.history,
+        "test_accuracy": shares[None],
+        "test_loss": np.array([[0.3, 0.3, 0.3], [0.2, 0.2, 0.2]], np.float32)[None],
+    }
+    tied = dataclasses.replace(result, history=history)
+    means = tied.metrics["test_accuracy"].mean(axis=1, dtype=float)
+    assert means[0] > means[1]
+    assert list(tied.ranking()) == [1, 0]
+    assert tied.compare().best == 1
 
 
 def test_schedules_are_compared_over_seeds(task):

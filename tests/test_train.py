@@ -316,7 +316,7 @@ def test_a_task_can_be_a_static_argument():
         ({"test_inputs": np.zeros((0, 3)), "test_labels": np.zeros(0, int)}, "at least one"),
         ({"test_inputs": np.zeros((9, 4))}, "must have the same shapes"),
         ({"train_labels": np.full(40, -1)}, "labels must be integers from 0"),
-        ({"train_labels": np.zeros(40)}, "labels must be integers from 0"),
+        ({"train_labels": np.zeros(40)}, "labels must be integers from 0.*got an array of float64"),
         ({"train_labels": np.eye(40, dtype=int)}, "labels must be integers from 0"),
         ({"test_inputs": np.full((9, 3), np.nan)}, "inputs must be finite"),
     ],

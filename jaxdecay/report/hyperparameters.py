@@ -46,6 +46,35 @@ def panels(population: Population) -> list[Panel]:
     return [panel for panel in found if panel.names]
 
 
+def at_an_edge(population: Population, best: int) -> str | None:
+    """Says so if the best schedule has the largest or the smallest learning rate of its family.
+
+    Example:
+        >>> import jaxdecay
+        >>> from jaxdecay.report.hyperparameters import at_an_edge
+        >>> rates = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
+        >>> at_an_edge(rates, best=1)
+        'the best has the largest value that was tried, 0.3: larger ones may be better'
+    """
+    for panel in panels(population):
+        if best not in panel.schedules:
+            continue
+        for name, values in zip(panel.names, panel.values, strict=True):
+            own = values[panel.schedules.index(best)]
+            if name.rpartition(".")[2] not in RATES or min(values) < own < max(values):
+                continue
+            word, other = ("largest", "larger") if own == max(values) else ("smallest", "smaller")
+            return (
+                f"the best has the {word} {name} that was tried, {own:g}: "
+                f"{other} ones may be better"
+            )
+    return None
+
+
+RATES = ("value", "init_value", "peak_value")
+"""Hyperparameters that are learning rates."""
+
+
 def _panel(population: Population, family: str, indices: list[int]) -> Panel:
     numbers = [dict(_numbers(population[index].to_dict())) for index in indices]
     common = [name for name in numbers[0] if all(name in each for each in numbers)]

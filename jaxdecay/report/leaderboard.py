@@ -39,19 +39,20 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
         steps_to = result.steps_to(target, result.main_metric).mean(axis=1)
         table.add_column(f"steps\nto {target:g}", justify="right", no_wrap=True)
     table.add_column("final\nrate", justify="right", no_wrap=True)
-    like_best = result.compare().like_best
+    told = result.compare()
+    alike = told.like_best & (np.arange(total) != told.best)
     if seeds > 1:
-        told = (
+        words = (
             f"≈ {seeds} seeds cannot tell it from the best {result.main_metric.replace('_', ' ')}"
         )
-        table.caption = f"{told} (paired t-tests, 95 %)"
+        table.caption = f"{words} (paired t-tests, 95 %)"
     for rank, index in enumerate(shown, start=1):
         schedule = result.population[int(index)]
         name, _, hyperparameters = short_repr(schedule).removesuffix(")").partition("(")
         diverged = int((result.diverged_at[index] >= 0).sum())
         values = [spread(result.metrics[metric][index]) for metric in names]
         if seeds > 1:
-            values[names.index(result.main_metric)] += " ≈" if like_best[index] else "  "
+            values[names.index(result.main_metric)] += " ≈" if alike[index] else "  "
         if diverged:
             values = [f"{diverged} of {seeds} diverged", *[""] * (len(names) - 1)]
         if steps_to is not None:

@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import tomli_w
 
 import jaxdecay
 from jaxdecay.report.files import summary
 from jaxdecay.report.hyperparameters import panels
 from jaxdecay.report.pictures import COLOURS, NAMED_SCHEDULES, short_repr
+from jaxdecay.schedules_file import to_toml
 from jaxdecay.training.sweep import SweepResult
 
 MOST_DRAWN = 60
@@ -123,7 +123,7 @@ def _schedules(
                 "name": short_repr(schedule),
                 "family": schedule.family,
                 "python": _python(schedule, values),
-                "toml": tomli_w.dumps({"schedule": [values]}),
+                "toml": to_toml(schedule),
                 "diverged": int(diverged[index]),
                 "final_rate": _number(result.final_learning_rate[index].mean()),
                 "interval": None if None in interval else interval,

@@ -206,7 +206,9 @@ class SweepResult:
         """
         metric = self.main_metric
         sign = -1.0 if metric.endswith("accuracy") else 1.0
-        keys = [self.metrics["test_loss"].mean(axis=1), sign * self.metrics[metric].mean(axis=1)]
+        # Rounded, so that equal counts of right answers are equal: float32 makes them differ.
+        main = np.round(self.metrics[metric].mean(axis=1, dtype=float), 7)
+        keys = [self.metrics["test_loss"].mean(axis=1), sign * main]
         if target is not None:
             keys.append(self.steps_to(target, metric).mean(axis=1))
         keys.append((self.diverged_at >= 0).any(axis=1))
