@@ -196,6 +196,8 @@ def read_data(path: str | os.PathLike[str]) -> Data:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error).strip().splitlines()[0]
+        if "allow_pickle" in reason:
+            reason = "an array of Python objects; convert it with .astype before it is saved"
         raise DataError(f"{path} is not a file of numpy.savez, or damaged: {reason}") from error
     names = [f"{part}_{kind}" for part in ("train", "test") for kind in ("inputs", "labels")]
     missing = [name for name in names if name not in arrays]

@@ -190,7 +190,7 @@ def test_own_data_are_read_as_they_were_written(tmp_path, save):
         ({"scale": np.zeros(())}, "scale must be a number > 0, got 0.0"),
         ({"scale": np.ones(2)}, "scale must be a number > 0"),
         ({"scale": np.asarray("256")}, "scale must be a number > 0, got 256"),
-        ({"train_labels": np.array([{"a": 1}])}, "not a file of numpy.savez, or damaged"),
+        ({"train_labels": np.array([{"a": 1}])}, "damaged: an array of Python objects; convert it"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
