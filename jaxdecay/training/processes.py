@@ -73,5 +73,5 @@ def _gathered(array: np.ndarray) -> np.ndarray:
     """[processes, …]."""
     try:
         return np.asarray(multihost_utils.process_allgather(array))
-    except jax.errors.JaxRuntimeError as error:
+    except (jax.errors.JaxRuntimeError, ValueError) as error:  # Gloo's errors come as either
         raise ProcessError("another process of this sweep has ended") from error
