@@ -206,8 +206,10 @@ def test_a_task_without_accuracy_is_reported_by_its_loss(result):
     assert f"test loss {best['test_loss']:.4g} (95 % interval" in found["verdict"]
     text = io.StringIO()
     Console(file=text, width=120).print(leaderboard(one))
-    marked = [line for line in text.getvalue().splitlines() if "≈" in line]
-    assert re.search(rf"{best['test_loss']:.4g} ± \S+ ≈", marked[0])
+    lines = text.getvalue().splitlines()
+    assert any(re.search(rf"  1 .* {best['test_loss']:.4g} ± \S+  ", line) for line in lines)
+    marked = [line for line in lines if "≈" in line]
+    assert re.search(r"  2 .* \S+ ± \S+ ≈", marked[0])
     assert "from the best test loss" in marked[-1]
 
 
