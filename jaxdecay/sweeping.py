@@ -209,7 +209,9 @@ def _advice(result: Any, best: int) -> Iterator[str]:
 
     seeds = len(result.seeds)
     others = int((result.diverged_at < 0).all(axis=1).sum()) - 1
-    alike = int(result.compare().like_best.sum()) - 1
+    told = result.compare()
+    # Ranked by the steps to a target, the best is another than the one that is compared with.
+    alike = int(told.like_best.sum()) - 1 if told.best == best else 0
     if seeds == 1 and others > 0:
         yield "one seed cannot say whether a difference is real; use --seeds"
     elif alike > 0:

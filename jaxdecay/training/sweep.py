@@ -145,11 +145,13 @@ class SweepResult:
         """Logs each member as a run of MLflow; those that diverged as failed.
 
         Args:
-            experiment: its name, made if need be.
+            experiment: its name; made if need be, and without runs.
             tracking_uri: of a server or a database, such as "sqlite:///mlflow.db"; None for
                 MLflow's own choice.
 
         Raises:
+            ExportError: of `jaxdecay.report.export`: MLflow does not answer, or the experiment
+                has runs already.
             ModuleNotFoundError: MLflow is not installed: jaxdecay's extra `mlflow`.
         """
         from jaxdecay.report.export import to_mlflow

@@ -99,8 +99,9 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         if np.ndim(labels) != 1 or not np.issubdtype(np.asarray(labels).dtype, np.integer):
             raise ValueError(
                 f"{data.name}: labels must be integers from 0, one for each example, got an array "
-                f"of {np.asarray(labels).dtype} and shape {np.shape(labels)}; np.unique(labels, "
-                "return_inverse=True)[1] makes integers of anything"
+                f"of {np.asarray(labels).dtype} and shape {np.shape(labels)}; "
+                "np.unique(all_labels, return_inverse=True)[1], of those to train and to test on "
+                "together, makes integers"
             )
     check_data(data)
     labels = np.concatenate([np.asarray(data.train_labels), np.asarray(data.test_labels)])
