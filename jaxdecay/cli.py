@@ -1,4 +1,4 @@
-"""The command line: `jaxdecay sweep`, `report`, `plot`, `export`, `watch`, `list` and `show`."""
+"""The command line: one function for each command of `jaxdecay`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,10 @@ Target = Annotated[
     typer.Option(help="Rank by the steps to this test accuracy, such as 0.97 [by the last one]."),
 ]
 SweepFolder = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another sweep in --out.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print lines of JSON, one for each epoch.")]
 
 
 class Monitor(enum.StrEnum):
@@ -78,12 +82,8 @@ def sweep(
     precision: Annotated[
         Precision, typer.Option(help="Of matrix products; matters on a GPU.")
     ] = Precision.DEFAULT,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace another sweep in --out.")
-    ] = False,
+    out: Out = None,
+    overwrite: Overwrite = False,
     decays: OwnDecays = None,
     checkpoint_every: Annotated[
         int, typer.Option(min=1, help="Epochs from one checkpoint to the next.")
@@ -96,10 +96,8 @@ def sweep(
         Path | None, typer.Option(help="Folder of a sweep to go on with; says all but --epochs.")
     ] = None,
     target: Target = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print lines of JSON, one for each epoch.")
-    ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     distributed: Annotated[
         bool, typer.Option("--distributed", help="This is one of many processes of the sweep.")
     ] = False,
@@ -156,9 +154,7 @@ def sweep(
         if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
     }
     with one_line_errors():
-        if quiet and as_json:
-            raise ValueError("--quiet and --json exclude each other; choose one")
-        tell = "json" if as_json else "result" if quiet else "all"
+        tell = _tell(quiet, as_json)
         connect(distributed, coordinator, process, processes)
         if resume is not None:
             _check_only_with_resume(given)
@@ -202,6 +198,43 @@ def sweep(
         if is_first():
             prepare(folder, overwrite=overwrite)
         train(run, task, folder, goes_on=False, tell=tell, target=target)
+
+
+@app.command()
+def confirm(
+    folder: SweepFolder,
+    best: Annotated[int, typer.Option(min=2, help="How many of its schedules.")] = 8,
+    seeds: Annotated[int, typer.Option(min=2, help="How many seeds for each of them.")] = 20,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    target: Target = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train the best schedules of a finished sweep again, with more seeds, to tell them apart.
+
+    The best of many schedules with few seeds is the best in part by luck. Here all seeds are new,
+    so what they say of a schedule does not depend on why it was chosen. All else is as it was. For
+    example:
+
+    jaxdecay sweep --out runs/digits
+
+    jaxdecay confirm runs/digits --best 5
+    """
+    with one_line_errors():
+        from jaxdecay.report.files import prepare
+        from jaxdecay.run import Run, connect, load, new_folder
+        from jaxdecay.sweeping import best_schedules, train
+
+        tell = _tell(quiet, as_json)
+        before = Run.read(folder)
+        connect(False, None, None, None)
+        run = before.again(best_schedules(_load(folder, None), best, target), seeds)
+        task = jaxdecay.classifier(load(run.data, run.data_dir))
+        if out is None:
+            out = new_folder(run.data)
+        prepare(out, overwrite=overwrite)
+        train(run, task, out, goes_on=False, tell=tell, target=target)
 
 
 @app.command()
@@ -280,9 +313,7 @@ def export(
 @app.command()
 def watch(
     folder: SweepFolder,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print lines of JSON, one for each epoch.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Follow a sweep that runs elsewhere, from its files, until its results are there.
 
@@ -299,6 +330,13 @@ def watch(
         display = kind(len(run.schedules) * run.seeds, run.epochs, run.steps)
         follow(folder, display, len(run.schedules), run.seeds)
         print_result(_load(folder, None), folder, "json" if as_json else "all", target=None)
+
+
+def _tell(quiet: bool, as_json: bool) -> Any:
+    """What a sweep prints; ValueError if it is asked for both."""
+    if quiet and as_json:
+        raise ValueError("--quiet and --json exclude each other; choose one")
+    return "json" if as_json else "result" if quiet else "all"
 
 
 def _load(folder: Path, decays: Path | None) -> Any:

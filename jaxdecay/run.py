@@ -10,7 +10,7 @@ import json
 import os
 import re
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, get_args, get_origin
 
@@ -92,6 +92,13 @@ class Run:
                 "and it can only be more"
             )
         return dataclasses.replace(self, epochs=epochs)
+
+    def again(self, schedules: Sequence[int], seeds: int) -> Self:
+        """Some of its schedules, by index, with the seeds that follow its own."""
+        chosen = [self.schedules[index] for index in schedules]
+        return dataclasses.replace(
+            self, schedules=chosen, seed=self.seed + self.seeds, seeds=seeds
+        )
 
     def population(self) -> jaxdecay.Population:
         """Its schedules."""

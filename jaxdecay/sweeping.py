@@ -187,7 +187,7 @@ def print_result(result: Any, folder: Path, tell: Tell, target: float | None) ->
     if (result.diverged_at < 0).all(axis=1).any():
         best = int(result.ranking(target=target)[0])
         typer.echo(f"best: {result.population[best]!r}")
-        for line in _advice(result, best):
+        for line in _advice(result, best, folder):
             typer.echo(f"note: {line}")
     diverged = int((result.diverged_at >= 0).sum())
     note = f" {diverged} diverged: see status in members.csv." if diverged else ""
@@ -200,10 +200,21 @@ def print_result(result: Any, folder: Path, tell: Tell, target: float | None) ->
 
 
 ENOUGH_SEEDS = 10
-"""So many can tell large differences among dozens of schedules."""
+"""With fewer, the best schedules are worth to be trained again."""
 
 
-def _advice(result: Any, best: int) -> Iterator[str]:
+def best_schedules(result: Any, most: int, target: float | None) -> list[int]:
+    """Indices of the best schedules of a sweep; ValueError if fewer than two did not diverge."""
+    sound = (result.diverged_at < 0).all(axis=1)
+    best = [int(index) for index in result.ranking(target=target) if sound[index]][:most]
+    if len(best) < 2:
+        raise ValueError(
+            f"{len(best)} of its schedules did not diverge; to compare, there must be two"
+        )
+    return best
+
+
+def _advice(result: Any, best: int, folder: Path) -> Iterator[str]:
     """What to do next, if the seeds or the learning rates that were tried do not suffice."""
     from jaxdecay.report.hyperparameters import at_an_edge
 
@@ -212,10 +223,11 @@ def _advice(result: Any, best: int) -> Iterator[str]:
     told = result.compare()
     # Ranked by the steps to a target, the best is another than the one that is compared with.
     alike = int(told.like_best.sum()) - 1 if told.best == best else 0
+    confirm = f"train the best again with more: jaxdecay confirm {folder}"
     if seeds == 1 and others > 0:
-        yield "one seed cannot say whether a difference is real; use --seeds"
+        yield f"one seed cannot say whether a difference is real; {confirm}"
     elif alike > 0:
-        more = f"--seeds {ENOUGH_SEEDS} would tell more" if seeds < ENOUGH_SEEDS else "more may"
+        more = confirm if seeds < ENOUGH_SEEDS else "more may"
         yield f"{seeds} seeds cannot tell {alike:,} of the {others:,} others from it; {more}"
     edge = at_an_edge(result.population, best)
     if edge is not None:

@@ -125,7 +125,8 @@ def test_the_leaderboard_is_printed(swept):
     told = json.loads((folder / "sweep.json").read_text())["comparison"]
     assert output.count("≈") == sum(told["like_best"])  # not the best, but what it means, below
     alike = sum(told["like_best"]) - 1
-    assert f"note: 2 seeds cannot tell {alike} of the 2 others from it; --seeds 10" in output
+    assert f"note: 2 seeds cannot tell {alike} of the 2 others from it; train the best" in output
+    assert "jaxdecay confirm out\n" in output
     assert "≈ 2 seeds cannot tell it from the best" in output
     assert (told["best"], told["mean"][3]) == (2, None)
     assert "out: report.html, members.csv, history.csv, curves.png, sweep.json" in output
@@ -191,6 +192,39 @@ def test_in_a_terminal_one_line_changes_in_its_place(tmp_path):
     above, below = text.split("\x1b[?25h")
     assert above.count("\n") == 2  # the title, and the line
     assert "best: " in below
+
+
+def test_the_best_are_trained_again_with_seeds_that_were_not_seen(swept, tmp_path):
+    folder, _ = swept
+    done = in_this_process(
+        *("confirm", folder, "--best", 2, "--seeds", 3, "--out", "again", "--quiet"), cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 schedules, mean ± deviation over 3 seeds" in done.stdout
+    before = json.loads((folder / "sweep.json").read_text())
+    after = json.loads((tmp_path / "again" / "sweep.json").read_text())
+    assert after["schedules"] == [before["schedules"][index] for index in before["ranking"][:2]]
+    assert after["seeds"] == [9, 10, 11]
+    same = ("data", "optimizer", "epochs", "batch_size", "precision")
+    assert [after["settings"][name] for name in same] == [
+        before["settings"][name] for name in same
+    ]
+
+
+def test_no_more_than_did_not_diverge_are_trained_again(swept, tmp_path):
+    done = in_this_process("confirm", swept[0], "--seeds", 2, "--json", cwd=tmp_path)
+    finished = json.loads(done.stdout.splitlines()[-1])
+    assert (finished["folder"], finished["members"]) == ("runs/digits-1", 6)
+
+
+def test_of_one_schedule_there_is_nothing_to_confirm(tmp_path):
+    (tmp_path / "one.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 0.1\n')
+    words = ("sweep", "--schedules", "one.toml", "--epochs", 1, "--seeds", 1, "--out", "out")
+    assert in_this_process(*words, cwd=tmp_path).returncode == 0
+    line = error_of(in_this_process("confirm", "out", cwd=tmp_path), code=2)
+    assert line == "error: 1 of its schedules did not diverge; to compare, there must be two"
+    nowhere = error_of(in_this_process("confirm", "nowhere", cwd=tmp_path), code=2)
+    assert "nowhere holds no sweep" in nowhere
 
 
 def test_another_sweep_is_not_written_over(swept, tmp_path):

@@ -140,3 +140,22 @@ def test_the_same_schedule_twice_is_as_good():
     found = compare(values, "", larger_is_better=True)
     assert found.p_value.tolist() == [1, 1]
     assert found.like_best.all()
+
+
+def test_a_comparison_prints_a_line_for_each_schedule_best_first():
+    values = np.array([[0.5, 0.5, 0.51], [0.8, 0.81, 0.8], [np.nan, 0.7, 0.7], [0.8, 0.8, 0.8]])
+    head, *lines = str(compare(values, "test_accuracy", larger_is_better=True)).splitlines()
+    assert head == "test_accuracy (95%)"
+    assert [line[:10] for line in lines] == [f"schedule {index}" for index in (1, 3, 0, 2)]
+    assert lines[0].startswith("schedule 1  0.8033 (0.7890 … 0.8177)  the best")
+    assert lines[1].endswith("0.0033 behind, p = 1 ≈")
+    assert "0.3 behind" in lines[2] and not lines[2].endswith("≈")
+    assert lines[3] == "schedule 2  diverged"
+
+
+def test_of_one_seed_the_intervals_are_left_out():
+    lines = str(compare(np.array([[2e-5], [1e-5]]), "test_loss", larger_is_better=False))
+    assert lines.splitlines()[1:] == [
+        "schedule 1  1.000e-05  the best",
+        "schedule 0  2.000e-05  1e-05 behind ≈",
+    ]

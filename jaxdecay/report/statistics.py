@@ -50,6 +50,25 @@ class Comparison:
     like_best: np.ndarray
     more_seeds: np.ndarray
 
+    def __str__(self) -> str:
+        """A line for each schedule, best first, by its index; ≈ marks what is like the best."""
+        order = np.argsort(self.difference, kind="stable")  # those that diverged come last
+        return "\n".join([f"{self.metric} ({self.confidence:.0%})", *map(self._line, order)])
+
+    def _line(self, index: int) -> str:
+        name = f"schedule {index:>{len(str(len(self.mean) - 1))}}"
+        if np.isnan(self.mean[index]):
+            return f"{name}  diverged"
+        line = f"{name}  {self.mean[index]:#.4g}"
+        if np.isfinite(self.low[index]):
+            line += f" ({self.low[index]:#.4g} … {self.high[index]:#.4g})"
+        if index == self.best:
+            return f"{line}  the best"
+        line += f"  {self.difference[index]:.2g} behind"
+        if np.isfinite(self.p_value[index]):
+            line += f", p = {self.p_value[index]:.2g}"
+        return f"{line} ≈" if self.like_best[index] else line
+
 
 def compare(
     values: np.ndarray,
@@ -88,6 +107,10 @@ def compare(
         (0, [True, False])
         >>> found.difference.round(3).tolist(), bool(found.p_value[1] < 0.001)
         ([0.0, 0.039], True)
+        >>> print(found)
+        test_accuracy (95%)
+        schedule 0  0.9800 (0.9670 … 0.9930)  the best
+        schedule 1  0.9413 (0.9248 … 0.9577)  0.039 behind, p = 7.4e-05
     """
     values = np.asarray(values, np.float64)
     mean = values.mean(axis=1)
