@@ -97,7 +97,7 @@ if TYPE_CHECKING:
     from jaxdecay.training.checkpoint import Checkpoints as Checkpoints
     from jaxdecay.training.layout import kernel_first as kernel_first
     from jaxdecay.training.processes import ProcessError as ProcessError
-    from jaxdecay.training.sweep import SweepResult as SweepResult
+    from jaxdecay.training.result import SweepResult as SweepResult
     from jaxdecay.training.sweep import sweep as sweep
     from jaxdecay.training.task import MLP as MLP
     from jaxdecay.training.task import Batch as Batch
@@ -125,7 +125,8 @@ _LOADED_WHEN_USED = {
     "jaxdecay.training.checkpoint": ("CheckpointError", "Checkpoints"),
     "jaxdecay.training.layout": ("kernel_first",),
     "jaxdecay.training.processes": ("ProcessError",),
-    "jaxdecay.training.sweep": ("SweepResult", "sweep"),
+    "jaxdecay.training.result": ("SweepResult",),
+    "jaxdecay.training.sweep": ("sweep",),
     "jaxdecay.training.task": ("Batch", "MLP", "Task", "classifier"),
     "jaxdecay.training.train": ("Trained", "train"),
 }

@@ -96,9 +96,7 @@ class Run:
     def again(self, schedules: Sequence[int], seeds: int) -> Self:
         """Some of its schedules, by index, with the seeds that follow its own."""
         chosen = [self.schedules[index] for index in schedules]
-        return dataclasses.replace(
-            self, schedules=chosen, seed=self.seed + self.seeds, seeds=seeds
-        )
+        return dataclasses.replace(self, schedules=chosen, seed=self.seed + self.seeds, seeds=seeds)
 
     def population(self) -> jaxdecay.Population:
         """Its schedules."""

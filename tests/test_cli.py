@@ -206,9 +206,7 @@ def test_the_best_are_trained_again_with_seeds_that_were_not_seen(swept, tmp_pat
     assert after["schedules"] == [before["schedules"][index] for index in before["ranking"][:2]]
     assert after["seeds"] == [9, 10, 11]
     same = ("data", "optimizer", "epochs", "batch_size", "precision")
-    assert [after["settings"][name] for name in same] == [
-        before["settings"][name] for name in same
-    ]
+    assert [after["settings"][name] for name in same] == [before["settings"][name] for name in same]
 
 
 def test_no_more_than_did_not_diverge_are_trained_again(swept, tmp_path):

@@ -25,7 +25,7 @@ LAYERS = [
     {"population"},
     {"phases"},
     {"data", "catalogue", "schedules_file", "calculus", "inspection"},
-    {"machine", "training.layout"},
+    {"machine", "training.layout", "training.result"},
     {"training.task"},
     {"training.train"},
     {"training.block"},

@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxdecay.population import stack
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.sweep import SweepResult
+from jaxdecay.training.result import SweepResult
 
 NAMES = ("report.html", "members.csv", "history.csv", "curves.png", "sweep.json")
 RUN = "run.json"

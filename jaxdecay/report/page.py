@@ -21,7 +21,7 @@ from jaxdecay.report.files import summary
 from jaxdecay.report.hyperparameters import panels
 from jaxdecay.report.pictures import COLOURS, NAMED_SCHEDULES, short_repr
 from jaxdecay.schedules_file import to_toml
-from jaxdecay.training.sweep import SweepResult
+from jaxdecay.training.result import SweepResult
 
 MOST_DRAWN = 60
 """So many schedules are drawn one by one; of more, the best `NAMED_SCHEDULES` and bands."""

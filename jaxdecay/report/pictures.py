@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from jaxdecay.report.hyperparameters import Panel, panels
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.sweep import SweepResult
+from jaxdecay.training.result import SweepResult
 
 # Okabe and Ito's colours: told apart by colour-blind readers too. Grey, not black: it is seen on a
 # dark ground as well.

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +16,6 @@ from jax import Array
 
 from jaxdecay.machine import machine, versions
 from jaxdecay.population import Population
-from jaxdecay.schedule import Schedule, nearest
 from jaxdecay.training.block import (
     Program,
     Rounds,
@@ -39,252 +37,9 @@ from jaxdecay.training.checkpoint import (
 )
 from jaxdecay.training.limits import bytes_of, check_limits, member_shapes
 from jaxdecay.training.processes import agreed, all_equal, any_of, exchanged
+from jaxdecay.training.result import SweepResult
 from jaxdecay.training.task import Task, check_loss
 from jaxdecay.training.train import Optimizer, monitored, steps_per_epoch
-
-if TYPE_CHECKING:
-    from jaxdecay.report.statistics import Comparison
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SweepResult:
-    """What a sweep found. S schedules, K seeds, E epochs.
-
-    Attributes:
-        population: the schedules.
-        seeds: the K seeds; member (s, k) is `train(population[s], jax.random.key(seeds[k]), …)`.
-        history: by name, an array [E, S, K]: `learning_rate` (at the epoch's first step),
-            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`.
-        diverged_at: [S, K], the first step whose loss, or whose network, was not finite, or -1.
-        final_learning_rate: [S, K], the schedules' values after the last step.
-        settings: epochs, batch size and so on, as written to `sweep.json`.
-        steps: updates of each member.
-        compile_seconds: time it took to compile, and to measure blocks where none is known.
-        run_seconds: time it took to train and to test, without compiling.
-        machine: platform, cores and devices on which it ended.
-        versions: of Python and packages, there.
-    """
-
-    population: Population
-    seeds: tuple[int, ...]
-    history: Mapping[str, np.ndarray]
-    diverged_at: np.ndarray
-    final_learning_rate: np.ndarray
-    settings: Mapping[str, Any]
-    steps: int
-    compile_seconds: float
-    run_seconds: float
-    machine: Mapping[str, Any]
-    versions: Mapping[str, str]
-
-    def __repr__(self) -> str:
-        schedules, seeds = self.diverged_at.shape
-        diverged = int((self.diverged_at >= 0).sum())
-        return (
-            f"<SweepResult: {schedules} schedules × {seeds} seeds on {self.settings['data']}, "
-            f"{self.steps} steps, {diverged} members diverged>"
-        )
-
-    def _repr_html_(self) -> str:
-        """In a notebook: the leaderboard."""
-        import io
-
-        from rich.console import Console
-
-        from jaxdecay.report.leaderboard import leaderboard
-
-        console = Console(record=True, width=110, file=io.StringIO())
-        console.print(leaderboard(self))
-        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
-
-    def plot(self) -> Any:
-        """Draws learning rate, losses and accuracy against epoch.
-
-        Returns:
-            A Matplotlib `Figure`, which a notebook shows and `savefig` writes.
-        """
-        from jaxdecay.report.pictures import draw_curves
-
-        return draw_curves(self)
-
-    def to_pandas(self, *, history: bool = False) -> Any:
-        """The members, one a row, as a `pandas.DataFrame`; the table of `members.csv`.
-
-        Args:
-            history: one row for each member and epoch instead; the table of `history.csv`.
-
-        Raises:
-            ModuleNotFoundError: pandas is not installed.
-        """
-        import pandas
-
-        from jaxdecay.report.files import history_rows, member_rows
-
-        if not history:
-            return pandas.DataFrame(member_rows(self))
-        epochs = range(len(self.history["train_loss"]))
-        each = ({name: values[epoch] for name, values in self.history.items()} for epoch in epochs)
-        rows = (row for epoch, found in enumerate(each) for row in history_rows(epoch, found))
-        return pandas.DataFrame(rows)
-
-    def to_tensorboard(self, folder: Any) -> None:
-        """Writes each member as a run for TensorBoard, with its hyperparameters.
-
-        Args:
-            folder: empty, or made; `tensorboard --logdir FOLDER` shows it.
-
-        Raises:
-            FileExistsError: there is something in the folder.
-            ModuleNotFoundError: tensorboardX is not installed: jaxdecay's extra `tensorboard`.
-        """
-        from jaxdecay.report.export import to_tensorboard
-
-        to_tensorboard(self, folder)
-
-    def to_mlflow(self, experiment: str, tracking_uri: str | None = None) -> None:
-        """Logs each member as a run of MLflow; those that diverged as failed.
-
-        Args:
-            experiment: its name; made if need be, and without runs.
-            tracking_uri: of a server or a database, such as "sqlite:///mlflow.db"; None for
-                MLflow's own choice.
-
-        Raises:
-            ExportError: of `jaxdecay.report.export`: MLflow does not answer, or the experiment
-                has runs already.
-            ModuleNotFoundError: MLflow is not installed: jaxdecay's extra `mlflow`.
-        """
-        from jaxdecay.report.export import to_mlflow
-
-        to_mlflow(self, experiment, tracking_uri)
-
-    @property
-    def metrics(self) -> dict[str, np.ndarray]:
-        """By name, arrays [S, K]: the last epoch's, or the last before a member diverged."""
-        last = np.maximum(self.sound_epochs - 1, 0)[None]
-        return {
-            name: np.take_along_axis(values, last, axis=0)[0]
-            for name, values in self.history.items()
-        }
-
-    @property
-    def sound_epochs(self) -> np.ndarray:
-        """[S, K], how many epochs each member finished before it diverged."""
-        return (~np.isnan(self.history["test_loss"])).sum(axis=0)
-
-    def steps_to(self, target: float, metric: str = "test_accuracy") -> np.ndarray:
-        """[S, K]: the steps after which a metric, tested once an epoch, first reached a target.
-
-        Args:
-            target: an accuracy that is at least, or a loss that is at most, to be reached.
-            metric: a name of the history.
-
-        Returns:
-            Floats; infinity where the target was not reached.
-
-        Raises:
-            ValueError: there is no such metric.
-        """
-        self._check_metric(metric)
-        values = self.history[metric]
-        reached = values >= target if metric.endswith("accuracy") else values <= target
-        steps = (1 + reached.argmax(axis=0)) * (self.steps // len(values))
-        return np.where(reached.any(axis=0), steps, np.inf)
-
-    @property
-    def member_steps_per_second(self) -> float:
-        """Updates of single networks in a second, tests included, compiling not."""
-        return self.diverged_at.size * self.steps / self.run_seconds
-
-    def ranking(self, *, target: float | None = None) -> np.ndarray:
-        """Indices of the schedules, best first.
-
-        By mean test accuracy over seeds (by mean test loss where the task has no accuracy), then
-        by mean test loss; a schedule with a diverged member comes after all without.
-
-        Args:
-            target: rank by the mean number of steps to this accuracy (or loss) first; see
-                `steps_to`.
-        """
-        metric = self.main_metric
-        sign = -1.0 if metric.endswith("accuracy") else 1.0
-        # Rounded, so that equal counts of right answers are equal: float32 makes them differ.
-        main = np.round(self.metrics[metric].mean(axis=1, dtype=float), 7)
-        keys = [self.metrics["test_loss"].mean(axis=1), sign * main]
-        if target is not None:
-            keys.append(self.steps_to(target, metric).mean(axis=1))
-        keys.append((self.diverged_at >= 0).any(axis=1))
-        return np.lexsort(keys)
-
-    @property
-    def main_metric(self) -> str:
-        """What schedules are ranked by: test accuracy, or test loss where there is none."""
-        return "test_accuracy" if "test_accuracy" in self.history else "test_loss"
-
-    def _check_metric(self, metric: str) -> None:
-        if metric not in self.history:
-            raise ValueError(
-                f"metric must be one of {', '.join(self.history)}; "
-                f"got {metric!r}{nearest(metric, self.history)}"
-            )
-
-    def compare(self, metric: str | None = None, *, confidence: float = 0.95) -> Comparison:
-        """The schedules over seeds: intervals, and which the seeds cannot tell from the best.
-
-        Args:
-            metric: a name of `metrics`; None for the test accuracy (the test loss where the task
-                has no accuracy). Of an accuracy more is better, of all others less.
-            confidence: of the intervals, between 0 and 1.
-
-        Returns:
-            A `jaxdecay.report.statistics.Comparison`; schedules with a diverged member have no
-            numbers in it.
-
-        Raises:
-            ValueError: a metric that is not there, or `confidence` out of range.
-        """
-        from jaxdecay.report.statistics import compare
-
-        metric = self.main_metric if metric is None else metric
-        self._check_metric(metric)
-        if not 0 < confidence < 1:
-            raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
-        values = np.where(self.diverged_at >= 0, np.nan, self.metrics[metric])
-        best = int(self.ranking()[0]) if metric == self.main_metric else None
-        is_share = metric.endswith("accuracy")
-        return compare(
-            values,
-            metric,
-            larger_is_better=is_share,
-            confidence=confidence,
-            resolution=1 / self.settings["test_examples"] if is_share else 0.0,
-            best=best,
-        )
-
-    def best(self) -> Schedule:
-        """The best schedule of the ranking; ValueError if every schedule has a diverged member."""
-        if (self.diverged_at >= 0).any(axis=1).all():
-            raise ValueError("every schedule diverged; try smaller learning rates")
-        return self.population[int(self.ranking()[0])]
-
-    def status(self, schedule: int, seed: int) -> str:
-        """ "finished" or "diverged at step N, in epoch E" for a member, by its indices."""
-        step, epoch = self.diverged_at[schedule, seed], self.sound_epochs[schedule, seed]
-        return "finished" if step < 0 else f"diverged at step {step}, in epoch {epoch}"
-
-    def save(self, folder: Any, *, overwrite: bool = False) -> None:
-        """Writes `report.html`, `members.csv`, `history.csv`, `curves.png` and `sweep.json`.
-
-        Args:
-            folder: made if need be.
-            overwrite: write even if the folder holds another sweep.
-
-        Raises:
-            FileExistsError: the folder holds another sweep.
-        """
-        from jaxdecay.report.files import save
-
-        save(self, folder, overwrite=overwrite)
 
 
 def sweep(
