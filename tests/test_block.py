@@ -101,6 +101,7 @@ print(json.dumps({name: each.tolist() for name, each in result.history.items()})
 """
 
 
+@pytest.mark.slow
 def test_the_number_of_devices_changes_no_bit():
     found = []
     for devices in ("1", "4"):
@@ -302,6 +303,7 @@ def test_a_damaged_or_unwritable_memory_is_measured_again(task, cache, monkeypat
     assert fastest(task, 65, {8: 3.0, 16: 2.0}, monkeypatch) == (8, [8, 16])
 
 
+@pytest.mark.slow
 def test_sizes_are_measured_with_real_steps(task, cache):
     result = jaxdecay.sweep(task, rates(65), epochs=1)
     ((name, speeds),) = json.loads(cache.read_text()).items()

@@ -25,6 +25,7 @@ DRIVER = shutil.which("chromedriver")
 MUST = os.environ.get("JAXDECAY_BROWSER") == "1"
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.usefixtures("relaxed_promotion"),
     pytest.mark.skipif(
         not (MUST or (CHROMIUM and DRIVER)),

@@ -74,6 +74,7 @@ def test_docstrings_of_methods_and_decays_are_found():
     assert "cosine" in documented("jaxdecay.decays.ending")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_examples_in_pages(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -116,6 +117,7 @@ def commands() -> list[list[str]]:
     return groups
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", commands(), ids=lambda group: group[0])
 def test_commands_in_the_pages(group, tmp_path):
     if "mnist" in group[0] and "JAXDECAY_DATA" not in os.environ:
@@ -172,6 +174,7 @@ def test_every_public_name_is_in_the_reference():
     assert sorted(set(listed) - {"domain"}) == sorted(dir(jaxdecay))
 
 
+@pytest.mark.slow
 def test_the_documentation_is_made_without_a_warning(tmp_path):
     words = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", DOCS, tmp_path]
     made = subprocess.run(

@@ -170,6 +170,7 @@ def test_mlflow_has_a_run_for_each_member(result, saved, tmp_path):
         assert losses == expected
 
 
+@pytest.mark.slow
 def test_mlflow_that_does_not_answer_or_has_it_already_is_one_line(result, saved, tmp_path):
     nobody = in_a_process(
         *("export", saved, "--mlflow", "http://127.0.0.1:9"),

@@ -15,6 +15,7 @@ import jaxdecay
     reason="needs the MNIST files: set JAXDECAY_DATA to their folder",
 )
 @pytest.mark.usefixtures("relaxed_promotion")
+@pytest.mark.slow
 def test_the_recipe_reaches_what_keras_reaches():
     task = jaxdecay.classifier(jaxdecay.mnist())
     schedule = jaxdecay.exponential(0.1, 0.96, 1_000, staircase=True)

@@ -264,6 +264,7 @@ def test_pictures(saved, tmp_path, dark):
         assert picture.std() > 10  # something is on it
 
 
+@pytest.mark.slow
 def test_watching_a_sweep_that_runs(tmp_path):
     slow = '[[schedule]]\nfamily = "constant"\nvalue = [0.01, 0.02, 0.03]\n'
     (tmp_path / "slow.toml").write_text(slow)

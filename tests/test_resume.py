@@ -170,6 +170,7 @@ def test_wrong_use_of_resume(folder, whole):
     assert "go on with it with --resume out" in there
 
 
+@pytest.mark.slow
 def test_eight_devices_go_on_as_one_two_and_four(folder, whole):
     arguments = (*SWEEP, "--epochs", 2, "--out", "eight")
     assert run(*arguments, cwd=folder, devices=8).returncode == 0
@@ -275,6 +276,7 @@ def test_processes_that_read_different_epochs_say_so(folder, whole):
     assert_same_files(folder / "first", whole)
 
 
+@pytest.mark.slow
 def test_a_process_without_members_of_its_own_takes_part(folder):
     (folder / "one.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 0.1\n')
     one = ("--schedules", "one.toml", "--seeds", 1)
