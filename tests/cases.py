@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import inspect
 import math
-from fractions import Fraction
+from decimal import Decimal, localcontext
 from typing import Any
 
 import jax
@@ -362,10 +362,11 @@ def _inverse() -> list[Case]:
 def _restarts() -> list[Case]:
     def waves(note: str, steps: float, multiplier: float, *others: float) -> Case:
         """The first restarts and the last are boundaries."""
-        starts, length = [Fraction(0)], Fraction(float(np.float32(steps)))
-        while starts[-1] <= LAST_STEP and len(starts) < 3000:
-            starts.append(starts[-1] + length)
-            length *= Fraction(float(np.float32(multiplier)))
+        starts, length = [Decimal(0)], Decimal(float(np.float32(steps)))
+        with localcontext(prec=60):
+            while starts[-1] <= LAST_STEP and len(starts) < 3000:
+                starts.append(starts[-1] + length)
+                length *= Decimal(float(np.float32(multiplier)))
         numbers = (0.1, steps, *(others[:1] or (0.0,)), multiplier, *others[1:])
         restarts = map(math.ceil, [*starts[:6], *starts[-9:-1]])
         return case("cosine_restarts", note, *numbers, also_at=tuple(restarts))

@@ -289,7 +289,9 @@ def test_a_process_without_members_of_its_own_takes_part(folder):
     assert_same_files(folder / "both", folder / "alone")
 
 
-@pytest.mark.parametrize("dies", [0, 1], ids=["first", "second"])
+@pytest.mark.parametrize(
+    "dies", [pytest.param(0, id="first", marks=pytest.mark.slow), pytest.param(1, id="second")]
+)
 def test_a_process_that_dies_ends_the_sweep_and_one_goes_on(folder, whole, dies):
     both = start_two(*SWEEP, "--epochs", MANY, "--out", "out", cwd=folder)
     wait_for(lambda: epochs_of(folder / "out") >= 2, both[0])
