@@ -127,18 +127,15 @@ def default_population(steps: int, steps_per_epoch: int, optimizer: str = "sgd")
         grid(compose.per_epoch, schedule=drops, steps_per_epoch=steps_per_epoch),
         grid(decays.rex, init_value=rates, transition_steps=steps),
         grid(decays.cosine_restarts, init_value=rates, transition_steps=third),
-        grid(
-            compounds.warmup_cosine,
-            peak_value=rates,
-            warmup_steps=tenth,
-            transition_steps=steps - tenth,
+        stack(
+            compounds.warmup_cosine(rate, tenth, steps - tenth, init_value=rate / 10)
+            for rate in rates
         ),
-        grid(
-            compounds.warmup_stable_decay,
-            peak_value=rates,
-            warmup_steps=tenth,
-            stable_steps=steps - tenth - fifth,
-            transition_steps=fifth,
+        stack(
+            compounds.warmup_stable_decay(
+                rate, tenth, steps - tenth - fifth, fifth, init_value=rate / 10
+            )
+            for rate in rates
         ),
         grid(compounds.one_cycle, peak_value=rates, transition_steps=steps),
     )

@@ -292,6 +292,12 @@ def test_the_built_in_rates_suit_the_optimizer():
     assert largest("adamw") == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_nothing_is_found_wrong_with_the_built_in_schedules(optimizer):
+    for schedule in default_population(660, 44, optimizer):
+        assert jaxdecay.check(schedule, 660) == [], schedule
+
+
 def test_equal_counts_of_right_answers_are_equal_in_the_ranking(task):
     """Also where rounding made one of the shares another float32: then the loss decides."""
     population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
