@@ -203,6 +203,9 @@ def _title(result: SweepResult) -> str:
     return f"{schedules:,} schedules × {seeds} seeds on {result.settings['data']}"
 
 
+CONFIRM = "train the best again with more (jaxdecay confirm)"
+
+
 def _verdict(
     result: SweepResult, schedules: list[dict[str, Any]], target: float | None, confidence: float
 ) -> str:
@@ -217,14 +220,15 @@ def _verdict(
         return f"{words}; ranked by the steps to {target:g}, {reached}."
     others = [each for each in schedules if each is not best and not each["diverged"]]
     if best["interval"] is None:
-        return f"{words}. One seed says nothing about the others: use more of them to compare."
+        return f"{words}. One seed says nothing about the others: {CONFIRM}."
     low, high = map(_words, best["interval"])
     words += f" ({100 * confidence:g} % interval {low} … {high}"
     if not others:
         return f"{words})."
     alike = sum(each["like_best"] for each in others)
     told = (
-        f"{len(result.seeds)} seeds cannot tell {alike:,} of the {len(others):,} others from it."
+        f"{len(result.seeds)} seeds cannot tell {alike:,} of the {len(others):,} others from it: "
+        f"{CONFIRM}."
         if alike
         else "All others can be told from it."
     )
