@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import psutil
 
-from jaxdecay.training.block import Program, Rounds
+from jaxdecay.training.block import Program
 from jaxdecay.training.checkpoint import Checkpoints
 from jaxdecay.training.train import Member, init_member
 
@@ -37,7 +37,12 @@ def member_shapes(program: Program) -> dict[str, str]:
 
 
 def check_limits(
-    program: Program, rounds: Rounds, steps: int, schedules: int, checkpoints: Checkpoints | None
+    program: Program,
+    members: int,
+    block: int,
+    steps: int,
+    schedules: int,
+    checkpoints: Checkpoints | None,
 ) -> None:
     """Refuses a sweep whose members do not fit into this machine's memory, or on its disk.
 
@@ -53,8 +58,8 @@ def check_limits(
     """
     one = member_of(program)
     each = bytes_of(one)
-    members, devices = rounds.real.size, program.mesh.size
-    fixed = devices * (rounds.block * 3 * bytes_of(one.parameters) + bytes_of(program.task.data))
+    devices = program.mesh.size
+    fixed = devices * (block * 3 * bytes_of(one.parameters) + bytes_of(program.task.data))
     fixed += schedules * 4 * steps
     on_cpu = program.mesh.devices.flat[0].platform == "cpu"
     copies = 2 if on_cpu and checkpoints is not None else 1

@@ -133,10 +133,14 @@ def sweep(
     check_loss(task, batch_size)
     started = time.perf_counter()
     program = Program(task, optimizer, batch_size, precision, member_mesh())
+    share = math.ceil(len(population) * seeds / jax.process_count())
+    # Now with blocks of one, as to put millions of members into blocks takes memory of its own.
+    check_limits(program, share, 1, steps, len(population), checkpoints)
     numbers = tuple(range(seed, seed + seeds))
     about = {} if checkpoints is None else _about(program, population, numbers, monitor)
     rounds = _arranged(program, len(population), seeds, block, checkpoints, about)
-    check_limits(program, rounds, steps, len(population), checkpoints)
+    members = rounds.real.size
+    check_limits(program, members, rounds.block, steps, len(population), checkpoints)
     training = _Training(program, population, numbers, rounds, steps, monitor)
     saved = None if checkpoints is None else checkpoints.restore(training.mine)
     done = 0 if saved is None else saved.epochs
