@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import inspect
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,9 +29,19 @@ OwnDecays = Annotated[
 ]
 
 
+def _positive(value: float | None) -> float | None:
+    """A number above 0 and finite; typer's own limits let those through that are no number."""
+    if value is not None and not 0 < value < math.inf:
+        raise typer.BadParameter(f"{value} is not a number above 0")
+    return value
+
+
 Target = Annotated[
     float | None,
-    typer.Option(help="Rank by the steps to this test accuracy, such as 0.97 [by the last one]."),
+    typer.Option(
+        help="Rank by the steps to this test accuracy, such as 0.97 [by the last one].",
+        callback=_positive,
+    ),
 ]
 SweepFolder = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")]
@@ -146,6 +157,7 @@ def sweep(
     )
     from jaxdecay.schedules_file import read_schedules
     from jaxdecay.sweeping import print_finished, train
+    from jaxdecay.training.checkpoint import digest
     from jaxdecay.training.train import steps_per_epoch
 
     given = {
@@ -164,7 +176,7 @@ def sweep(
                 print_finished(resume, run.epochs, tell)
                 return
             import_decays(run.decays)
-            task = jaxdecay.classifier(load(run.data, run.data_dir))
+            task = jaxdecay.classifier(run.load())
             train(wanted, task, resume, goes_on=True, tell=tell, target=target)
             return
         import_decays(decays)
@@ -177,8 +189,10 @@ def sweep(
         run = Run(
             data=str(Path(data).absolute()) if data.endswith(".npz") else data,
             data_dir=mnist_folder(data_dir) if data == "mnist" else None,
+            digest=digest(task.data),
             decays=str(decays.absolute()) if decays else None,
             schedules=[schedule.to_dict() for schedule in population],
+            confirms=None,
             steps=steps,
             epochs=epochs,
             batch_size=batch_size,
@@ -205,13 +219,16 @@ def confirm(
     folder: SweepFolder,
     best: Annotated[int, typer.Option(min=2, help="How many of its schedules.")] = 8,
     seeds: Annotated[int, typer.Option(min=2, help="How many seeds for each of them.")] = 20,
-    out: Out = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the files [FOLDER-confirmed].")
+    ] = None,
     overwrite: Overwrite = False,
     target: Target = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
+    decays: OwnDecays = None,
 ) -> None:
-    """Train the best schedules of a finished sweep again, with more seeds, to tell them apart.
+    """Train the best schedules of a finished sweep again, with new seeds, to tell them apart.
 
     The best of many schedules with few seeds is the best in part by luck. Here all seeds are new,
     so what they say of a schedule does not depend on why it was chosen. All else is as it was. For
@@ -220,19 +237,24 @@ def confirm(
     jaxdecay sweep --out runs/digits
 
     jaxdecay confirm runs/digits --best 5
+
+    To choose once more among these, confirm runs/digits-confirmed, which takes new seeds again.
     """
     with one_line_errors():
-        from jaxdecay.report.files import prepare
-        from jaxdecay.run import Run, connect, load, new_folder
+        from jaxdecay.report.files import prepare, target_of
+        from jaxdecay.run import Run, connect
         from jaxdecay.sweeping import best_schedules, train
 
         tell = _tell(quiet, as_json)
         before = Run.read(folder)
         connect(False, None, None, None)
-        run = before.again(best_schedules(_load(folder, None), best, target), seeds)
-        task = jaxdecay.classifier(load(run.data, run.data_dir))
-        if out is None:
-            out = new_folder(run.data)
+        result = _load(folder, decays)
+        target = target_of(folder) if target is None else target
+        run = before.confirmed(folder, best_schedules(result, best, target), seeds)
+        task = jaxdecay.classifier(run.load())
+        out = Path(f"{folder}-confirmed") if out is None else out
+        if out.resolve() == folder.resolve():
+            raise ValueError(f"--out {out} holds the sweep to confirm; choose another folder")
         prepare(out, overwrite=overwrite)
         train(run, task, out, goes_on=False, tell=tell, target=target)
 
@@ -270,6 +292,8 @@ def plot(
         from jaxdecay.report.pictures import draw_all
 
         place = folder if out is None else out
+        if place.exists() and not place.is_dir():
+            raise ValueError(f"--out {place} is a file; the pictures need a folder")
         place.mkdir(parents=True, exist_ok=True)
         names = draw_all(result, place, dark=dark, dots=dots)
         typer.echo(f"Written to {place}: {', '.join(names)}")
@@ -321,15 +345,30 @@ def watch(
     """
     with one_line_errors(), contextlib.suppress(KeyboardInterrupt):
         from jaxdecay.report import progress
+        from jaxdecay.report.files import are_whole, target_of
         from jaxdecay.report.watch import watch as follow
-        from jaxdecay.run import Run
+        from jaxdecay.run import Run, is_written
         from jaxdecay.sweeping import print_result
 
         run = Run.read(folder)
         kind = progress.JsonLines if as_json else progress.for_people()
         display = kind(len(run.schedules) * run.seeds, run.epochs, run.steps)
-        follow(folder, display, len(run.schedules), run.seeds)
-        print_result(_load(folder, None), folder, "json" if as_json else "all", target=None)
+        told = False
+
+        def idle() -> None:
+            nonlocal told
+            if not told and not is_written(folder) and not are_whole(folder):
+                told = True
+                typer.echo(
+                    f"note: no sweep of this machine is writing into {folder}, {display.epoch} of "
+                    f"{run.epochs} epochs are done; if it was stopped, go on with it: "
+                    f"jaxdecay sweep --resume {folder}",
+                    err=True,
+                )
+
+        follow(folder, display, len(run.schedules), run.seeds, idle)
+        tell = "json" if as_json else "all"
+        print_result(_load(folder, None), run, folder, tell, target_of(folder))
 
 
 def _tell(quiet: bool, as_json: bool) -> Any:
@@ -363,12 +402,12 @@ def list_families(
     jaxdecay list cosine
     """
     with one_line_errors():
-        from jaxdecay.showing import print_catalogue
+        from jaxdecay.showing import arguments_of, print_catalogue
 
         import_decays(decays)
         if family is not None:
             told = jaxdecay.family(family)
-            typer.echo(f"{family}{inspect.signature(told)}\n\n{inspect.getdoc(told)}")
+            typer.echo(f"{family}({arguments_of(told)})\n\n{inspect.getdoc(told)}")
         else:
             print_catalogue()
 
@@ -403,6 +442,8 @@ def show(
         schedules = schedules_of(family, hyperparameters or [])
         if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
             raise ValueError(f"--plot needs a name that ends in .png, .pdf or .svg, got {plot}")
+        if plot is not None and not plot.parent.is_dir():
+            raise ValueError(f"--plot: {plot.parent} is no folder")
         draw_in_terminal(schedules, steps)
         if plot is not None:
             from jaxdecay.report.pictures import draw_schedules

@@ -21,6 +21,7 @@ import jaxdecay
 from jaxdecay.report.files import RUN, write
 from jaxdecay.schedule import Schedule, nearest
 from jaxdecay.training.block import one_device_per_core
+from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.processes import ProcessError, agreed
 
 HEARTBEAT_SECONDS = 30
@@ -34,16 +35,20 @@ class Run:
     Attributes:
         data: "digits", "mnist" or the path of a file.
         data_dir: folder of the MNIST files, or None.
+        digest: of the data, which are the same when it goes on.
         decays: Python file of the user's own decays, or None.
         schedules: as of `Schedule.to_dict`.
+        confirms: folder of the sweep whose best schedules these are, best first, or None.
         steps: of each member in an epoch, for whoever watches it without the data.
         others: as of `jaxdecay.sweep`, `optimizer` by name.
     """
 
     data: str
     data_dir: str | None
+    digest: str
     decays: str | None
     schedules: list[dict[str, Any]]
+    confirms: str | None
     steps: int
     epochs: int
     batch_size: int
@@ -68,7 +73,11 @@ class Run:
         try:
             values = json.loads(path.read_text())
         except (FileNotFoundError, NotADirectoryError):
-            raise ValueError(f"{folder} holds no sweep to go on with: no {RUN} there") from None
+            there = folder.is_dir()
+            what = (
+                f"holds no sweep of the command line: no {RUN} in it" if there else "is no folder"
+            )
+            raise ValueError(f"{folder} {what}") from None
         except ValueError as error:
             raise ValueError(f"{path} is damaged: {error}") from None
         kinds = typing.get_type_hints(cls)
@@ -93,10 +102,22 @@ class Run:
             )
         return dataclasses.replace(self, epochs=epochs)
 
-    def again(self, schedules: Sequence[int], seeds: int) -> Self:
-        """Some of its schedules, by index, with the seeds that follow its own."""
-        chosen = [self.schedules[index] for index in schedules]
-        return dataclasses.replace(self, schedules=chosen, seed=self.seed + self.seeds, seeds=seeds)
+    def confirmed(self, folder: Path, best: Sequence[int], seeds: int) -> Self:
+        """Its best schedules, by index, with the seeds that follow its own; it is in a folder."""
+        return dataclasses.replace(
+            self,
+            schedules=[self.schedules[index] for index in best],
+            confirms=str(folder),
+            seed=self.seed + self.seeds,
+            seeds=seeds,
+        )
+
+    def load(self) -> jaxdecay.Data:
+        """Its data; ValueError if they are others than those that it was started with."""
+        data = load(self.data, self.data_dir)
+        if digest(data) != self.digest:
+            raise ValueError(f"the data in {self.data} have changed since the sweep was started")
+        return data
 
     def population(self) -> jaxdecay.Population:
         """Its schedules."""
@@ -161,6 +182,15 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_written(folder: Path) -> bool:
+    """Whether a sweep of this machine is writing into the folder now, or nobody can tell."""
+    try:
+        with alone(folder):
+            return False
+    except (ValueError, OSError):
+        return True
 
 
 def mnist_folder(data_dir: Path | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import inspect
 import json
 from typing import Any
 
@@ -36,6 +37,15 @@ def print_catalogue() -> None:
         console.print(Text.assemble((entry.family, "bold"), "  ", entry.summary))
         for line in (entry.formula, ", ".join(entry.parameters)):
             console.print(Padding(Text(line), (0, 0, 0, 4)))
+
+
+def arguments_of(family: Any) -> str:
+    """The hyperparameters of a family, with their defaults, as one writes them."""
+    parameters = inspect.signature(family).parameters.values()
+    return ", ".join(
+        each.name if each.default is each.empty else f"{each.name}={each.default!r}"
+        for each in parameters
+    )
 
 
 def schedules_of(family: str, hyperparameters: list[str]) -> list[Schedule]:
@@ -75,4 +85,4 @@ def draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
     if len(schedules) == 1:
         shown = np.unique(np.linspace(0, steps, 11).astype(np.int64))
         for step, value in zip(shown, np.asarray(schedules[0](shown)), strict=True):
-            typer.echo(f"{step:>12,}  {value:.9g}")
+            typer.echo(f"{step:>12,}  {value!s}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -101,7 +102,7 @@ def _end(
             _print_stopped(done, run.epochs, f"jaxdecay sweep --resume {folder}", tell)
     elif is_first():
         save(result, folder, overwrite=True, target=target)
-        print_result(result, folder, tell, target)
+        print_result(result, run, folder, tell, target)
     if interrupted is not None:
         raise typer.Exit(128 + interrupted)
     if all_diverged:
@@ -174,7 +175,7 @@ def _print_stopped(done: int, epochs: int, command: str, tell: Tell) -> None:
         typer.echo(f"stopped after epoch {done} of {epochs}; go on with: {command}")
 
 
-def print_result(result: Any, folder: Path, tell: Tell, target: float | None) -> None:
+def print_result(result: Any, run: Run, folder: Path, tell: Tell, target: float | None) -> None:
     """The leaderboard, the best schedule and the names of the files; or all of it as JSON."""
     from jaxdecay.report.files import NAMES, summary
     from jaxdecay.report.leaderboard import leaderboard
@@ -185,9 +186,9 @@ def print_result(result: Any, folder: Path, tell: Tell, target: float | None) ->
         return
     Console().print(leaderboard(result, target=target))
     if (result.diverged_at < 0).all(axis=1).any():
-        best = int(result.ranking(target=target)[0])
-        typer.echo(f"best: {result.population[best]!r}")
-        for line in _advice(result, best, folder):
+        ranking = result.ranking(target=target).tolist()
+        typer.echo(f"best: {result.population[ranking[0]]!r}")
+        for line in _advice(result, ranking, run, folder):
             typer.echo(f"note: {line}")
     diverged = int((result.diverged_at >= 0).sum())
     note = f" {diverged} diverged: see status in members.csv." if diverged else ""
@@ -197,10 +198,6 @@ def print_result(result: Any, folder: Path, tell: Tell, target: float | None) ->
         f"{result.compile_seconds:.1f} s to compile.{note}"
     )
     typer.echo(f"Written to {folder}: {', '.join(NAMES)}")
-
-
-ENOUGH_SEEDS = 10
-"""With fewer, the best schedules are worth to be trained again."""
 
 
 def best_schedules(result: Any, most: int, target: float | None) -> list[int]:
@@ -214,23 +211,46 @@ def best_schedules(result: Any, most: int, target: float | None) -> list[int]:
     return best
 
 
-def _advice(result: Any, best: int, folder: Path) -> Iterator[str]:
-    """What to do next, if the seeds or the learning rates that were tried do not suffice."""
+def _advice(result: Any, ranking: list[int], run: Run, folder: Path) -> Iterator[str]:
+    """What was found out, and what to do next where that does not suffice."""
     from jaxdecay.report.hyperparameters import at_an_edge
+    from jaxdecay.report.statistics import ENOUGH_SEEDS
 
-    seeds = len(result.seeds)
-    others = int((result.diverged_at < 0).all(axis=1).sum()) - 1
-    told = result.compare()
+    told, seeds, best = result.compare(), len(result.seeds), ranking[0]
+    if run.confirms is not None:
+        yield _confirmed(result, ranking, run.confirms, told)
+    sound = (result.diverged_at < 0).all(axis=1)
+    others = int(sound.sum()) - 1
+    if others > 0 and np.ptp(result.metrics[result.main_metric][sound]) == 0:
+        yield "all schedules end alike; are the inputs scaled? see scale of jaxdecay.Data"
     # Ranked by the steps to a target, the best is another than the one that is compared with.
     alike = int(told.like_best.sum()) - 1 if told.best == best else 0
     confirm = f"train the best again with more: jaxdecay confirm {folder}"
     if seeds == 1 and others > 0:
         yield f"one seed cannot say whether a difference is real; {confirm}"
     elif alike > 0:
-        more = confirm if seeds < ENOUGH_SEEDS else "more may"
+        more = confirm if seeds < ENOUGH_SEEDS else _how_many_more(told)
         yield f"{seeds} seeds cannot tell {alike:,} of the {others:,} others from it; {more}"
-    edge = at_an_edge(result.population, best)
+    edge = at_an_edge(result.population, best) if run.confirms is None else None
     if edge is not None:
         yield edge
     for finding in jaxdecay.check(result.population[best], result.steps):
         yield f"of the best: {finding}"
+
+
+def _confirmed(result: Any, ranking: list[int], before: str, told: Any) -> str:
+    """What has become of the best schedule of the sweep before, which is the first here."""
+    if ranking[0] == 0:
+        return f"it was the best of {before} too"
+    is_worse = told.best == ranking[0] and not told.like_best[0]
+    certain = ", and the seeds tell it from the best" if is_worse else ""
+    place = 1 + ranking.index(0)
+    return f"the best of {before}, {result.population[0]!r}, is now number {place}{certain}"
+
+
+def _how_many_more(told: Any) -> str:
+    """Seeds until the first of those that are like the best could be told from it."""
+    known = told.more_seeds[told.more_seeds > 0]
+    if not len(known):
+        return "it would take more than a thousand"
+    return f"{known.min():,} more may tell the first, if it is as much worse as it seems"

@@ -205,14 +205,25 @@ def test_the_best_are_trained_again_with_seeds_that_were_not_seen(swept, tmp_pat
     after = json.loads((tmp_path / "again" / "sweep.json").read_text())
     assert after["schedules"] == [before["schedules"][index] for index in before["ranking"][:2]]
     assert after["seeds"] == [9, 10, 11]
+    winner = jaxdecay.schedule.Schedule.from_dict(before["schedules"][before["ranking"][0]])
+    place = after["ranking"].index(0) + 1
+    held = f"it was the best of {folder} too"
+    lost = f"the best of {folder}, {winner!r}, is now number {place}"
+    assert f"note: {held if place == 1 else lost}" in done.stdout
+    assert "that was tried" not in done.stdout  # more was tried than is here
     same = ("data", "optimizer", "epochs", "batch_size", "precision")
     assert [after["settings"][name] for name in same] == [before["settings"][name] for name in same]
 
 
 def test_no_more_than_did_not_diverge_are_trained_again(swept, tmp_path):
-    done = in_this_process("confirm", swept[0], "--seeds", 2, "--json", cwd=tmp_path)
-    finished = json.loads(done.stdout.splitlines()[-1])
-    assert (finished["folder"], finished["members"]) == ("runs/digits-1", 6)
+    shutil.copytree(swept[0], tmp_path / "out")
+    words = ("confirm", "out", "--seeds", 2, "--target", 0.5, "--json")
+    finished = json.loads(in_this_process(*words, cwd=tmp_path).stdout.splitlines()[-1])
+    assert (finished["folder"], finished["members"]) == ("out-confirmed", 6)
+    # What it was ranked by holds for those that confirm it.
+    words = ("confirm", "out-confirmed", "--seeds", 2, "--json")
+    again = json.loads(in_this_process(*words, cwd=tmp_path).stdout.splitlines()[-1])
+    assert (again["target"], again["seeds"]) == (0.5, [11, 12])
 
 
 def test_of_one_schedule_there_is_nothing_to_confirm(tmp_path):
@@ -222,7 +233,37 @@ def test_of_one_schedule_there_is_nothing_to_confirm(tmp_path):
     line = error_of(in_this_process("confirm", "out", cwd=tmp_path), code=2)
     assert line == "error: 1 of its schedules did not diverge; to compare, there must be two"
     nowhere = error_of(in_this_process("confirm", "nowhere", cwd=tmp_path), code=2)
-    assert "nowhere holds no sweep" in nowhere
+    assert nowhere == "error: nowhere is no folder"
+
+
+def test_a_sweep_is_not_replaced_by_what_confirms_it(swept):
+    words = ("confirm", "out", "--out", "out/../out", "--overwrite")
+    line = error_of(in_this_process(*words, cwd=swept[0].parent), code=2)
+    assert line == "error: --out out/../out holds the sweep to confirm; choose another folder"
+
+
+def test_data_that_changed_are_neither_gone_on_with_nor_confirmed(tmp_path):
+    def save(seed: int) -> None:
+        inputs = np.random.default_rng(seed).normal(size=(60, 4))
+        parts = {"train_inputs": inputs[:40], "test_inputs": inputs[40:]}
+        labels = {"train_labels": np.arange(40) % 2, "test_labels": np.arange(20) % 2}
+        np.savez(tmp_path / "mine.npz", **parts, **labels)
+
+    save(0)
+    (tmp_path / "two.toml").write_text(TWO)
+    words = ("sweep", "--data", "mine.npz", "--schedules", "two.toml", "--out", "out")
+    first = in_this_process(*words, "--epochs", 1, "--batch-size", 10, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    save(1)
+    for words in (("sweep", "--resume", "out", "--epochs", 2), ("confirm", "out")):
+        line = error_of(in_this_process(*words, cwd=tmp_path), code=2)
+        assert line.endswith("mine.npz have changed since the sweep was started")
+
+
+@pytest.mark.parametrize("target", ["nan", "inf", "-1", "0"])
+def test_a_target_is_a_number_above_0(swept, tmp_path, target):
+    line = error_of(in_this_process("report", swept[0], "--target", target, cwd=tmp_path), code=2)
+    assert "is not a number above 0" in line
 
 
 def test_another_sweep_is_not_written_over(swept, tmp_path):

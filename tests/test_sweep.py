@@ -380,3 +380,9 @@ def test_a_mode_that_does_not_fit_its_monitor_is_refused(task, monitor, mode):
     population = jaxdecay.stack([jaxdecay.reduce_on_plateau(0.1, mode=mode)])
     with pytest.raises(ValueError, match=f'mode must be .* with monitor="{monitor}"'):
         jaxdecay.sweep(task, population, monitor=monitor)
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "seeds", "seed", "block"])
+def test_numbers_that_count_are_integers(task, name):
+    with pytest.raises(TypeError, match=rf"{name} must be an integer, got 2\.0"):
+        jaxdecay.sweep(task, jaxdecay.grid(jaxdecay.constant, value=[0.1]), **{name: 2.0})

@@ -318,7 +318,14 @@ def test_a_task_can_be_a_static_argument():
         ({"train_labels": np.full(40, -1)}, "labels must be integers from 0"),
         ({"train_labels": np.zeros(40)}, "labels must be integers from 0.*got an array of float64"),
         ({"train_labels": np.eye(40, dtype=int)}, "labels must be integers from 0"),
+        ({"train_labels": np.eye(40, dtype=int)}, r"labels\.argmax\(axis=1\) makes integers"),
+        ({"train_labels": np.zeros((40, 1), int)}, r"np\.unique\(np\.ravel\(all_labels\)"),
         ({"test_inputs": np.full((9, 3), np.nan)}, "inputs must be finite"),
+        ({"test_inputs": np.full((9, 3), 1e300)}, "inputs must be finite as float32"),
+        ({"test_inputs": np.ones((9, 3), complex)}, "real numbers, got an array of complex128"),
+        ({"test_inputs": np.full((9, 3), "a")}, "inputs must be real numbers"),
+        ({"scale": 0.0}, r"scale must be a number above 0, got 0\.0"),
+        ({"scale": "255"}, "scale must be a number above 0, got '255'"),
     ],
 )
 def test_data_that_do_not_fit_are_refused(changes, message):

@@ -93,13 +93,20 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
             machine=about["machine"],
             versions=about["versions"],
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        go_on = f"; go on with it: jaxdecay sweep --resume {folder}"
         raise ValueError(
             f"{folder} holds no finished sweep: {Path(error.filename).name} is missing"
+            f"{go_on if (folder / RUN).exists() else ''}"
         ) from None
     except (KeyError, IndexError, TypeError, ValueError, csv.Error) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"the files of the sweep in {folder} are damaged: {reason}") from None
+
+
+def target_of(folder: Path) -> float | None:
+    """What a finished sweep is ranked by the steps to, if it is."""
+    return json.loads((folder / "sweep.json").read_text())["target"]
 
 
 def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:

@@ -26,7 +26,8 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
     """
     shown = result.ranking(target=target)[:most]
     total, seeds = result.diverged_at.shape
-    title = f"{total} schedules" if total <= most else f"The best {most} of {total} schedules"
+    title = f"{total} schedule{'s' * (total > 1)}"
+    title = title if total <= most else f"The best {most} of {title}"
     title += f", mean ± deviation over {seeds} seeds" if seeds > 1 else ""
     table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("rank", justify="right")
@@ -41,7 +42,7 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
     table.add_column("final\nrate", justify="right", no_wrap=True)
     told = result.compare()
     alike = told.like_best & (np.arange(total) != told.best)
-    if seeds > 1:
+    if seeds > 1 and alike[shown].any():
         words = (
             f"≈ {seeds} seeds cannot tell it from the best {result.main_metric.replace('_', ' ')}"
         )

@@ -20,6 +20,7 @@ import jaxdecay
 from jaxdecay.report.files import summary
 from jaxdecay.report.hyperparameters import panels
 from jaxdecay.report.pictures import COLOURS, NAMED_SCHEDULES, short_repr
+from jaxdecay.report.statistics import ENOUGH_SEEDS
 from jaxdecay.schedules_file import to_toml
 from jaxdecay.training.result import SweepResult
 
@@ -203,7 +204,7 @@ def _title(result: SweepResult) -> str:
     return f"{schedules:,} schedules × {seeds} seeds on {result.settings['data']}"
 
 
-CONFIRM = "train the best again with more (jaxdecay confirm)"
+CONFIRM = ": train the best again with more (jaxdecay confirm)"
 
 
 def _verdict(
@@ -220,15 +221,15 @@ def _verdict(
         return f"{words}; ranked by the steps to {target:g}, {reached}."
     others = [each for each in schedules if each is not best and not each["diverged"]]
     if best["interval"] is None:
-        return f"{words}. One seed says nothing about the others: {CONFIRM}."
+        return f"{words}. One seed says nothing about the others{CONFIRM}."
     low, high = map(_words, best["interval"])
     words += f" ({100 * confidence:g} % interval {low} … {high}"
     if not others:
         return f"{words})."
     alike = sum(each["like_best"] for each in others)
     told = (
-        f"{len(result.seeds)} seeds cannot tell {alike:,} of the {len(others):,} others from it: "
-        f"{CONFIRM}."
+        f"{len(result.seeds)} seeds cannot tell {alike:,} of the {len(others):,} others from it"
+        f"{CONFIRM if len(result.seeds) < ENOUGH_SEEDS else ''}."
         if alike
         else "All others can be told from it."
     )

@@ -16,6 +16,9 @@ POWER = 0.8
 
 MOST_SEEDS = 1_000
 
+ENOUGH_SEEDS = 10
+"""With fewer, the best of many schedules are worth to be trained again."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Comparison:

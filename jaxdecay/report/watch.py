@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,22 @@ SECONDS = 1.0
 """Between two looks."""
 
 
-def watch(folder: Path, display: Display, schedules: int, seeds: int) -> None:
-    """Shows how far the sweep of a folder is, until its results are there."""
+def watch(
+    folder: Path, display: Display, schedules: int, seeds: int, idle: Callable[[], None]
+) -> None:
+    """Shows how far the sweep of a folder is, until its results are there.
+
+    Args:
+        folder: of the sweep.
+        display: what shows it.
+        schedules: S of the sweep.
+        seeds: K of the sweep.
+        idle: called after each look that found nothing new.
+    """
     members, told = display.members, None
     total = members * display.epochs
     with display.shown():
-        for history in _histories(folder, schedules, seeds):
+        for history in _histories(folder, schedules, seeds, idle):
             done = len(history["learning_rate"])
             if told is None:  # how long these have taken is not known
                 told = done
@@ -34,7 +44,9 @@ def watch(folder: Path, display: Display, schedules: int, seeds: int) -> None:
             told = done
 
 
-def _histories(folder: Path, schedules: int, seeds: int) -> Iterator[dict[str, np.ndarray]]:
+def _histories(
+    folder: Path, schedules: int, seeds: int, idle: Callable[[], None]
+) -> Iterator[dict[str, np.ndarray]]:
     """The history each time that it has grown, until the sweep has ended."""
     path, seen = folder / "history.csv", None
     while True:
@@ -46,6 +58,8 @@ def _histories(folder: Path, schedules: int, seeds: int) -> Iterator[dict[str, n
                 yield read_history(folder, schedules, seeds)
         if whole:
             return
+        if changed == seen:
+            idle()
         seen = changed
         time.sleep(SECONDS)
 

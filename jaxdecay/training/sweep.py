@@ -39,7 +39,7 @@ from jaxdecay.training.limits import bytes_of, check_limits, member_shapes
 from jaxdecay.training.processes import agreed, all_equal, any_of, exchanged
 from jaxdecay.training.result import SweepResult
 from jaxdecay.training.task import Task, check_loss
-from jaxdecay.training.train import Optimizer, monitored, steps_per_epoch
+from jaxdecay.training.train import Optimizer, check_integers, monitored, steps_per_epoch
 
 
 def sweep(
@@ -479,6 +479,7 @@ def check_arguments(
             f"optax.sgd or lambda rate: optax.sgd(rate, momentum=0.9), got {optimizer!r}"
         )
     _check_mode(population, monitor)
+    check_integers(seeds=seeds, seed=seed, **({} if block is None else {"block": block}))
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     if block is not None and block < 1:

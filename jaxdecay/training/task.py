@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
+import numbers
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -95,21 +97,34 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         >>> task.data
         <Data digits: train (1437, 8, 8), test (360, 8, 8)>
     """
-    for labels in (data.train_labels, data.test_labels):
-        if np.ndim(labels) != 1 or not np.issubdtype(np.asarray(labels).dtype, np.integer):
+    for labels in map(np.asarray, (data.train_labels, data.test_labels)):
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            columns = labels.ndim == 2 and labels.shape[1] > 1
+            remedy = (
+                "labels.argmax(axis=1) makes integers of columns"
+                if columns
+                else "np.unique(np.ravel(all_labels), return_inverse=True)[1], of those to train "
+                "and to test on together, makes integers"
+            )
             raise ValueError(
                 f"{data.name}: labels must be integers from 0, one for each example, got an array "
-                f"of {np.asarray(labels).dtype} and shape {np.shape(labels)}; "
-                "np.unique(all_labels, return_inverse=True)[1], of those to train and to test on "
-                "together, makes integers"
+                f"of {labels.dtype} and shape {labels.shape}; {remedy}"
             )
     check_data(data)
     labels = np.concatenate([np.asarray(data.train_labels), np.asarray(data.test_labels)])
     if labels.min() < 0:
         raise ValueError(f"{data.name}: labels must be integers from 0, got {labels.min()}")
     for inputs in (data.train_inputs, data.test_inputs):
-        if not np.isfinite(inputs).all():
-            raise ValueError(f"{data.name}: inputs must be finite, some are not")
+        kind = np.asarray(inputs).dtype
+        if not any(jnp.issubdtype(kind, each) for each in (np.floating, np.integer, np.bool_)):
+            raise ValueError(f"{data.name}: inputs must be real numbers, got an array of {kind}")
+        with np.errstate(over="ignore"):
+            floats = jnp.issubdtype(kind, np.floating)
+            finite = not floats or np.isfinite(np.asarray(inputs, np.float32)).all()
+        if not finite:
+            raise ValueError(f"{data.name}: inputs must be finite as float32, some are not")
+    if not isinstance(data.scale, numbers.Real) or not 0 < data.scale < math.inf:
+        raise ValueError(f"{data.name}: scale must be a number above 0, got {data.scale!r}")
     classes = int(labels.max()) + 1
     make = model or _mlp_for(data, classes)
     graph, _, rest = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))), nnx.Param, ...)

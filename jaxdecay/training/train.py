@@ -6,6 +6,7 @@ over members, so that a member of a sweep and a call of `train` do the same arit
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -245,6 +246,7 @@ def take(inputs: ArrayLike, labels: ArrayLike, indices: Array, scale: float) -> 
 
 def steps_per_epoch(data: Data, epochs: int, batch_size: int) -> int:
     """Steps in one epoch; ValueError for numbers that give none, or data that do not fit."""
+    check_integers(epochs=epochs, batch_size=batch_size)
     check_data(data)
     examples = jnp.shape(data.train_inputs)[0]
     if epochs < 1:
@@ -255,3 +257,12 @@ def steps_per_epoch(data: Data, epochs: int, batch_size: int) -> int:
             f"of {data.name}, got {batch_size}"
         )
     return examples // batch_size
+
+
+def check_integers(**values: Any) -> None:
+    """TypeError, with its name, for a value that is no integer."""
+    for name, value in values.items():
+        try:
+            operator.index(value)
+        except TypeError:
+            raise TypeError(f"{name} must be an integer, got {value!r}") from None
