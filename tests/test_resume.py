@@ -158,7 +158,9 @@ def test_more_epochs(folder, whole):
 
 
 def test_wrong_use_of_resume(folder, whole):
-    assert "no run.json there" in refused("--resume", "nowhere", cwd=folder)
+    assert refused("--resume", "nowhere", cwd=folder) == "error: nowhere is no folder"
+    (folder / "empty").mkdir()
+    assert "no run.json in it" in refused("--resume", "empty", cwd=folder)
     more = refused("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder)
     assert "leave out --batch-size, --seeds" in more
     out = shutil.copytree(whole, folder / "out")
