@@ -252,5 +252,5 @@ def _how_many_more(told: Any) -> str:
     """Seeds until the first of those that are like the best could be told from it."""
     known = told.more_seeds[told.more_seeds > 0]
     if not len(known):
-        return "it would take more than a thousand"
+        return "how many more would is not known"
     return f"{known.min():,} more may tell the first, if it is as much worse as it seems"

@@ -139,6 +139,16 @@ def test_sweep_with_any_wrong_option(tmp_path_factory, option, value):
     assert not (folder / "runs").exists()
 
 
+@hypothesis.settings(max_examples=EXAMPLES)
+@hypothesis.given(
+    strategies.sampled_from(["confirm", "export", "plot", "report", "watch"]), words | hostile
+)
+def test_folders_that_hold_no_sweep(tmp_path_factory, command, folder):
+    hypothesis.assume(folder != "--help")
+    code, errors = run(command, folder, cwd=tmp_path_factory.getbasetemp())
+    assert_one_line(code, errors, right=False)
+
+
 def test_ten_thousand_tables(tmp_path):
     path = tmp_path / "many.toml"
     table = '[[schedule]]\nfamily = "constant"\nvalue = 0.1\n'

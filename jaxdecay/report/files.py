@@ -106,7 +106,7 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
 
 def target_of(folder: Path) -> float | None:
     """What a finished sweep is ranked by the steps to, if it is."""
-    return json.loads((folder / "sweep.json").read_text())["target"]
+    return json.loads((folder / "sweep.json").read_text()).get("target")
 
 
 def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:

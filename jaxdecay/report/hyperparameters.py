@@ -46,6 +46,10 @@ def panels(population: Population) -> list[Panel]:
     return [panel for panel in found if panel.names]
 
 
+LEARNING_RATES = ("value", "init_value", "peak_value")
+"""Hyperparameters that are learning rates."""
+
+
 def at_an_edge(population: Population, best: int) -> str | None:
     """Says so if the best schedule has the largest or the smallest learning rate of its family.
 
@@ -61,7 +65,7 @@ def at_an_edge(population: Population, best: int) -> str | None:
             continue
         for name, values in zip(panel.names, panel.values, strict=True):
             own = values[panel.schedules.index(best)]
-            if name.rpartition(".")[2] not in RATES or min(values) < own < max(values):
+            if name.rpartition(".")[2] not in LEARNING_RATES or min(values) < own < max(values):
                 continue
             word, other = ("largest", "larger") if own == max(values) else ("smallest", "smaller")
             return (
@@ -69,10 +73,6 @@ def at_an_edge(population: Population, best: int) -> str | None:
                 f"{other} ones may be better"
             )
     return None
-
-
-RATES = ("value", "init_value", "peak_value")
-"""Hyperparameters that are learning rates."""
 
 
 def _panel(population: Population, family: str, indices: list[int]) -> Panel:

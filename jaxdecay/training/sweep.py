@@ -479,7 +479,7 @@ def check_arguments(
             f"optax.sgd or lambda rate: optax.sgd(rate, momentum=0.9), got {optimizer!r}"
         )
     _check_mode(population, monitor)
-    check_integers(seeds=seeds, seed=seed, **({} if block is None else {"block": block}))
+    check_integers(seeds=seeds, seed=seed, block=1 if block is None else block)
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
     if block is not None and block < 1:

@@ -87,9 +87,9 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         A `Task` whose metric is `accuracy`.
 
     Raises:
-        ValueError: labels that are not integers from 0, inputs and labels that do not fit each
-            other, or the module has state other than `nnx.Param`, such as dropout or batch
-            statistics.
+        ValueError: labels that are not integers from 0, inputs that are not finite real numbers,
+            inputs and labels that do not fit each other, a scale that is not above 0, or a module
+            that has state other than `nnx.Param`, such as dropout or batch statistics.
 
     Example:
         >>> import jaxdecay
@@ -97,35 +97,8 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         >>> task.data
         <Data digits: train (1437, 8, 8), test (360, 8, 8)>
     """
-    for labels in map(np.asarray, (data.train_labels, data.test_labels)):
-        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-            columns = labels.ndim == 2 and labels.shape[1] > 1
-            remedy = (
-                "labels.argmax(axis=1) makes integers of columns"
-                if columns
-                else "np.unique(np.ravel(all_labels), return_inverse=True)[1], of those to train "
-                "and to test on together, makes integers"
-            )
-            raise ValueError(
-                f"{data.name}: labels must be integers from 0, one for each example, got an array "
-                f"of {labels.dtype} and shape {labels.shape}; {remedy}"
-            )
-    check_data(data)
-    labels = np.concatenate([np.asarray(data.train_labels), np.asarray(data.test_labels)])
-    if labels.min() < 0:
-        raise ValueError(f"{data.name}: labels must be integers from 0, got {labels.min()}")
-    for inputs in (data.train_inputs, data.test_inputs):
-        kind = np.asarray(inputs).dtype
-        if not any(jnp.issubdtype(kind, each) for each in (np.floating, np.integer, np.bool_)):
-            raise ValueError(f"{data.name}: inputs must be real numbers, got an array of {kind}")
-        with np.errstate(over="ignore"):
-            floats = jnp.issubdtype(kind, np.floating)
-            finite = not floats or np.isfinite(np.asarray(inputs, np.float32)).all()
-        if not finite:
-            raise ValueError(f"{data.name}: inputs must be finite as float32, some are not")
-    if not isinstance(data.scale, numbers.Real) or not 0 < data.scale < math.inf:
-        raise ValueError(f"{data.name}: scale must be a number above 0, got {data.scale!r}")
-    classes = int(labels.max()) + 1
+    classes = _classes(data)
+    _check_inputs(data)
     make = model or _mlp_for(data, classes)
     graph, _, rest = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))), nnx.Param, ...)
     if jax.tree.leaves(rest):
@@ -192,3 +165,40 @@ def check_loss(task: Task, batch_size: int) -> None:
 def _mlp_for(data: Data, classes: int) -> Callable[[nnx.Rngs], nnx.Module]:
     inputs = int(np.prod(np.shape(data.train_inputs)[1:]))
     return lambda rngs: MLP(inputs, classes=classes, rngs=rngs)
+
+
+def _classes(data: Data) -> int:
+    """How many there are; ValueError for labels that are not integers from 0."""
+    for labels in map(np.asarray, (data.train_labels, data.test_labels)):
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            columns = labels.ndim == 2 and labels.shape[1] > 1
+            remedy = (
+                "labels.argmax(axis=1) makes integers of columns"
+                if columns
+                else "np.unique(np.ravel(all_labels), return_inverse=True)[1], of those to train "
+                "and to test on together, makes integers"
+            )
+            raise ValueError(
+                f"{data.name}: labels must be integers from 0, one for each example, got an array "
+                f"of {labels.dtype} and shape {labels.shape}; {remedy}"
+            )
+    check_data(data)
+    labels = np.concatenate([np.asarray(data.train_labels), np.asarray(data.test_labels)])
+    if labels.min() < 0:
+        raise ValueError(f"{data.name}: labels must be integers from 0, got {labels.min()}")
+    return int(labels.max()) + 1
+
+
+def _check_inputs(data: Data) -> None:
+    """ValueError for inputs, or a scale of them, with which no network can be trained."""
+    for inputs in (data.train_inputs, data.test_inputs):
+        kind = np.asarray(inputs).dtype
+        if not any(jnp.issubdtype(kind, each) for each in (np.floating, np.integer, np.bool_)):
+            raise ValueError(f"{data.name}: inputs must be real numbers, got an array of {kind}")
+        with np.errstate(over="ignore"):
+            floats = jnp.issubdtype(kind, np.floating)
+            finite = not floats or np.isfinite(np.asarray(inputs, np.float32)).all()
+        if not finite:
+            raise ValueError(f"{data.name}: inputs must be finite as float32, some are not")
+    if not isinstance(data.scale, numbers.Real) or not 0 < data.scale < math.inf:
+        raise ValueError(f"{data.name}: scale must be a number above 0, got {data.scale!r}")
