@@ -18,7 +18,7 @@ from jaxdecay.report.leaderboard import leaderboard
 
 
 @jaxdecay.decay
-def hyperbola(step: ArrayLike, init_value: Positive, half_life: PositiveSteps) -> ArrayLike:
+def hyperbola(step: ArrayLike, init_value: Positive, *, half_life: PositiveSteps) -> ArrayLike:
     """Half of `init_value` after `half_life` steps, a third after twice as many.
 
     Formula: init_value / (1 + t / half_life).

@@ -25,109 +25,169 @@ METRICS = np.concatenate(
 )
 """A loss at each step, for families that follow one: it falls, stands still, falls again."""
 
-wave = jaxdecay.cosine(1.0, 700)
-line = jaxdecay.linear(1.0, 0.0, 700)
+wave = jaxdecay.cosine(1.0, transition_steps=700)
+line = jaxdecay.linear(1.0, end_value=0.0, transition_steps=700)
 
 EXAMPLES: dict[str, list[Schedule]] = {
     "constant": [jaxdecay.constant(0.5)],
-    "piecewise_constant": [jaxdecay.piecewise_constant([1.0, 0.5, 0.2, 0.1], [300, 600, 800])],
+    "piecewise_constant": [
+        jaxdecay.piecewise_constant([1.0, 0.5, 0.2, 0.1], boundaries=[300, 600, 800])
+    ],
     "piecewise_linear": [
-        jaxdecay.piecewise_linear([0.1, 1.0, 0.4, 0.0], [0, 200, 600, 1000]),
+        jaxdecay.piecewise_linear([0.1, 1.0, 0.4, 0.0], boundaries=[0, 200, 600, 1000]),
         jaxdecay.piecewise_linear(
-            [0.1, 1.0, 0.4, 0.0], [0, 200, 600, 1000], interpolation="cosine"
+            [0.1, 1.0, 0.4, 0.0], boundaries=[0, 200, 600, 1000], shape="cosine"
         ),
     ],
-    "interpolate": [jaxdecay.interpolate([0.2, 1.0, 0.7, 0.75, 0.3, 0.1, 0.0], 160)],
-    "linear": [jaxdecay.linear(1.0, end, 1000) for end in (0.0, 0.3)],
+    "interpolate": [
+        jaxdecay.interpolate([0.2, 1.0, 0.7, 0.75, 0.3, 0.1, 0.0], transition_steps=160)
+    ],
+    "linear": [jaxdecay.linear(1.0, end_value=end, transition_steps=1000) for end in (0.0, 0.3)],
     "polynomial": [
-        *(jaxdecay.polynomial(1.0, 0.0, power, 1000) for power in (0.5, 2.0)),
-        jaxdecay.polynomial(1.0, 0.0, 2.0, 300, cycle=True),
+        *(
+            jaxdecay.polynomial(1.0, end_value=0.0, power=power, transition_steps=1000)
+            for power in (0.5, 2.0)
+        ),
+        jaxdecay.polynomial(1.0, end_value=0.0, power=2.0, transition_steps=300, cycle=True),
     ],
     "cosine": [
-        jaxdecay.cosine(1.0, 1000),
-        jaxdecay.cosine(1.0, 700, 0.1),
-        jaxdecay.cosine(1.0, 1000, exponent=3.0),
+        jaxdecay.cosine(1.0, transition_steps=1000),
+        jaxdecay.cosine(1.0, transition_steps=700, end_value=0.1),
+        jaxdecay.cosine(1.0, transition_steps=1000, power=3.0),
     ],
-    "k_decay": [jaxdecay.k_decay(1.0, 0.0, 1000, k) for k in (0.5, 1.0, 3.0)],
+    "k_decay": [
+        jaxdecay.k_decay(1.0, end_value=0.0, transition_steps=1000, k=k) for k in (0.5, 1.0, 3.0)
+    ],
     "tanh": [
-        jaxdecay.tanh(1.0, 0.0, 1000),
-        jaxdecay.tanh(1.0, 0.0, 1000, -2.0, 2.0, normalized=True),
+        jaxdecay.tanh_decay(1.0, end_value=0.0, transition_steps=1000),
+        jaxdecay.tanh_decay(
+            1.0, end_value=0.0, transition_steps=1000, lower=-2.0, upper=2.0, normalized=True
+        ),
     ],
-    "rex": [jaxdecay.rex(1.0, 1000)],
-    "inverse_linear": [jaxdecay.inverse_linear(1.0, end, 1000) for end in (0.01, 0.1)],
-    "hyperbolic": [jaxdecay.hyperbolic(1.0, 0.0, 1000, bound) for bound in (1050, 2000)],
+    "rex": [jaxdecay.rex(1.0, transition_steps=1000)],
+    "inverse_linear": [
+        jaxdecay.inverse_linear(1.0, end_value=end, transition_steps=1000) for end in (0.01, 0.1)
+    ],
+    "hyperbolic": [
+        jaxdecay.hyperbolic(1.0, end_value=0.0, transition_steps=1000, upper_bound=bound)
+        for bound in (1050, 2000)
+    ],
     "exponential_hyperbolic": [
-        jaxdecay.exponential_hyperbolic(1.0, 0.01, 1000, bound) for bound in (1000, 2000)
+        jaxdecay.exponential_hyperbolic(
+            1.0, end_value=0.01, transition_steps=1000, upper_bound=bound
+        )
+        for bound in (1000, 2000)
     ],
     "exponential": [
-        jaxdecay.exponential(1.0, 0.05, 1000),
-        jaxdecay.exponential(1.0, 0.7, 120, staircase=True),
-        jaxdecay.exponential(1.0, 0.01, 1000, end_value=0.2),
+        jaxdecay.exponential(1.0, decay_rate=0.05, transition_steps=1000),
+        jaxdecay.exponential(1.0, decay_rate=0.7, transition_steps=120, staircase=True),
+        jaxdecay.exponential(1.0, decay_rate=0.01, transition_steps=1000, end_value=0.2),
     ],
-    "natural_exponential": [jaxdecay.natural_exponential(1.0, rate, 1000) for rate in (1.0, 5.0)],
+    "natural_exponential": [
+        jaxdecay.natural_exponential(1.0, decay_rate=rate, transition_steps=1000)
+        for rate in (1.0, 5.0)
+    ],
     "inverse_time": [
-        jaxdecay.inverse_time(1.0, 5.0, 1000),
-        jaxdecay.inverse_time(1.0, 50.0, 1000),
-        jaxdecay.inverse_time(1.0, 5.0, 1000, power=3.0),
+        jaxdecay.inverse_time(1.0, decay_rate=5.0, transition_steps=1000),
+        jaxdecay.inverse_time(1.0, decay_rate=50.0, transition_steps=1000),
+        jaxdecay.inverse_time(1.0, decay_rate=5.0, transition_steps=1000, power=3.0),
     ],
     "inverse_sqrt": [
         jaxdecay.inverse_sqrt(1.0, transition_steps=10),
         jaxdecay.inverse_sqrt(1.0, transition_steps=100, staircase=True),
     ],
-    "power_law": [jaxdecay.power_law(1.0, exponent, 200) for exponent in (-0.51, -1.0)],
-    "noam": [jaxdecay.noam(512, warmup) for warmup in (100, 400)],
-    "step_decay": [jaxdecay.step_decay(1.0, 0.5, 200)],
-    "multi_step": [jaxdecay.multi_step(1.0, 0.3, [500, 750, 900])],
-    "discrete_staircase": [jaxdecay.discrete_staircase(1.0, 0.11, 100)],
+    "power_law": [
+        jaxdecay.power_law(1.0, power=exponent, transition_steps=200) for exponent in (-0.51, -1.0)
+    ],
+    "noam": [jaxdecay.noam(512, warmup_steps=warmup) for warmup in (100, 400)],
+    "step_decay": [jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=200)],
+    "multi_step": [jaxdecay.multi_step(1.0, decay_rate=0.3, boundaries=[500, 750, 900])],
+    "discrete_staircase": [jaxdecay.discrete_staircase(1.0, decrement=0.11, transition_steps=100)],
     "cosine_restarts": [
-        jaxdecay.cosine_restarts(1.0, 250),
-        jaxdecay.cosine_restarts(1.0, 143, period_multiplier=2.0, peak_multiplier=0.7),
+        jaxdecay.cosine_restarts(1.0, period=250),
+        jaxdecay.cosine_restarts(1.0, period=143, period_multiplier=2.0, peak_multiplier=0.7),
     ],
     "cyclic": [
-        jaxdecay.cyclic(0.1, 1.0, 125),
-        jaxdecay.cyclic(0.1, 1.0, 50, 200, decay_rate=0.5),
+        jaxdecay.cyclic(0.1, peak_value=1.0, up_steps=125),
+        jaxdecay.cyclic(0.1, peak_value=1.0, up_steps=50, down_steps=200, decay_rate=0.5),
     ],
     "sine": [
-        jaxdecay.sine(0.1, 1.0, 125),
-        jaxdecay.sine(0.1, 1.0, 125, 0.998, decay_every="step"),
+        jaxdecay.sine_wave(0.1, peak_value=1.0, up_steps=125),
+        jaxdecay.sine_wave(0.1, peak_value=1.0, up_steps=125, decay_rate=0.998, decay_every="step"),
     ],
     "warmup": [
-        jaxdecay.warmup(wave, 300),
-        jaxdecay.warmup(wave, 300, shape="cosine"),
-        jaxdecay.warmup(wave, 300, shape="sqrt"),
+        jaxdecay.warmup(wave, warmup_steps=300),
+        jaxdecay.warmup(wave, warmup_steps=300, shape="cosine"),
+        jaxdecay.warmup(wave, warmup_steps=300, shape="sqrt"),
     ],
     "cooldown": [
-        jaxdecay.cooldown(1.0, 500, 500),
-        jaxdecay.cooldown(1.0, 500, 500, shape="sqrt"),
-        jaxdecay.cooldown(1.0, 500, 500, 0.01, shape="exponential"),
+        jaxdecay.cooldown(1.0, begin=500, transition_steps=500),
+        jaxdecay.cooldown(1.0, begin=500, transition_steps=500, shape="sqrt"),
+        jaxdecay.cooldown(
+            1.0, begin=500, transition_steps=500, end_value=0.01, shape="exponential"
+        ),
     ],
-    "join": [jaxdecay.join([0.7, line, 0.4], [300, 500, 200])],
-    "hold": [jaxdecay.hold(line, 400)],
-    "delay": [jaxdecay.delay(line, 300)],
-    "advance": [jaxdecay.advance(line, 300)],
-    "repeat": [jaxdecay.repeat(jaxdecay.linear(1.0, 0.0, 300), 250)],
-    "clip": [jaxdecay.clip(wave, 0.2, 0.8)],
-    "per_epoch": [jaxdecay.per_epoch(jaxdecay.linear(1.0, 0.0, 10), 100)],
-    "in_units": [jaxdecay.in_units(jaxdecay.linear(1.0, 0.0, 64_000), 64)],
-    "extend": [wave, jaxdecay.extend(wave, 400, 1000)],
-    "add": [jaxdecay.linear(0.6, 0.0, 1000) + jaxdecay.sine(0.0, 0.2, 50)],
-    "multiply": [jaxdecay.cosine(1.0, 1000) * jaxdecay.cyclic(0.5, 1.0, 50)],
+    "join": [jaxdecay.join([0.7, line, 0.4], lengths=[300, 500, 200])],
+    "hold": [jaxdecay.hold(line, begin=400)],
+    "delay": [jaxdecay.delay(line, delay_steps=300)],
+    "advance": [jaxdecay.advance(line, advance_steps=300)],
+    "repeat": [
+        jaxdecay.repeat(jaxdecay.linear(1.0, end_value=0.0, transition_steps=300), period=250)
+    ],
+    "clip": [jaxdecay.clip(wave, lower=0.2, upper=0.8)],
+    "per_epoch": [
+        jaxdecay.per_epoch(
+            jaxdecay.linear(1.0, end_value=0.0, transition_steps=10), steps_per_epoch=100
+        )
+    ],
+    "in_units": [
+        jaxdecay.count_units(
+            jaxdecay.linear(1.0, end_value=0.0, transition_steps=64_000), units_per_step=64
+        )
+    ],
+    "extend": [wave, jaxdecay.extend(wave, at=400, new_transition_steps=1000)],
+    "add": [
+        jaxdecay.linear(0.6, end_value=0.0, transition_steps=1000)
+        + jaxdecay.sine_wave(0.0, peak_value=0.2, up_steps=50)
+    ],
+    "multiply": [
+        jaxdecay.cosine(1.0, transition_steps=1000)
+        * jaxdecay.cyclic(0.5, peak_value=1.0, up_steps=50)
+    ],
     "scale": [wave, 0.5 * wave],
-    "warmup_cosine": [jaxdecay.warmup_cosine(1.0, 100, 900)],
-    "warmup_linear": [jaxdecay.warmup_linear(1.0, 100, 900)],
+    "warmup_cosine": [jaxdecay.warmup_cosine(1.0, warmup_steps=100, transition_steps=900)],
+    "warmup_linear": [jaxdecay.warmup_linear(1.0, warmup_steps=100, transition_steps=900)],
     "warmup_stable_decay": [
-        jaxdecay.warmup_stable_decay(1.0, 100, 600, 300, shape=shape)
+        jaxdecay.warmup_stable_decay(
+            1.0, warmup_steps=100, stable_steps=600, transition_steps=300, shape=shape
+        )
         for shape in ("linear", "sqrt", "cosine")
     ],
-    "tri_stage": [jaxdecay.tri_stage(1.0, 200, 300, 500, 0.01)],
-    "infinite": [jaxdecay.infinite(1.0, 0.4, 0.01, 100, 300, 300, 300)],
-    "one_cycle": [
-        jaxdecay.one_cycle(1.0, 1000),
-        jaxdecay.one_cycle(1.0, 1000, interpolation="linear", three_phase=True),
+    "tri_stage": [
+        jaxdecay.tri_stage(
+            1.0, warmup_steps=200, stable_steps=300, transition_steps=500, end_value=0.01
+        )
     ],
-    "slanted_triangular": [jaxdecay.slanted_triangular(1.0, 1000)],
-    "reduce_on_plateau": [jaxdecay.reduce_on_plateau(1.0, 0.5, patience) for patience in (3, 12)],
-    "greedy": [jaxdecay.greedy(jaxdecay.constant(0.5), 0.9, 10)],
+    "infinite": [
+        jaxdecay.infinite_schedule(
+            1.0,
+            stable_value=0.4,
+            end_value=0.01,
+            warmup_steps=100,
+            cooldown_steps=300,
+            stable_steps=300,
+            transition_steps=300,
+        )
+    ],
+    "one_cycle": [
+        jaxdecay.one_cycle(1.0, transition_steps=1000),
+        jaxdecay.one_cycle(1.0, transition_steps=1000, shape="linear", three_phase=True),
+    ],
+    "slanted_triangular": [jaxdecay.slanted_triangular(1.0, transition_steps=1000)],
+    "reduce_on_plateau": [
+        jaxdecay.reduce_on_plateau(1.0, factor=0.5, patience=patience) for patience in (3, 12)
+    ],
+    "greedy": [jaxdecay.greedy(jaxdecay.constant(0.5), factor=0.9, patience=10)],
 }
 
 

@@ -44,7 +44,7 @@ model = nnx.Sequential(
 
 # 4. The schedule is the optimizer's learning rate; Optax calls it with the step.
 
-schedule = jaxdecay.exponential(0.1, 0.96, transition_steps=1_000, staircase=True)
+schedule = jaxdecay.exponential(0.1, decay_rate=0.96, transition_steps=1_000, staircase=True)
 optimizer = nnx.Optimizer(model, optax.sgd(learning_rate=schedule), wrt=nnx.Param)
 
 # 5. One step of training, and the test.

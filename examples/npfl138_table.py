@@ -65,9 +65,21 @@ SETTINGS = {
     adam: [
         ("Adam, 0.001", jaxdecay.constant(0.001), 0.9780),
         ("Adam, 0.01", jaxdecay.constant(0.01), 0.9710),
-        ("Adam, 0.01 → 0.0001 linear", jaxdecay.linear(0.01, 1e-4, steps), 0.9812),
-        ("Adam, 0.01 → 0.001 exponential", jaxdecay.exponential(0.01, 0.1, steps), 0.9832),
-        ("Adam, 0.01 → 0.0001 cosine", jaxdecay.cosine(0.01, steps, end_value=1e-4), 0.9792),
+        (
+            "Adam, 0.01 → 0.0001 linear",
+            jaxdecay.linear(0.01, end_value=1e-4, transition_steps=steps),
+            0.9812,
+        ),
+        (
+            "Adam, 0.01 → 0.001 exponential",
+            jaxdecay.exponential(0.01, decay_rate=0.1, transition_steps=steps),
+            0.9832,
+        ),
+        (
+            "Adam, 0.01 → 0.0001 cosine",
+            jaxdecay.cosine(0.01, transition_steps=steps, end_value=1e-4),
+            0.9792,
+        ),
     ],
 }
 

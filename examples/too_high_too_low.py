@@ -29,10 +29,14 @@ DEEP, SHALLOW = jnp.array([-1.0, -0.3]), jnp.array([1.2, 0.5])
 SCHEDULES = {
     "too high: constant(0.8)": jaxdecay.constant(0.8),
     "too low: constant(0.002)": jaxdecay.constant(0.002),
-    "exponential decay from 0.8": jaxdecay.exponential(0.8, 0.01, STEPS),
-    "inverse-time decay from 0.8": jaxdecay.inverse_time(0.8, 30.0, STEPS),
-    "cosine decay from 0.8": jaxdecay.cosine(0.8, STEPS),
-    "step decay from 0.8": jaxdecay.step_decay(0.8, 0.3, STEPS // 4),
+    "exponential decay from 0.8": jaxdecay.exponential(
+        0.8, decay_rate=0.01, transition_steps=STEPS
+    ),
+    "inverse-time decay from 0.8": jaxdecay.inverse_time(
+        0.8, decay_rate=30.0, transition_steps=STEPS
+    ),
+    "cosine decay from 0.8": jaxdecay.cosine(0.8, transition_steps=STEPS),
+    "step decay from 0.8": jaxdecay.step_decay(0.8, decay_rate=0.3, transition_steps=STEPS // 4),
 }
 
 

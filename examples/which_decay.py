@@ -69,7 +69,7 @@ losses = result.compare("test_loss")
 candidates = np.flatnonzero(found.like_best)
 choice = int(candidates[np.argmin(losses.mean[candidates])])
 print(f"choice: {result.population[choice]!r}")
-for finding in jaxdecay.check(result.population[choice], steps):
+for finding in jaxdecay.check_schedule(result.population[choice], steps):
     print(f"note: {finding}")
 
 # %% [markdown]

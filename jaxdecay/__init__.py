@@ -9,28 +9,29 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from jaxdecay.calculus import area as area
-from jaxdecay.calculus import mean as mean
-from jaxdecay.calculus import refine as refine
+from jaxdecay.adaptive import greedy as greedy
+from jaxdecay.adaptive import reduce_on_plateau as reduce_on_plateau
+from jaxdecay.calculus import from_gradient_norms as from_gradient_norms
+from jaxdecay.calculus import integral as integral
+from jaxdecay.calculus import mean_value as mean_value
 from jaxdecay.calculus import step_at as step_at
 from jaxdecay.compose import add as add
 from jaxdecay.compose import advance as advance
 from jaxdecay.compose import clip as clip
 from jaxdecay.compose import cooldown as cooldown
+from jaxdecay.compose import count_units as count_units
 from jaxdecay.compose import delay as delay
 from jaxdecay.compose import extend as extend
 from jaxdecay.compose import hold as hold
-from jaxdecay.compose import in_units as in_units
 from jaxdecay.compose import join as join
 from jaxdecay.compose import multiply as multiply
 from jaxdecay.compose import per_epoch as per_epoch
 from jaxdecay.compose import repeat as repeat
 from jaxdecay.compose import scale as scale
 from jaxdecay.compose import warmup as warmup
-from jaxdecay.compounds import infinite as infinite
+from jaxdecay.compounds import infinite_schedule as infinite_schedule
 from jaxdecay.compounds import one_cycle as one_cycle
 from jaxdecay.compounds import slanted_triangular as slanted_triangular
-from jaxdecay.compounds import tri_stage as tri_stage
 from jaxdecay.compounds import warmup_cosine as warmup_cosine
 from jaxdecay.compounds import warmup_linear as warmup_linear
 from jaxdecay.compounds import warmup_stable_decay as warmup_stable_decay
@@ -56,39 +57,47 @@ from jaxdecay.decays import piecewise_linear as piecewise_linear
 from jaxdecay.decays import polynomial as polynomial
 from jaxdecay.decays import power_law as power_law
 from jaxdecay.decays import rex as rex
-from jaxdecay.decays import sine as sine
+from jaxdecay.decays import sine_wave as sine_wave
 from jaxdecay.decays import step_decay as step_decay
-from jaxdecay.decays import tanh as tanh
-from jaxdecay.functions import from_function as from_function
+from jaxdecay.decays import tanh_decay as tanh_decay
+from jaxdecay.definition import Family as Family
+from jaxdecay.definition import compound as compound
+from jaxdecay.definition import decay as decay
+from jaxdecay.definition import from_function as from_function
+from jaxdecay.feedback import AdaptiveSchedule as AdaptiveSchedule
+from jaxdecay.feedback import AdaptiveState as AdaptiveState
+from jaxdecay.feedback import Feedback as Feedback
+from jaxdecay.feedback import ScheduleLike as ScheduleLike
+from jaxdecay.feedback import value_at as value_at
 from jaxdecay.inspection import Finding as Finding
-from jaxdecay.inspection import check as check
+from jaxdecay.inspection import check_schedule as check_schedule
+from jaxdecay.length import Length as Length
+from jaxdecay.length import epochs as epochs
+from jaxdecay.length import percent as percent
+from jaxdecay.length import samples as samples
+from jaxdecay.length import tokens as tokens
 from jaxdecay.population import Population as Population
 from jaxdecay.population import concat as concat
 from jaxdecay.population import grid as grid
 from jaxdecay.population import sample as sample
 from jaxdecay.population import stack as stack
+from jaxdecay.registry import families as families
+from jaxdecay.registry import family as family
 from jaxdecay.schedule import Schedule as Schedule
-from jaxdecay.schedule import ScheduleLike as ScheduleLike
-from jaxdecay.schedule import compound as compound
-from jaxdecay.schedule import decay as decay
-from jaxdecay.schedule import families as families
-from jaxdecay.schedule import family as family
-from jaxdecay.stateful import greedy as greedy
-from jaxdecay.stateful import reduce_on_plateau as reduce_on_plateau
 
 if TYPE_CHECKING:
     from jaxdecay.data import Data as Data
     from jaxdecay.data import DataError as DataError
+    from jaxdecay.data import data_from_file as data_from_file
     from jaxdecay.data import digits as digits
     from jaxdecay.data import mnist as mnist
-    from jaxdecay.data import read_data as read_data
     from jaxdecay.elapsed import scale_by_elapsed as scale_by_elapsed
     from jaxdecay.migration import from_keras as from_keras
     from jaxdecay.migration import from_optax as from_optax
     from jaxdecay.migration import from_timm as from_timm
     from jaxdecay.migration import from_torch as from_torch
     from jaxdecay.migration import from_transformers as from_transformers
-    from jaxdecay.migration import keras_class as keras_class
+    from jaxdecay.migration import keras_schedule_class as keras_schedule_class
     from jaxdecay.migration import to_keras as to_keras
     from jaxdecay.migration import to_torch as to_torch
     from jaxdecay.schedules_file import read_schedules as read_schedules
@@ -109,7 +118,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LOADED_WHEN_USED = {
-    "jaxdecay.data": ("Data", "DataError", "digits", "mnist", "read_data"),
+    "jaxdecay.data": ("Data", "DataError", "digits", "mnist", "data_from_file"),
     "jaxdecay.elapsed": ("scale_by_elapsed",),
     "jaxdecay.schedules_file": ("read_schedules", "write_schedules"),
     "jaxdecay.migration": (
@@ -118,7 +127,7 @@ _LOADED_WHEN_USED = {
         "from_timm",
         "from_torch",
         "from_transformers",
-        "keras_class",
+        "keras_schedule_class",
         "to_keras",
         "to_torch",
     ),

@@ -15,6 +15,7 @@ from jax.typing import ArrayLike
 
 from jaxdecay.decays import interpolate
 from jaxdecay.domain import LAST_STEP, Domain, Fraction, NonNegative, PositiveSteps
+from jaxdecay.feedback import value_at
 from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule
 
@@ -22,14 +23,14 @@ VALUES_AT_A_TIME = 2**16
 """How many values of a schedule, or of all of a population, are held at the same time."""
 
 
-def area(schedule: Schedule | Population, steps: int) -> Array:
+def integral(schedule: Schedule | Population, steps: int) -> Array:
     """The sum of the learning rates of a run: what scaling laws of annealing count.
 
     Formula: Σ schedule(t) over t = 0 … steps − 1. It is added up in pairs, so that a million
     steps in float32 lose no digits, and in blocks, so that memory does not grow with the steps.
 
     Args:
-        schedule: a schedule, or a population. Its hyperparameters may be traced, and the area can
+        schedule: a schedule, or a population. Its hyperparameters may be traced, and the integral can
             be differentiated with respect to them; its state, if any, is the one before a metric.
         steps: updates of the run, a Python integer, 0 … 2³¹−1.
 
@@ -43,24 +44,24 @@ def area(schedule: Schedule | Population, steps: int) -> Array:
     Example:
         >>> import jax, jaxdecay
         >>> def area_of(rate):
-        ...     return jaxdecay.area(jaxdecay.linear(rate, 0.0, 1_000), 1_000)
+        ...     return jaxdecay.integral(jaxdecay.linear(rate, end_value=0.0, transition_steps=1_000), 1_000)
         >>> float(area_of(0.5)), round(float(jax.grad(area_of)(0.5)), 2)
         (250.25, 500.5)
 
     Source:
         The sum S₁ of Tissue et al., arXiv 2408.11029; Luo et al., arXiv 2503.12811.
     """
-    _check_schedule("area", schedule)
-    return _area(schedule, _checked_steps("area", steps, least=0))
+    _check_schedule("integral", schedule)
+    return _area(schedule, _checked_steps("integral", steps, least=0))
 
 
-def mean(schedule: Schedule | Population, steps: int) -> Array:
+def mean_value(schedule: Schedule | Population, steps: int) -> Array:
     """The mean learning rate of a run.
 
-    Formula: area(schedule, steps)/steps.
+    Formula: integral(schedule, steps)/steps.
 
     Args:
-        schedule: as for `area`.
+        schedule: as for `integral`.
         steps: updates of the run, a Python integer, 1 … 2³¹−1.
 
     Returns:
@@ -72,14 +73,14 @@ def mean(schedule: Schedule | Population, steps: int) -> Array:
 
     Example:
         >>> import jaxdecay
-        >>> round(float(jaxdecay.mean(jaxdecay.linear(0.5, 0.0, 1_000), 1_000)), 5)
+        >>> round(float(jaxdecay.mean_value(jaxdecay.linear(0.5, end_value=0.0, transition_steps=1_000), 1_000)), 5)
         0.25025
 
     Source:
-        `area`. Two schedules of one mean travel equally far if the gradients are alike.
+        `integral`. Two schedules of one mean travel equally far if the gradients are alike.
     """
-    _check_schedule("mean", schedule)
-    return _area(schedule, _checked_steps("mean", steps, least=1)) / steps
+    _check_schedule("mean_value", schedule)
+    return _area(schedule, _checked_steps("mean_value", steps, least=1)) / steps
 
 
 def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Array:
@@ -89,7 +90,7 @@ def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Ar
     step 0; −1 if there is none. A schedule that jumps past the value has reached it.
 
     Args:
-        schedule: as for `area`.
+        schedule: as for `integral`.
         value: a learning rate; for a population also an array of shape [S].
         steps: the last step to look at, a Python integer, 0 … 2³¹−1.
 
@@ -102,7 +103,7 @@ def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Ar
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.cosine(1.0, 1_000)
+        >>> schedule = jaxdecay.cosine(1.0, transition_steps=1_000)
         >>> int(jaxdecay.step_at(schedule, 0.5, 1_000)), int(jaxdecay.step_at(schedule, 2.0, 1_000))
         (500, -1)
 
@@ -114,7 +115,7 @@ def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Ar
     return _step_at(schedule, _checked_value(schedule, value), steps)
 
 
-def refine(
+def from_gradient_norms(
     gradient_norms: ArrayLike | Sequence[float],
     peak_value: float = 1.0,
     transition_steps: int = 1,
@@ -146,7 +147,7 @@ def refine(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.refine([2.0] * 5, peak_value=0.1, transition_steps=100)
+        >>> schedule = jaxdecay.from_gradient_norms([2.0] * 5, peak_value=0.1, transition_steps=100)
         >>> [round(float(schedule(step)), 4) for step in (0, 100, 250, 400)]
         [0.1, 0.075, 0.0375, 0.0]
 
@@ -158,17 +159,19 @@ def refine(
     _check_number("transition_steps", transition_steps, Domain.of(PositiveSteps))
     _check_number("smoothing", smoothing, Domain.of(Fraction))
     if optimizer not in ("sgd", "adam"):
-        raise ValueError(f"refine: optimizer must be 'sgd' or 'adam', got {optimizer!r}")
+        raise ValueError(
+            f"from_gradient_norms: optimizer must be 'sgd' or 'adam', got {optimizer!r}"
+        )
     smooth = _median_filtered(norms, int(smoothing * len(norms)) // 2)
     # Of the smallest norm the weight is 1, so that no weight is infinite.
     weights = (np.min(smooth) / smooth) ** (2 if optimizer == "sgd" else 1)
     later = np.append(np.cumsum(weights[:0:-1])[::-1], 0.0)
     values = weights * later
-    return interpolate(peak_value * (values / np.max(values)), transition_steps)
+    return interpolate(peak_value * (values / np.max(values)), transition_steps=transition_steps)
 
 
 def _checked_norms(gradient_norms: ArrayLike | Sequence[float]) -> np.ndarray:
-    must = "refine: gradient_norms must be a vector of at least two finite numbers > 0, got"
+    must = "from_gradient_norms: gradient_norms must be a vector of at least two finite numbers > 0, got"
     try:
         norms = np.asarray(gradient_norms, np.float64)
     except (TypeError, ValueError):
@@ -184,7 +187,7 @@ def _check_number(name: str, value: ArrayLike, domain: Domain) -> None:
     if fault is None and np.ndim(value):
         fault = f"must be {domain}, got an array of shape {np.shape(value)}"
     if fault is not None:
-        raise ValueError(f"refine: {name} {fault}")
+        raise ValueError(f"from_gradient_norms: {name} {fault}")
 
 
 def _worst_norm(norms: np.ndarray) -> str:
@@ -237,12 +240,12 @@ def _area(schedule: Schedule | Population, steps: int) -> Array:
     def sum_of_block(start: Array) -> Array:
         offsets = jnp.arange(block)
         inside = offsets < steps - start
-        values = schedule(start + jnp.where(inside, offsets, 0))
+        values = _values(schedule, start + jnp.where(inside, offsets, 0))
         return _sum_in_pairs(jnp.where(jnp.broadcast_to(inside, values.shape), values, 0))
 
     starts = jnp.arange(0, steps, block)
     if not len(starts):
-        return jnp.zeros_like(schedule(0))
+        return jnp.zeros_like(_values(schedule, 0))
     sums = jax.lax.map(sum_of_block, starts)
     return _sum_in_pairs(jnp.moveaxis(sums, 0, -1))
 
@@ -250,7 +253,7 @@ def _area(schedule: Schedule | Population, steps: int) -> Array:
 @functools.partial(jax.jit, static_argnames="steps")
 def _step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Array:
     block = _block(schedule, steps)
-    start_value = schedule(0)
+    start_value = _values(schedule, 0)
     value = jnp.broadcast_to(jnp.asarray(value, float), start_value.shape)
     side = jnp.sign(start_value - value)
 
@@ -258,7 +261,7 @@ def _step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> A
         start, found = carry
         offsets = jnp.arange(block)
         inside = offsets <= steps - start
-        values = schedule(start + jnp.where(inside, offsets, 0))
+        values = _values(schedule, start + jnp.where(inside, offsets, 0))
         reached = jnp.sign(values - value[..., None]) * side[..., None] <= 0
         reached &= jnp.broadcast_to(inside, values.shape)
         here = start + jnp.argmax(reached, axis=-1)
@@ -272,6 +275,10 @@ def _step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> A
 
     nowhere = jnp.full(start_value.shape, -1)
     return jax.lax.while_loop(more, look, (jnp.zeros_like(nowhere, shape=()), nowhere))[1]
+
+
+def _values(schedule: Schedule | Population, steps: ArrayLike) -> Array:
+    return schedule(steps) if isinstance(schedule, Population) else value_at(schedule, steps)
 
 
 def _block(schedule: Schedule | Population, steps: int) -> int:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 
 from jaxdecay import compose, compounds, decays
+from jaxdecay.definition import Family
+from jaxdecay.length import epochs as epochs_of
+from jaxdecay.length import percent
 from jaxdecay.parameter import Parameter
 from jaxdecay.population import Population, concat, grid, stack
-from jaxdecay.schedule import Decay, families
+from jaxdecay.registry import families
+from jaxdecay.schedule import Schedule
 
 GROUPS = {
     "jaxdecay.decays.piecewise": "Values, as given",
@@ -17,7 +22,7 @@ GROUPS = {
     "jaxdecay.decays.periodic": "In cycles",
     "jaxdecay.compose": "Made of schedules",
     "jaxdecay.compounds": "Compounds, put together from the ones above",
-    "jaxdecay.stateful": "With state, following a metric",
+    "jaxdecay.adaptive": "With state, following a metric",
 }
 """What the families of a module have in common, in the order of the list."""
 
@@ -56,12 +61,13 @@ def catalogue() -> list[Entry]:
     return [_entry(decay) for decay in known]
 
 
-def _entry(decay: Decay[...]) -> Entry:
-    paragraphs = (inspect.getdoc(decay) or "").split("\n\n")
+def _entry(family: Family[..., Schedule]) -> Entry:
+    decay = family.decay
+    paragraphs = (inspect.getdoc(family) or "").split("\n\n")
     formulas = [each for each in paragraphs if each.startswith("Formula: ")]
     return Entry(
         family=decay.family,
-        group=GROUPS.get(decay.__module__, "Your own"),
+        group=GROUPS.get(family.__module__, "Your own"),
         summary=" ".join(paragraphs[0].split()),
         formula=" ".join(formulas[0].split())[len("Formula: ") :] if formulas else "",
         parameters=tuple(map(_describe, decay.parameters.values())),
@@ -88,54 +94,60 @@ RATES_OF_OTHERS = (0.001, 0.003, 0.01)
 """Of optimizers such as Adam, which scale their steps themselves."""
 
 
-def default_population(steps: int, steps_per_epoch: int, optimizer: str = "sgd") -> Population:
+def default_population(epochs: int, optimizer: str = "sgd") -> Population:
     """A population with the shapes of decay that people use, each at three learning rates.
 
     Args:
-        steps: updates of the whole training.
-        steps_per_epoch: updates of one epoch.
+        epochs: passes through the training data, at least 1.
         optimizer: its name in Optax; learning rates suit it.
 
     Returns:
-        A `Population`. Decays with an end reach it at `steps`.
+        A `Population` whose lengths are relative to the run, for `resolve`.
     """
     rates = list(RATES.get(optimizer, RATES_OF_OTHERS))
-    epochs = max(1, steps // steps_per_epoch)
-    third = max(1, steps // 3)
+    run, third, epoch = percent(100), percent(100 / 3), epochs_of(1)
     thirds = [[rate, rate / 3, rate / 10] for rate in rates]
-    tenth, fifth = steps // 10, steps // 5
-    drops = [decays.step_decay(rate, 0.5, max(1, epochs // 4)) for rate in rates]
-    stairs = [decays.discrete_staircase(rate, rate / epochs, steps_per_epoch) for rate in rates]
+    quarter = max(1, epochs // 4)
+    drops = [decays.step_decay(rate, decay_rate=0.5, transition_steps=quarter) for rate in rates]
+    stairs = [
+        decays.discrete_staircase(rate, decrement=rate / epochs, transition_steps=epoch)
+        for rate in rates
+    ]
+    warmups = [
+        compounds.warmup_cosine(
+            rate, warmup_steps=percent(10), transition_steps=percent(90), init_value=rate / 10
+        )
+        for rate in rates
+    ]
+    plateaus = [
+        compounds.warmup_stable_decay(
+            rate,
+            warmup_steps=percent(10),
+            stable_steps=percent(70),
+            transition_steps=percent(20),
+            init_value=rate / 10,
+        )
+        for rate in rates
+    ]
+    from_rates = functools.partial(grid, init_value=rates)
+    to_end = functools.partial(from_rates, transition_steps=run)
     return concat(
         grid(decays.constant, value=rates),
-        grid(decays.linear, init_value=rates, end_value=0.0, transition_steps=steps),
-        grid(decays.polynomial, init_value=rates, end_value=0.0, power=2.0, transition_steps=steps),
-        grid(decays.cosine, init_value=rates, transition_steps=steps),
-        grid(decays.exponential, init_value=rates, decay_rate=[0.1, 0.01], transition_steps=steps),
-        grid(decays.natural_exponential, init_value=rates, decay_rate=3.0, transition_steps=steps),
-        grid(decays.inverse_time, init_value=rates, decay_rate=[3.0, 30.0], transition_steps=steps),
-        grid(decays.inverse_sqrt, init_value=rates),
-        grid(
-            decays.inverse_sqrt,
-            init_value=rates,
-            transition_steps=steps_per_epoch,
-            staircase=True,
-        ),
-        grid(decays.step_decay, init_value=rates, decay_rate=0.1, transition_steps=third),
+        to_end(decays.linear, end_value=0.0),
+        to_end(decays.polynomial, end_value=0.0, power=2.0),
+        to_end(decays.cosine),
+        to_end(decays.exponential, decay_rate=[0.1, 0.01]),
+        to_end(decays.natural_exponential, decay_rate=3.0),
+        to_end(decays.inverse_time, decay_rate=[3.0, 30.0]),
+        from_rates(decays.inverse_sqrt),
+        from_rates(decays.inverse_sqrt, transition_steps=epoch, staircase=True),
+        from_rates(decays.step_decay, decay_rate=0.1, transition_steps=third),
         stack(stairs),
-        grid(decays.piecewise_constant, values=thirds, boundaries=[third, 2 * third]),
-        grid(compose.per_epoch, schedule=drops, steps_per_epoch=steps_per_epoch),
-        grid(decays.rex, init_value=rates, transition_steps=steps),
-        grid(decays.cosine_restarts, init_value=rates, transition_steps=third),
-        stack(
-            compounds.warmup_cosine(rate, tenth, steps - tenth, init_value=rate / 10)
-            for rate in rates
-        ),
-        stack(
-            compounds.warmup_stable_decay(
-                rate, tenth, steps - tenth - fifth, fifth, init_value=rate / 10
-            )
-            for rate in rates
-        ),
-        grid(compounds.one_cycle, peak_value=rates, transition_steps=steps),
+        grid(decays.piecewise_constant, values=thirds, boundaries=[third, percent(200 / 3)]),
+        grid(compose.per_epoch, schedule=drops, steps_per_epoch=epoch),
+        to_end(decays.rex),
+        from_rates(decays.cosine_restarts, period=third),
+        stack(warmups),
+        stack(plateaus),
+        grid(compounds.one_cycle, peak_value=rates, transition_steps=run),
     )

@@ -185,7 +185,10 @@ def sweep(
         task = jaxdecay.classifier(load(data, data_dir))
         steps = steps_per_epoch(task.data, epochs, batch_size)
         if population is None:
-            population = default_population(epochs * steps, steps, optimizer)
+            population = default_population(epochs, optimizer)
+        population = population.resolve(
+            steps=epochs * steps, steps_per_epoch=steps, samples_per_step=batch_size
+        )
         run = Run(
             data=str(Path(data).absolute()) if data.endswith(".npz") else data,
             data_dir=mnist_folder(data_dir) if data == "mnist" else None,
@@ -421,6 +424,9 @@ def show(
         list[str] | None, typer.Argument(help="name=value, each value as in JSON.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="The last step to show.")] = 1_000,
+    steps_per_epoch: Annotated[
+        int | None, typer.Option(min=1, help="Steps in an epoch, for lengths in epochs.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Write a picture: .png, .pdf or .svg.")] = None,
     decays: OwnDecays = None,
 ) -> None:
@@ -433,13 +439,18 @@ def show(
     jaxdecay show warmup 'schedule={"family": "cosine", "init_value": 0.1,
     "transition_steps": 900}' warmup_steps=100
 
+    jaxdecay show cosine init_value=0.1 transition_steps=100%
+
     jaxdecay show decays.toml --steps 9375 --plot decays.png
     """
     with one_line_errors():
         from jaxdecay.showing import draw_in_terminal, schedules_of
 
         import_decays(decays)
-        schedules = schedules_of(family, hyperparameters or [])
+        schedules = [
+            schedule.resolve(steps=steps, steps_per_epoch=steps_per_epoch)
+            for schedule in schedules_of(family, hyperparameters or [])
+        ]
         if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
             raise ValueError(f"--plot needs a name that ends in .png, .pdf or .svg, got {plot}")
         if plot is not None and not plot.parent.is_dir():

@@ -22,6 +22,7 @@ from jaxdecay.decays.transition import (
     one_minus_power_weights,
     transition,
 )
+from jaxdecay.definition import decay
 from jaxdecay.domain import (
     LAST_STEP,
     Boundaries,
@@ -32,16 +33,18 @@ from jaxdecay.domain import (
     Steps,
     is_any,
 )
-from jaxdecay.schedule import Schedule, ScheduleLike, as_number, decay, value_at
+from jaxdecay.feedback import ScheduleLike, value_at
+from jaxdecay.number import as_number
+from jaxdecay.schedule import Schedule
 
 
-@decay
+@decay(order=("warmup_steps", "schedule"))
 def warmup(
     step: ArrayLike,
     schedule: ScheduleLike,
+    *,
     warmup_steps: Steps,
     init_value: NonNegative = 0.0,
-    *,
     shape: Literal["linear", "cosine", "sqrt"] = "linear",
     first_step: Literal["init", "one_over_w"] = "init",
 ) -> ArrayLike:
@@ -69,7 +72,7 @@ def warmup(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.warmup(jaxdecay.linear(1.0, 0.0, 100), warmup_steps=10)
+        >>> schedule = jaxdecay.warmup(jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), warmup_steps=10)
         >>> [float(schedule(step)) for step in (0, 5, 10, 60, 110)]
         [0.0, 0.5, 1.0, 0.5, 0.0]
 
@@ -100,15 +103,15 @@ def check_cooldown(
         )
 
 
-@decay(check=check_cooldown)
+@decay(check=check_cooldown, order=("begin", "transition_steps"))
 def cooldown(
     step: ArrayLike,
     schedule: ScheduleLike,
+    *,
     begin: Steps,
     transition_steps: Steps,
     end_value: NonNegative = 0.0,
     power: Exponent = 0.5,
-    *,
     shape: Literal["linear", "cosine", "sqrt", "power", "inverse", "exponential"] = "linear",
 ) -> ArrayLike:
     """A schedule until a step, from where its value goes to `end_value`, which is then held.
@@ -202,8 +205,8 @@ def _is_too_long(lengths: Any) -> Any:
     return integers and np.sum(lengths, dtype=float) > LAST_STEP
 
 
-@decay(check=_check_lengths)
-def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries) -> ArrayLike:
+@decay(check=_check_lengths, order=("lengths", "schedules"))
+def join(step: ArrayLike, schedules: Sequence[ScheduleLike], *, lengths: Boundaries) -> ArrayLike:
     """One schedule after another, each counting its own steps from 0.
 
     Formula: schedule i at t − (sum of the lengths before i), for the last i that has begun. If the
@@ -223,7 +226,7 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.join([0.5, jaxdecay.linear(0.5, 0.0, 10)], lengths=[100, 10])
+        >>> schedule = jaxdecay.join([0.5, jaxdecay.linear(0.5, end_value=0.0, transition_steps=10)], lengths=[100, 10])
         >>> [float(schedule(step)) for step in (0, 99, 105, 110, 1_000)]
         [0.5, 0.5, 0.25, 0.0, 0.0]
 
@@ -244,7 +247,7 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], lengths: Boundaries
 
 
 @decay
-def hold(step: ArrayLike, schedule: ScheduleLike, begin: Steps) -> ArrayLike:
+def hold(step: ArrayLike, schedule: ScheduleLike, *, begin: Steps) -> ArrayLike:
     """A schedule until a step, from where its value is held.
 
     Formula: schedule(min(t, B)).
@@ -261,7 +264,7 @@ def hold(step: ArrayLike, schedule: ScheduleLike, begin: Steps) -> ArrayLike:
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.hold(jaxdecay.linear(1.0, 0.0, 100), begin=75)
+        >>> schedule = jaxdecay.hold(jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), begin=75)
         >>> [float(schedule(step)) for step in (0, 50, 75, 1_000)]
         [1.0, 0.5, 0.25, 0.25]
 
@@ -271,8 +274,8 @@ def hold(step: ArrayLike, schedule: ScheduleLike, begin: Steps) -> ArrayLike:
     return value_at(schedule, jnp.minimum(*same_kind(step, begin)))
 
 
-@decay
-def delay(step: ArrayLike, schedule: ScheduleLike, delay_steps: Steps) -> ArrayLike:
+@decay(order=("delay_steps", "schedule"))
+def delay(step: ArrayLike, schedule: ScheduleLike, *, delay_steps: Steps) -> ArrayLike:
     """The start of a schedule is held, and the schedule begins later.
 
     Formula: schedule(max(0, t − D)).
@@ -289,7 +292,7 @@ def delay(step: ArrayLike, schedule: ScheduleLike, delay_steps: Steps) -> ArrayL
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.delay(jaxdecay.linear(1.0, 0.0, 100), delay_steps=50)
+        >>> schedule = jaxdecay.delay(jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), delay_steps=50)
         >>> [float(schedule(step)) for step in (0, 50, 100, 150)]
         [1.0, 1.0, 0.5, 0.0]
 
@@ -301,7 +304,7 @@ def delay(step: ArrayLike, schedule: ScheduleLike, delay_steps: Steps) -> ArrayL
 
 
 @decay
-def advance(step: ArrayLike, schedule: ScheduleLike, advance_steps: Steps) -> ArrayLike:
+def advance(step: ArrayLike, schedule: ScheduleLike, *, advance_steps: Steps) -> ArrayLike:
     """A schedule that has already begun: its first steps are left out.
 
     Formula: schedule(t + A).
@@ -318,7 +321,7 @@ def advance(step: ArrayLike, schedule: ScheduleLike, advance_steps: Steps) -> Ar
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.advance(jaxdecay.linear(1.0, 0.0, 100), advance_steps=50)
+        >>> schedule = jaxdecay.advance(jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), advance_steps=50)
         >>> [float(schedule(step)) for step in (0, 25, 50)]
         [0.5, 0.25, 0.0]
 
@@ -333,7 +336,7 @@ def advance(step: ArrayLike, schedule: ScheduleLike, advance_steps: Steps) -> Ar
 
 
 @decay
-def repeat(step: ArrayLike, schedule: ScheduleLike, period: PositiveSteps) -> ArrayLike:
+def repeat(step: ArrayLike, schedule: ScheduleLike, *, period: PositiveSteps) -> ArrayLike:
     """The first steps of a schedule, again and again.
 
     Formula: schedule(t mod period).
@@ -351,7 +354,7 @@ def repeat(step: ArrayLike, schedule: ScheduleLike, period: PositiveSteps) -> Ar
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.repeat(jaxdecay.linear(1.0, 0.0, 4), period=4)
+        >>> schedule = jaxdecay.repeat(jaxdecay.linear(1.0, end_value=0.0, transition_steps=4), period=4)
         >>> [float(schedule(step)) for step in range(6)]
         [1.0, 0.75, 0.5, 0.25, 1.0, 0.75]
 
@@ -362,8 +365,10 @@ def repeat(step: ArrayLike, schedule: ScheduleLike, period: PositiveSteps) -> Ar
     return value_at(schedule, jnp.mod(step, jnp.where(period > 0, period, 1)))
 
 
-@decay
-def in_units(step: ArrayLike, schedule: ScheduleLike, units_per_step: PositiveSteps) -> ArrayLike:
+@decay(unit=lambda units_per_step, **_: 1 / units_per_step)
+def count_units(
+    step: ArrayLike, schedule: ScheduleLike, *, units_per_step: PositiveSteps
+) -> ArrayLike:
     """A schedule that counts samples or tokens instead of steps.
 
     Formula: schedule(t·units_per_step).
@@ -381,8 +386,8 @@ def in_units(step: ArrayLike, schedule: ScheduleLike, units_per_step: PositiveSt
 
     Example:
         >>> import jaxdecay
-        >>> tokens = jaxdecay.linear(1.0, 0.0, transition_steps=2e12)
-        >>> schedule = jaxdecay.in_units(tokens, units_per_step=4e6)
+        >>> tokens = jaxdecay.linear(1.0, end_value=0.0, transition_steps=2e12)
+        >>> schedule = jaxdecay.count_units(tokens, units_per_step=4e6)
         >>> [float(schedule(step)) for step in (0, 250_000, 500_000)]
         [1.0, 0.5, 0.0]
 
@@ -398,8 +403,10 @@ def in_units(step: ArrayLike, schedule: ScheduleLike, units_per_step: PositiveSt
     return jnp.where(fits, value_at(schedule, exact), value_at(schedule, units))
 
 
-@decay
-def per_epoch(step: ArrayLike, schedule: ScheduleLike, steps_per_epoch: PositiveSteps) -> ArrayLike:
+@decay(unit=lambda steps_per_epoch, **_: steps_per_epoch)
+def per_epoch(
+    step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: PositiveSteps
+) -> ArrayLike:
     """A schedule that counts epochs: its value changes only between epochs.
 
     Formula: schedule(⌊t/steps_per_epoch⌋), epochs counted from 0.
@@ -417,7 +424,7 @@ def per_epoch(step: ArrayLike, schedule: ScheduleLike, steps_per_epoch: Positive
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.per_epoch(jaxdecay.step_decay(1.0, 0.5, 10), steps_per_epoch=1_875)
+        >>> schedule = jaxdecay.per_epoch(jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=10), steps_per_epoch=1_875)
         >>> [float(schedule(epoch * 1_875)) for epoch in (0, 9, 10, 20)]
         [1.0, 1.0, 0.5, 0.25]
 
@@ -449,6 +456,7 @@ def _length(schedule: Any) -> Any:
 def extend(
     step: ArrayLike,
     schedule: ScheduleLike,
+    *,
     at: Steps,
     new_transition_steps: Steps,
     transition_steps: Steps | None = None,
@@ -476,7 +484,7 @@ def extend(
 
     Example:
         >>> import jaxdecay
-        >>> planned = jaxdecay.linear(1.0, 0.0, 100)
+        >>> planned = jaxdecay.linear(1.0, end_value=0.0, transition_steps=100)
         >>> schedule = jaxdecay.extend(planned, at=50, new_transition_steps=150)
         >>> [float(schedule(step)) for step in (25, 50, 100, 150)]
         [0.75, 0.5, 0.25, 0.0]
@@ -586,7 +594,7 @@ def _exact_share(count: Array, part: Array, total: Array) -> tuple[Array, Array]
 
 
 @decay
-def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike:
+def add(step: ArrayLike, first: ScheduleLike, *, second: ScheduleLike) -> ArrayLike:
     """The sum of two schedules, also written `first + second`.
 
     Formula: first(step) + second(step).
@@ -603,7 +611,7 @@ def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.linear(0.5, 0.0, 10) + 0.25
+        >>> schedule = jaxdecay.linear(0.5, end_value=0.0, transition_steps=10) + 0.25
         >>> schedule
         add(first=linear(init_value=0.5, end_value=0.0, transition_steps=10), second=0.25)
         >>> float(schedule(10))
@@ -616,7 +624,7 @@ def add(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike
 
 
 @decay
-def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> ArrayLike:
+def multiply(step: ArrayLike, first: ScheduleLike, *, second: ScheduleLike) -> ArrayLike:
     """The product of two schedules, also written `first * second`.
 
     Formula: first(step) · second(step).
@@ -633,7 +641,7 @@ def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Arra
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.linear(1.0, 0.0, 10) * jaxdecay.constant(0.5)
+        >>> schedule = jaxdecay.linear(1.0, end_value=0.0, transition_steps=10) * jaxdecay.constant(0.5)
         >>> float(schedule(5))
         0.25
 
@@ -644,7 +652,7 @@ def multiply(step: ArrayLike, first: ScheduleLike, second: ScheduleLike) -> Arra
 
 
 @decay
-def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> ArrayLike:
+def scale(step: ArrayLike, schedule: ScheduleLike, *, factor: NonNegative) -> ArrayLike:
     """A schedule times a number, also written `schedule * factor`.
 
     Formula: factor · schedule(step).
@@ -661,7 +669,7 @@ def scale(step: ArrayLike, schedule: ScheduleLike, factor: NonNegative) -> Array
 
     Example:
         >>> import jaxdecay
-        >>> schedule = 0.5 * jaxdecay.linear(1.0, 0.0, 10)
+        >>> schedule = 0.5 * jaxdecay.linear(1.0, end_value=0.0, transition_steps=10)
         >>> schedule
         scale(schedule=linear(init_value=1.0, end_value=0.0, transition_steps=10), factor=0.5)
         >>> float(schedule(5))
@@ -685,6 +693,7 @@ def _check_limits(lower: Any, upper: Any, **_: Any) -> None:
 def clip(
     step: ArrayLike,
     schedule: ScheduleLike,
+    *,
     lower: NonNegative = 0.0,
     upper: NonNegative | None = None,
 ) -> ArrayLike:
@@ -705,7 +714,7 @@ def clip(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.clip(jaxdecay.linear(1.0, 0.0, 4), lower=0.25, upper=0.75)
+        >>> schedule = jaxdecay.clip(jaxdecay.linear(1.0, end_value=0.0, transition_steps=4), lower=0.25, upper=0.75)
         >>> [float(schedule(step)) for step in range(5)]
         [0.75, 0.75, 0.5, 0.25, 0.25]
 

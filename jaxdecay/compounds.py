@@ -11,6 +11,7 @@ import numpy as np
 
 from jaxdecay.compose import check_cooldown, cooldown, warmup
 from jaxdecay.decays import cosine, linear, piecewise_linear, same_kind
+from jaxdecay.definition import compound
 from jaxdecay.domain import (
     LAST_STEP,
     AtLeastOne,
@@ -21,21 +22,22 @@ from jaxdecay.domain import (
     Steps,
     is_any,
 )
-from jaxdecay.schedule import Schedule, compound
+from jaxdecay.schedule import Schedule
 
 
-@compound
+@compound(order=("warmup_steps", "transition_steps"))
 def warmup_cosine(
     peak_value: Positive,
+    *,
     warmup_steps: Steps,
     transition_steps: Steps,
     init_value: NonNegative = 0.0,
     end_value: NonNegative = 0.0,
-    exponent: Exponent = 1.0,
+    power: Exponent = 1.0,
 ) -> Schedule:
     """A straight warm-up, then half a cosine wave down to `end_value`, which is held.
 
-    Formula: warmup(cosine(P, T, E, exponent), W, I).
+    Formula: warmup(cosine(P, T, E, power), W, I).
 
     Args:
         peak_value: P, the learning rate after the warm-up, > 0.
@@ -43,7 +45,7 @@ def warmup_cosine(
         transition_steps: T, in steps, 0 … 2³¹−1, without the warm-up: the end is at W + T.
         init_value: I, the learning rate at step 0, ≥ 0.
         end_value: E, the learning rate from step W + T on, ≥ 0.
-        exponent: of the half wave, ≥ 0, without unit.
+        power: of the half wave, ≥ 0, without unit.
 
     Returns:
         A `Schedule`.
@@ -63,13 +65,14 @@ def warmup_cosine(
         Optax `warmup_cosine_decay_schedule`, whose decay_steps are W + T; Keras `CosineDecay`
         with `warmup_target`; Hugging Face `cosine`.
     """
-    down = cosine(peak_value, transition_steps, end_value, exponent)
-    return warmup(down, warmup_steps, init_value)
+    down = cosine(peak_value, transition_steps=transition_steps, end_value=end_value, power=power)
+    return warmup(down, warmup_steps=warmup_steps, init_value=init_value)
 
 
-@compound
+@compound(order=("warmup_steps", "transition_steps"))
 def warmup_linear(
     peak_value: Positive,
+    *,
     warmup_steps: Steps,
     transition_steps: Steps,
     init_value: NonNegative = 0.0,
@@ -101,22 +104,26 @@ def warmup_linear(
     Source:
         Hugging Face `linear`, whose num_training_steps are W + T.
     """
-    return warmup(linear(peak_value, end_value, transition_steps), warmup_steps, init_value)
+    return warmup(
+        linear(peak_value, end_value=end_value, transition_steps=transition_steps),
+        warmup_steps=warmup_steps,
+        init_value=init_value,
+    )
 
 
 def _check_stable_decay(**values: Any) -> None:
     check_cooldown(family="warmup_stable_decay", **values)
 
 
-@compound(check=_check_stable_decay)
+@compound(check=_check_stable_decay, order=("warmup_steps", "stable_steps", "transition_steps"))
 def warmup_stable_decay(
     peak_value: Positive,
+    *,
     warmup_steps: Steps,
     stable_steps: Steps,
     transition_steps: Steps,
     init_value: NonNegative = 0.0,
     end_value: NonNegative = 0.0,
-    *,
     shape: Literal["linear", "cosine", "sqrt", "inverse", "exponential"] = "sqrt",
 ) -> Schedule:
     """A straight warm-up, a plateau, and a cooldown to `end_value`, which is held: WSD.
@@ -141,7 +148,7 @@ def warmup_stable_decay(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.warmup_stable_decay(1.0, 10, 70, 20)
+        >>> schedule = jaxdecay.warmup_stable_decay(1.0, warmup_steps=10, stable_steps=70, transition_steps=20)
         >>> [float(schedule(step)) for step in (0, 5, 10, 80, 85, 100)]
         [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
 
@@ -149,71 +156,40 @@ def warmup_stable_decay(
         Hu et al., arXiv 2404.06395 (warm-up, stable, decay); Hägele et al., arXiv 2405.18392
         (1 − √p); Hugging Face `warmup_stable_decay`. Also called a trapezoid.
     """
-    down = cooldown(peak_value, stable_steps, transition_steps, end_value, shape=shape)
-    return warmup(down, warmup_steps, init_value)
+    down = cooldown(
+        peak_value,
+        begin=stable_steps,
+        transition_steps=transition_steps,
+        end_value=end_value,
+        shape=shape,
+    )
+    return warmup(down, warmup_steps=warmup_steps, init_value=init_value)
 
 
-@compound
-def tri_stage(
-    peak_value: Positive,
-    warmup_steps: Steps,
-    stable_steps: Steps,
-    transition_steps: Steps,
-    end_value: Positive,
-    init_value: NonNegative = 0.0,
-) -> Schedule:
-    """A straight warm-up, a plateau, and an exponential decay to `end_value`, which is held.
-
-    Formula: warmup(cooldown(P, S, T, E, shape="exponential"), W, I).
-
-    Args:
-        peak_value: P, the learning rate of the plateau, > 0.
-        warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
-        stable_steps: S, in steps, 0 … 2³¹−1, between the warm-up and the decay.
-        transition_steps: T, the length of the decay, 0 … 2³¹−1: the end is at W + S + T.
-        end_value: E, the learning rate at the end, > 0.
-        init_value: I, the learning rate at step 0, ≥ 0.
-
-    Returns:
-        A `Schedule`.
-
-    Raises:
-        ValueError: a hyperparameter outside its range.
-
-    Example:
-        >>> import jaxdecay
-        >>> schedule = jaxdecay.tri_stage(1.0, 10, 70, 20, end_value=0.0625, init_value=0.5)
-        >>> [float(schedule(step)) for step in (0, 5, 10, 80, 90, 100)]
-        [0.5, 0.75, 1.0, 1.0, 0.25, 0.0625]
-
-    Source:
-        fairseq `tri_stage`: init_value = init_lr_scale · peak and end_value = final_lr_scale ·
-        peak; Park et al., arXiv 1904.08779 (SpecAugment).
-    """
-    down = cooldown(peak_value, stable_steps, transition_steps, end_value, shape="exponential")
-    return warmup(down, warmup_steps, init_value)
-
-
-def _check_infinite(cooldown_steps: Any, constant_steps: Any, **_: Any) -> None:
+def _check_infinite(cooldown_steps: Any, stable_steps: Any, **_: Any) -> None:
     def too_long(first: Any, second: Any) -> Any:
         integers = np.issubdtype(np.result_type(first, second), np.integer)
         return integers & (np.add(first, second, dtype=float) > LAST_STEP)
 
-    if is_any(too_long, cooldown_steps, constant_steps):
+    if is_any(too_long, cooldown_steps, stable_steps):
         raise ValueError(
-            f"infinite: cooldown_steps and constant_steps must sum to at most {LAST_STEP}, got "
-            f"{cooldown_steps!r} and {constant_steps!r}"
+            f"infinite_schedule: cooldown_steps and stable_steps must sum to at most {LAST_STEP}, got "
+            f"{cooldown_steps!r} and {stable_steps!r}"
         )
 
 
-@compound(check=_check_infinite)
-def infinite(
+@compound(
+    check=_check_infinite,
+    order=("warmup_steps", "cooldown_steps", "stable_steps", "transition_steps"),
+)
+def infinite_schedule(
     peak_value: Positive,
-    constant_value: Positive,
+    *,
+    stable_value: Positive,
     end_value: Positive,
     warmup_steps: Steps,
     cooldown_steps: Steps,
-    constant_steps: Steps,
+    stable_steps: Steps,
     transition_steps: Steps,
     init_value: NonNegative = 0.0,
 ) -> Schedule:
@@ -224,11 +200,11 @@ def infinite(
 
     Args:
         peak_value: P, the learning rate after the warm-up, > 0.
-        constant_value: K, the learning rate that is held, > 0.
+        stable_value: K, the learning rate that is held, > 0.
         end_value: E, the learning rate at the end, > 0.
         warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
         cooldown_steps: C, in steps, 0 … 2³¹−1, from P to K.
-        constant_steps: S, in steps, 0 … 2³¹−1, of K. More of it, and the run goes on from any
+        stable_steps: S, in steps, 0 … 2³¹−1, of K. More of it, and the run goes on from any
             checkpoint in this phase.
         transition_steps: T, the length of the last decay, 0 … 2³¹−1: the end is at W + C + S + T.
         init_value: I, the learning rate at step 0, ≥ 0.
@@ -241,18 +217,24 @@ def infinite(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.infinite(1.0, 0.5, 0.125, 10, 20, 50, 20)
+        >>> schedule = jaxdecay.infinite_schedule(1.0, stable_value=0.5, end_value=0.125, warmup_steps=10, cooldown_steps=20, stable_steps=50, transition_steps=20)
         >>> [float(schedule(step)) for step in (0, 10, 20, 30, 80, 90, 100)]
         [0.0, 1.0, 0.75, 0.5, 0.5, 0.25, 0.125]
 
     Source:
         Ibrahim et al., arXiv 2403.08763, with the cosine of its cooldowns; arXiv 2503.02844.
     """
-    cooldown_steps, constant_steps = same_kind(cooldown_steps, constant_steps)
-    constant = cosine(peak_value, cooldown_steps, constant_value)
-    begin = cooldown_steps + constant_steps
-    down = cooldown(constant, begin, transition_steps, end_value, shape="exponential")
-    return warmup(down, warmup_steps, init_value)
+    cooldown_steps, stable_steps = same_kind(cooldown_steps, stable_steps)
+    constant = cosine(peak_value, transition_steps=cooldown_steps, end_value=stable_value)
+    begin = cooldown_steps + stable_steps
+    down = cooldown(
+        constant,
+        begin=begin,
+        transition_steps=transition_steps,
+        end_value=end_value,
+        shape="exponential",
+    )
+    return warmup(down, warmup_steps=warmup_steps, init_value=init_value)
 
 
 def _check_one_cycle(warmup_fraction: Any, three_phase: bool, **_: Any) -> None:
@@ -266,12 +248,12 @@ def _check_one_cycle(warmup_fraction: Any, three_phase: bool, **_: Any) -> None:
 @compound(check=_check_one_cycle)
 def one_cycle(
     peak_value: Positive,
+    *,
     transition_steps: Steps,
     warmup_fraction: Fraction = 0.3,
     initial_divisor: Positive = 25.0,
-    final_divisor: Positive = 1e4,
-    *,
-    interpolation: Literal["cosine", "linear"] = "cosine",
+    final_divisor: Positive = 10000.0,
+    shape: Literal["cosine", "linear"] = "cosine",
     three_phase: bool = False,
 ) -> Schedule:
     """Up to a peak and down to almost nothing, once.
@@ -287,7 +269,7 @@ def one_cycle(
             The peak is at the real number f·T, which need not be a step.
         initial_divisor: d, > 0, without unit.
         final_divisor: D, > 0, without unit.
-        interpolation: "cosine" or "linear".
+        shape: "cosine" or "linear".
         three_phase: come down to I as fast as it went up, before the last phase.
 
     Returns:
@@ -298,7 +280,7 @@ def one_cycle(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.one_cycle(1.0, 100, 0.25, initial_divisor=4, final_divisor=2)
+        >>> schedule = jaxdecay.one_cycle(1.0, transition_steps=100, warmup_fraction=0.25, initial_divisor=4, final_divisor=2)
         >>> [float(schedule(step)) for step in (0, 25, 100, 200)]
         [0.25, 1.0, 0.125, 0.125]
         >>> schedule.parts().boundaries.tolist()
@@ -317,27 +299,28 @@ def one_cycle(
         values, boundaries = [low, peak_value, low, end], [0.0, up, 2 * up, length]
     else:
         values, boundaries = [low, peak_value, end], [0.0, up, length]
-    return piecewise_linear(values, boundaries, interpolation=interpolation)
+    return piecewise_linear(values, boundaries=boundaries, shape=shape)
 
 
 @compound
 def slanted_triangular(
     peak_value: Positive,
+    *,
     transition_steps: Steps,
-    cut_fraction: Fraction = 0.1,
-    ratio: AtLeastOne = 32.0,
+    warmup_fraction: Fraction = 0.1,
+    initial_divisor: AtLeastOne = 32.0,
 ) -> Schedule:
     """A short straight line up to a peak and a long one down.
 
-    Formula: from P/r at step 0 to P at c·T, then back to P/r at T, which is held.
+    Formula: from P/r at step 0 to P at f·T, then back to P/r at T, which is held.
 
     Args:
         peak_value: P, the largest learning rate, > 0.
         transition_steps: T, the length of all of it in steps, 0 … 2³¹−1; 0 means already at the
             end. Exact to 2²⁴ steps, from where on floats skip some.
-        cut_fraction: c, the share of T until the peak, 0 … 1. The peak is at the real number
-            c·T, which need not be a step.
-        ratio: r, how much smaller the smallest rate is than the peak, ≥ 1, without unit.
+        warmup_fraction: f, the share of T until the peak, 0 … 1. The peak is at the real number
+            f·T, which need not be a step.
+        initial_divisor: r, how much smaller the smallest rate is than the peak, ≥ 1, without unit.
 
     Returns:
         A `Schedule`.
@@ -347,7 +330,7 @@ def slanted_triangular(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.slanted_triangular(1.0, 100, cut_fraction=0.25, ratio=4)
+        >>> schedule = jaxdecay.slanted_triangular(1.0, transition_steps=100, warmup_fraction=0.25, initial_divisor=4)
         >>> [float(schedule(step)) for step in (0, 25, 50, 100, 200)]
         [0.25, 1.0, 0.75, 0.25, 0.25]
 
@@ -355,5 +338,7 @@ def slanted_triangular(
         Howard and Ruder, arXiv 1801.06146, whose cut is rounded down to a step.
     """
     length = transition_steps / 1  # a float, also where it is an array of integers
-    low = peak_value / ratio
-    return piecewise_linear([low, peak_value, low], [0.0, cut_fraction * length, length])
+    low = peak_value / initial_divisor
+    return piecewise_linear(
+        [low, peak_value, low], boundaries=[0.0, warmup_fraction * length, length]
+    )

@@ -162,7 +162,7 @@ def digits() -> Data:
     return Data(images[~test], labels[~test], images[test], labels[test], scale=16.0, name="digits")
 
 
-def read_data(path: str | os.PathLike[str]) -> Data:
+def data_from_file(path: str | os.PathLike[str]) -> Data:
     """Your own data, from a file that `numpy.savez` has written.
 
     Args:
@@ -183,7 +183,7 @@ def read_data(path: str | os.PathLike[str]) -> Data:
         ...     parts = {"train_inputs": inputs[:4], "train_labels": labels[:4]}
         ...     parts |= {"test_inputs": inputs[4:], "test_labels": labels[4:]}
         ...     np.savez(f"{folder}/mine.npz", **parts)
-        ...     jaxdecay.read_data(f"{folder}/mine.npz")
+        ...     jaxdecay.data_from_file(f"{folder}/mine.npz")
         <Data mine: train (4, 6), test (2, 6)>
     """
     path = Path(path)

@@ -57,7 +57,12 @@ class Count:
     """A number of steps: integers stay integers, so that phases are exact at any step.
 
     The limit 2³¹−1 is that of integers; a float may be larger.
+
+    Args:
+        relative: whether a `jaxdecay.length.Length` may stand in its place.
     """
+
+    relative: bool = True
 
 
 Real = Annotated[ArrayLike, Search(-1.0, 1.0)]
@@ -67,7 +72,6 @@ Factor = Annotated[ArrayLike, Gt(0), Search(0.1, 1.0)]
 Fraction = Annotated[ArrayLike, Ge(0), Le(1), Search(0.0, 1.0)]
 AtLeastOne = Annotated[ArrayLike, Ge(1), Search(1.0, 4.0)]
 Exponent = Annotated[ArrayLike, Ge(0), Search(0.5, 3.0)]
-NonPositive = Annotated[ArrayLike, Le(0), Search(-1.0, -0.1)]
 Steps = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
 PositiveSteps = Annotated[ArrayLike, Gt(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
 Values = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Rank(1)]
@@ -99,12 +103,14 @@ class Domain:
     Attributes:
         bounds: limits, as marks of `annotated-types`.
         count: whether it counts steps, so that integers stay integers.
+        relative: whether it may be relative to the run, such as `jaxdecay.percent(10)`.
         rank: number of axes of one value.
         search: the range that random search draws from, or None where it cannot.
     """
 
     bounds: tuple[Gt | Ge | Lt | Le, ...] = ()
     count: bool = False
+    relative: bool = False
     rank: int = 0
     search: Search | None = None
 
@@ -117,6 +123,7 @@ class Domain:
         return cls(
             bounds=tuple(mark for mark in marks if type(mark) in _COMPARISONS),
             count=any(isinstance(mark, Count) for mark in marks),
+            relative=any(isinstance(mark, Count) and mark.relative for mark in marks),
             rank=next((mark.rank for mark in marks if isinstance(mark, Rank)), 0),
             search=next((mark for mark in marks if isinstance(mark, Search)), None),
         )

@@ -12,7 +12,7 @@ import optax
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdecay.schedule import Schedule
+from jaxdecay.feedback import AdaptiveSchedule
 
 
 def scale_by_elapsed(
@@ -38,7 +38,7 @@ def scale_by_elapsed(
 
     Example:
         >>> import jax.numpy as jnp, jaxdecay, optax
-        >>> every_minute = jaxdecay.discrete_staircase(0.5, decay_rate=0.125, transition_steps=60.0)
+        >>> every_minute = jaxdecay.discrete_staircase(0.5, decrement=0.125, transition_steps=60.0)
         >>> optimizer = optax.chain(optax.sgd(1.0), jaxdecay.scale_by_elapsed(every_minute))
         >>> gradients = jnp.array([1.0, -2.0])
         >>> state = optimizer.init(gradients)
@@ -57,7 +57,7 @@ def scale_by_elapsed(
         raise TypeError(
             f"scale_by_elapsed takes a schedule, such as jaxdecay.constant(0.1), got {schedule!r}"
         )
-    if isinstance(schedule, Schedule) and schedule.decay.feedback is not None:
+    if isinstance(schedule, AdaptiveSchedule):
         raise ValueError(
             f"scale_by_elapsed has no metric to give to {schedule!r}; call the schedule yourself, "
             "schedule(elapsed, state), and make the optimizer with that rate"

@@ -11,6 +11,7 @@ import numpy as np
 from jax import Array
 
 from jaxdecay.domain import LAST_STEP
+from jaxdecay.feedback import value_at
 from jaxdecay.phases import Clock, Jumps, Phase, Seam, phases, whole
 from jaxdecay.schedule import Schedule
 
@@ -29,7 +30,7 @@ Kind = Literal[
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One finding of `check`; `str` gives a line.
+    """One finding of `check_schedule`; `str` gives a line.
 
     Attributes:
         kind: "zero" (updates at rate 0), "jump", "unreached" (a phase that never begins), "cut"
@@ -47,7 +48,7 @@ class Finding:
         return f"{self.kind} at step {self.step:,}: {self.message}"
 
 
-def check(schedule: Schedule, steps: int) -> list[Finding]:
+def check_schedule(schedule: Schedule, steps: int) -> list[Finding]:
     """What is probably a mistake in a schedule for a run of some updates.
 
     Formula: the values at all steps 0 … `steps` (of more than ten million steps a million, and
@@ -59,9 +60,9 @@ def check(schedule: Schedule, steps: int) -> list[Finding]:
     to a value above 0 and stands there for more than a tenth of its time; before a cooldown it may.
 
     Args:
-        schedule: a schedule with concrete hyperparameters. Of a schedule with state, the values
-            are those before any metric. Of your own decays the values are looked at, not the
-            phases.
+        schedule: a schedule with concrete hyperparameters; shares of the run are resolved. Of an
+            adaptive schedule, the values are those before any metric. Of your own decays the
+            values are looked at, not the phases.
         steps: updates of the run, 1 … 2³¹−1: the last one is at step `steps` − 1.
 
     Returns:
@@ -73,14 +74,14 @@ def check(schedule: Schedule, steps: int) -> list[Finding]:
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.warmup(jaxdecay.cosine(0.1, 1_000), 100)
-        >>> for finding in jaxdecay.check(schedule, 1_000):
+        >>> schedule = jaxdecay.warmup(jaxdecay.cosine(0.1, transition_steps=1_000), warmup_steps=100)
+        >>> for finding in jaxdecay.check_schedule(schedule, 1_000):
         ...     print(finding)
         zero at step 0: the first update is at rate 0 and changes nothing; start above 0, with \
 the init_value of warmup or first_step="one_over_w"
         cut at step 1,000: cosine ends at step 1,100, but the run ends at 1,000; make it 100 \
 steps shorter (the length of a decay does not include its warm-up)
-        >>> jaxdecay.check(jaxdecay.cosine(0.1, 1_000), 1_000)
+        >>> jaxdecay.check_schedule(jaxdecay.cosine(0.1, transition_steps=1_000), 1_000)
         []
 
     Source:
@@ -88,13 +89,14 @@ steps shorter (the length of a decay does not include its warm-up)
     """
     if not isinstance(schedule, Schedule):
         raise TypeError(
-            "check takes one schedule, such as jaxdecay.constant(0.1), got "
+            "check_schedule takes one schedule, such as jaxdecay.constant(0.1), got "
             f"{type(schedule).__name__}"
         )
     integer = isinstance(steps, int | np.integer) and not isinstance(steps, bool)
     if not integer or not 1 <= steps <= LAST_STEP:
-        raise ValueError(f"check: steps must be an integer 1 … {LAST_STEP}, got {steps!r}")
-    jax.eval_shape(schedule, 0)  # of a stacked one the error is here
+        raise ValueError(f"check_schedule: steps must be an integer 1 … {LAST_STEP}, got {steps!r}")
+    schedule = schedule.resolve(steps=steps)
+    jax.eval_shape(value_at, schedule, 0)  # of a stacked one the error is here
     marks = list(phases(schedule, Clock(until=float(steps))))
     parts = [mark for mark in marks if isinstance(mark, Phase)]
     curve = _curve(schedule, int(steps), parts)
@@ -155,7 +157,7 @@ def _curve(schedule: Schedule, steps: int, parts: Iterable[Phase]) -> _Curve:
 
 @jax.jit
 def _evaluate(schedule: Schedule, at: np.ndarray) -> Array:
-    return schedule(at)
+    return value_at(schedule, at)
 
 
 def _wrong_values(curve: _Curve) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxdecay.domain import Domain
+from jaxdecay.length import Length
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +59,14 @@ class Parameter:
         return value
 
     def _number(self, where: str, value: Any) -> Any:
+        if isinstance(value, Length):
+            return self._relative(where, value)
+        listed = isinstance(value, list | tuple)
+        if listed and self.domain.rank and any(isinstance(each, Length) for each in value):
+            single = dataclasses.replace(self, domain=dataclasses.replace(self.domain, rank=0))
+            return tuple(
+                single.checked(f"{where}[{index}]", each) for index, each in enumerate(value)
+            )
         if isinstance(value, Sequence) and not isinstance(value, str):
             nested = any(isinstance(each, bool | Sequence) or np.ndim(each) for each in value)
             if nested or not self.domain.rank:
@@ -71,6 +80,11 @@ class Parameter:
         if fault is not None or np.ndim(value) < self.domain.rank:
             raise ValueError(f"{where} {fault or f'must be {self.domain}, got {value!r}'}")
         return as_python(value, count=self.domain.count)
+
+    def _relative(self, where: str, value: Length) -> Length:
+        if not self.domain.relative or self.domain.rank:
+            raise ValueError(f"{where} must be {self.domain}, got {value!r}, a length in time")
+        return value
 
 
 def as_python(value: Any, *, count: bool) -> Any:

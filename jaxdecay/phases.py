@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxdecay.schedule import Schedule, families, value_at
+from jaxdecay.feedback import value_at
+from jaxdecay.schedule import Schedule
 
 PhaseKind = Literal["fall", "cycle", "hold", "down", "turn"]
 
@@ -154,12 +155,12 @@ def whole(step: float) -> int:
 
 def phases(schedule: Any, clock: Clock) -> Marks:
     """All phases, meant jumps and seams of a schedule; none of a number or a decay of your own."""
-    if not isinstance(schedule, Schedule) or families.get(schedule.family) is not schedule.decay:
+    if not isinstance(schedule, Schedule) or schedule.decay.public is None:
         return
     if schedule.decay.is_compound:
         owner = clock.owner or f" in {schedule.family}"
         yield from phases(schedule.parts(), dataclasses.replace(clock, owner=owner))
-    elif schedule.decay.__module__ == "jaxdecay.decays.ending":
+    elif schedule.decay.function.__module__ == "jaxdecay.decays.ending":
         yield from _ending(schedule, clock)
     elif schedule.family in _OF_FAMILY:
         yield from _OF_FAMILY[schedule.family](schedule, clock)
@@ -214,7 +215,7 @@ def _cyclic(schedule: Schedule, clock: Clock) -> Marks:
     yield clock.phase(f"the first cycle of {schedule.family}", "cycle", 0, length)
 
 
-def _sine(schedule: Schedule, clock: Clock) -> Marks:
+def _sine_wave(schedule: Schedule, clock: Clock) -> Marks:
     length = 2 * float(schedule.transition_steps)
     yield clock.phase(f"the first cycle of {schedule.family}", "cycle", 0, length)
 
@@ -298,7 +299,7 @@ def _per_epoch(schedule: Schedule, clock: Clock) -> Marks:
     yield from phases(schedule.schedule, clock.in_units_of(float(schedule.steps_per_epoch)))
 
 
-def _in_units(schedule: Schedule, clock: Clock) -> Marks:
+def _count_units(schedule: Schedule, clock: Clock) -> Marks:
     yield from phases(schedule.schedule, clock.in_units_of(1 / float(schedule.units_per_step)))
 
 
@@ -319,7 +320,7 @@ _OF_FAMILY: dict[str, Callable[[Schedule, Clock], Marks]] = {
     "extend": _extend,
     "greedy": _each_part,
     "hold": _hold,
-    "in_units": _in_units,
+    "count_units": _count_units,
     "interpolate": _interpolate,
     "join": _join,
     "multi_step": _boundaries,
@@ -332,7 +333,7 @@ _OF_FAMILY: dict[str, Callable[[Schedule, Clock], Marks]] = {
     "reduce_on_plateau": _each_part,
     "repeat": _repeat,
     "scale": _each_part,
-    "sine": _sine,
+    "sine_wave": _sine_wave,
     "step_decay": _stairs,
     "warmup": _warmup,
 }

@@ -11,7 +11,7 @@ import html
 import itertools
 import math
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import jax
@@ -21,8 +21,12 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
+from jaxdecay.definition import Decay, Family, decay_of
+from jaxdecay.feedback import AdaptiveSchedule, value_at
+from jaxdecay.number import as_number
 from jaxdecay.parameter import Parameter
-from jaxdecay.schedule import Decay, Schedule, as_number
+from jaxdecay.resolution import has_lengths
+from jaxdecay.schedule import Schedule, partition
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -56,48 +60,54 @@ class Population:
         self.groups = tuple(groups)
         self.order = tuple(order)
 
-    def __call__(self, step: ArrayLike, state: Any = None) -> Array:
+    def __call__(self, step: ArrayLike, states: Any = None) -> Array:
         """The values of all S schedules at a step.
 
         Args:
             step: as for `Schedule`: a number or an array.
-            state: of `init()` or `update()`; without it the values are those before any metric.
+            states: from `init_states()` or `update_states()`, for adaptive schedules; without
+                them the values are those before any metric.
 
         Returns:
             A float array of shape [S, *step.shape].
         """
-        states = [None] * len(self.groups) if state is None else state
+        states = [None] * len(self.groups) if states is None else states
         values = [
-            jax.vmap(lambda schedule, state: schedule(step, state))(group, state)
+            jax.vmap(lambda schedule, state: value_at(schedule, step, state))(group, state)
             for group, state in zip(self.groups, states, strict=True)
         ]
         rows = jnp.concatenate(values)
         return rows if self._in_order() else rows[np.asarray(self.order)]
 
     @property
-    def has_state(self) -> bool:
+    def is_adaptive(self) -> bool:
         """Whether some of its schedules follow a metric."""
-        return any(group.decay.feedback is not None for group in self.groups)
+        return any(isinstance(group, AdaptiveSchedule) for group in self.groups)
 
-    def init(self) -> tuple[Any, ...]:
-        """The state before any metric: for each group the states of its schedules, stacked.
+    def init_states(self) -> tuple[Any, ...]:
+        """For each group the states of its schedules before any metric, stacked.
 
         Example:
             >>> import jaxdecay
-            >>> jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3]).init()
+            >>> jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3]).init_states()
             ((),)
         """
-        return tuple(jax.vmap(lambda schedule: schedule.init())(group) for group in self.groups)
+        return tuple(
+            jax.vmap(lambda schedule: schedule.init())(group)
+            if isinstance(group, AdaptiveSchedule)
+            else ()
+            for group in self.groups
+        )
 
-    def update(self, state: tuple[Any, ...], metrics: ArrayLike) -> tuple[Any, ...]:
-        """The state after each schedule has seen its own metric.
+    def update_states(self, states: tuple[Any, ...], values: ArrayLike) -> tuple[Any, ...]:
+        """The states after each schedule has seen its own metric.
 
         Args:
-            state: of `init()`, or of the update before.
-            metrics: one number a schedule, [S].
+            states: from `init_states()`, or from the update before.
+            values: one metric a schedule, [S].
 
         Returns:
-            A state of the same kind.
+            States of the same kind.
 
         Raises:
             ValueError: not one metric a schedule.
@@ -107,26 +117,69 @@ class Population:
             >>> population = jaxdecay.grid(
             ...     jaxdecay.reduce_on_plateau, schedule=0.5, factor=0.5, patience=[0, 1]
             ... )
-            >>> state = population.init()
+            >>> states = population.init_states()
             >>> for losses in ([2.0, 2.0], [2.0, 2.0]):
-            ...     state = population.update(state, losses)
-            >>> population(2, state).tolist()
+            ...     states = population.update_states(states, losses)
+            >>> population(2, states).tolist()
             [0.25, 0.5]
         """
-        metrics = as_number(metrics)
-        if metrics.shape != (len(self),):
+        values = as_number(values)
+        if values.shape != (len(self),):
             raise ValueError(
                 f"a population of {len(self)} schedules takes one metric each, "
-                f"got an array of shape {metrics.shape}"
+                f"got an array of shape {values.shape}"
             )
-        rows = metrics if self._in_order() else metrics[np.argsort(self.order)]
+        rows = values if self._in_order() else values[np.argsort(self.order)]
         starts = itertools.accumulate(map(_rows, self.groups), initial=0)
         return tuple(
-            jax.vmap(lambda schedule, state, metric: schedule.update(state, metric))(
-                group, each, rows[start : start + _rows(group)]
+            jax.vmap(lambda schedule, state, value: schedule.update(state, value=value))(
+                group, state, rows[start : start + _rows(group)]
             )
-            for group, each, start in zip(self.groups, state, starts, strict=False)
+            if isinstance(group, AdaptiveSchedule)
+            else state
+            for group, state, start in zip(self.groups, states, starts, strict=False)
         )
+
+    def resolve(
+        self,
+        *,
+        steps: float | None = None,
+        steps_per_epoch: float | None = None,
+        samples_per_step: ArrayLike | None = None,
+        tokens_per_step: ArrayLike | None = None,
+    ) -> Population:
+        """The population with relative lengths as counts of steps; see `Schedule.resolve`.
+
+        Example:
+            >>> import jaxdecay
+            >>> population = jaxdecay.grid(
+            ...     jaxdecay.cosine, init_value=[0.1, 0.3], transition_steps=jaxdecay.percent(100)
+            ... )
+            >>> population.resolve(steps=500)[1]
+            cosine(init_value=0.3, transition_steps=500)
+        """
+        if not has_lengths(self):
+            return self
+        return stack(
+            schedule.resolve(
+                steps=steps,
+                steps_per_epoch=steps_per_epoch,
+                samples_per_step=samples_per_step,
+                tokens_per_step=tokens_per_step,
+            )
+            for schedule in self
+        )
+
+    def partition(self) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], Population]]:
+        """Its hyperparameters that have a gradient, stacked; see `Schedule.partition`.
+
+        Example:
+            >>> import jaxdecay
+            >>> floats, rebuild = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3]).partition()
+            >>> floats
+            {'groups.0.value': array([0.1, 0.3])}
+        """
+        return partition(self)
 
     def __len__(self) -> int:
         return len(self.order)
@@ -215,7 +268,7 @@ def stack(schedules: Iterable[Schedule]) -> Population:
 
     Example:
         >>> import jaxdecay
-        >>> len(jaxdecay.stack([jaxdecay.constant(0.1), jaxdecay.linear(0.1, 0.0, 100)]))
+        >>> len(jaxdecay.stack([jaxdecay.constant(0.1), jaxdecay.linear(0.1, end_value=0.0, transition_steps=100)]))
         2
     """
     kinds: dict[Any, list[tuple[int, list[Any]]]] = {}
@@ -260,11 +313,11 @@ def concat(*populations: Population) -> Population:
     return stack(itertools.chain.from_iterable(populations))
 
 
-def grid(decay: Decay[...], /, **values: Any) -> Population:
+def grid(family: Family[..., Schedule], /, **values: Any) -> Population:
     """Every combination of the given values of hyperparameters and options.
 
     Args:
-        decay: a decay, for example `jaxdecay.inverse_time`.
+        family: a decay, for example `jaxdecay.inverse_time`.
         **values: by name, one value or a list of values. For a hyperparameter that is a vector
             (or a tuple of schedules), a list is one vector and a list of lists is a grid.
 
@@ -281,7 +334,7 @@ def grid(decay: Decay[...], /, **values: Any) -> Population:
         >>> list(population)
         [inverse_time(init_value=0.1, decay_rate=0.5), inverse_time(init_value=0.3, decay_rate=0.5)]
     """
-    _check_decay(decay)
+    decay = decay_of(family)
     choices = {}
     for name, value in values.items():
         choices[name] = _choices(decay.parameters.get(name), value)
@@ -293,11 +346,11 @@ def grid(decay: Decay[...], /, **values: Any) -> Population:
     )
 
 
-def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Population:
+def sample(family: Family[..., Schedule], number: int, key: Array, /, **values: Any) -> Population:
     """Schedules drawn at random: random search.
 
     Args:
-        decay: a decay, for example `jaxdecay.inverse_time`.
+        family: a decay, for example `jaxdecay.inverse_time`.
         number: how many schedules, at least 1.
         key: a JAX random key.
         **values: by name, a fixed value, or a tuple (low, high) to draw from. What is not given
@@ -319,7 +372,7 @@ def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Popu
         Population of 8 schedules
           8 cosine  init_value 0.0174 … 0.484, transition_steps 500
     """
-    _check_decay(decay)
+    decay = decay_of(family)
     if not isinstance(number, int) or number < 1:
         raise ValueError(f"sample of {decay.family}: number must be at least 1, got {number}")
     columns = {name: [value] * number for name, value in values.items()}
@@ -334,13 +387,6 @@ def sample(decay: Decay[...], number: int, key: Array, /, **values: Any) -> Popu
     return stack(
         decay(**{name: column[row] for name, column in columns.items()}) for row in range(number)
     )
-
-
-def _check_decay(decay: Any) -> None:
-    if not isinstance(decay, Decay):
-        raise TypeError(
-            f"expected a decay, such as jaxdecay.cosine or jaxdecay.family('cosine'), got {decay!r}"
-        )
 
 
 def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
@@ -359,7 +405,7 @@ def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
 
 
 def _search_range(
-    decay: Decay[...], parameter: Parameter, given: tuple[Any, ...] | None
+    decay: Decay, parameter: Parameter, given: tuple[Any, ...] | None
 ) -> tuple[float, float]:
     where = f"sample of {decay.family}: {parameter.name}"
     if given is None:

@@ -18,8 +18,9 @@ import filelock
 import jax
 
 import jaxdecay
+from jaxdecay.registry import nearest
 from jaxdecay.report.files import RUN, write
-from jaxdecay.schedule import Schedule, nearest
+from jaxdecay.schedule import Schedule
 from jaxdecay.training.block import one_device_per_core
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.processes import ProcessError, agreed
@@ -208,7 +209,7 @@ def load(data: str, data_dir: str | Path | None) -> jaxdecay.Data:
     if data == "digits":
         return jaxdecay.digits()
     if data.endswith(".npz"):
-        return jaxdecay.read_data(data)
+        return jaxdecay.data_from_file(data)
     raise ValueError(
         f"unknown data {data!r}{nearest(data, ('digits', 'mnist'))}; "
         "use digits, mnist, or the name of a .npz file with your own"

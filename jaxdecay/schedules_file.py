@@ -20,8 +20,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxdecay.definition import Decay, decay_of
 from jaxdecay.population import Population, concat, grid
-from jaxdecay.schedule import Decay, Schedule, family, from_plain
+from jaxdecay.registry import family
+from jaxdecay.schedule import Schedule, from_plain
 
 
 def read_schedules(path: str | os.PathLike[str]) -> Population:
@@ -80,7 +82,7 @@ def write_schedules(schedules: Iterable[Schedule], path: str | os.PathLike[str])
     Example:
         >>> import pathlib, tempfile, jaxdecay
         >>> from jaxdecay.schedules_file import read_schedules, write_schedules
-        >>> warm = jaxdecay.warmup(jaxdecay.cosine(0.1, 900), warmup_steps=100)
+        >>> warm = jaxdecay.warmup(jaxdecay.cosine(0.1, transition_steps=900), warmup_steps=100)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "schedules.toml")
         ...     write_schedules([warm], path)
@@ -128,12 +130,13 @@ def _expand(table: Mapping[str, Any]) -> Population:
     """A table with lists as the grid it means."""
     if not isinstance(table.get("family"), str):
         raise ValueError('a schedule needs a family, such as family = "inverse_time"')
-    decay = family(table["family"])
+    named = family(table["family"])
     values = {name: value for name, value in table.items() if name != "family"}
-    return grid(decay, **{name: _expand_value(decay, name, v) for name, v in values.items()})
+    decay = decay_of(named)
+    return grid(named, **{name: _expand_value(decay, name, v) for name, v in values.items()})
 
 
-def _expand_value(decay: Decay[...], name: str, value: Any) -> Any:
+def _expand_value(decay: Decay, name: str, value: Any) -> Any:
     parameter = decay.parameters.get(name)
     if parameter is None or parameter.kind != "schedule":
         return from_plain(value)

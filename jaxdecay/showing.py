@@ -15,7 +15,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from jaxdecay.catalogue import catalogue
-from jaxdecay.inspection import check
+from jaxdecay.feedback import value_at
+from jaxdecay.inspection import check_schedule
 from jaxdecay.schedule import Schedule, from_plain
 from jaxdecay.schedules_file import read_schedules
 
@@ -76,13 +77,13 @@ def draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
     import uniplot  # which needs a moment
 
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
-    values = [np.asarray(schedule(at)) for schedule in schedules]
+    values = [np.asarray(value_at(schedule, at)) for schedule in schedules]
     typer.echo(uniplot.plot_to_string(values, [at] * len(values), lines=True, width=64, height=14))
     for schedule in schedules:
         typer.echo(repr(schedule))
-        for finding in check(schedule, steps):
+        for finding in check_schedule(schedule, steps):
             typer.echo(f"  note: {finding}")
     if len(schedules) == 1:
         shown = np.unique(np.linspace(0, steps, 11).astype(np.int64))
-        for step, value in zip(shown, np.asarray(schedules[0](shown)), strict=True):
+        for step, value in zip(shown, np.asarray(value_at(schedules[0], shown)), strict=True):
             typer.echo(f"{step:>12,}  {value!s}")

@@ -234,7 +234,7 @@ def _advice(result: Any, ranking: list[int], run: Run, folder: Path) -> Iterator
     edge = at_an_edge(result.population, best) if run.confirms is None else None
     if edge is not None:
         yield edge
-    for finding in jaxdecay.check(result.population[best], result.steps):
+    for finding in jaxdecay.check_schedule(result.population[best], result.steps):
         yield f"of the best: {finding}"
 
 

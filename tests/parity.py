@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from jaxdecay import Schedule
-from jaxdecay.functions import FunctionDecay
+from jaxdecay.definition import FunctionDecay
 
 PEERS = ("Optax", "Keras", "PyTorch", "transformers", "timm", "Paddle", "fairseq", "MaxText")
 

@@ -22,8 +22,11 @@ def formulas(t):
     p = t / MILLION
     return {
         "constant": (jaxdecay.constant(0.1), TENTH + 0 * t),
-        "linear": (jaxdecay.linear(0.1, 0.0, MILLION), TENTH * (1 - p)),
-        "cosine": (jaxdecay.cosine(0.1, MILLION), TENTH * (1 + np.cos(np.pi * p)) / 2),
+        "linear": (jaxdecay.linear(0.1, end_value=0.0, transition_steps=MILLION), TENTH * (1 - p)),
+        "cosine": (
+            jaxdecay.cosine(0.1, transition_steps=MILLION),
+            TENTH * (1 + np.cos(np.pi * p)) / 2,
+        ),
         "inverse_sqrt": (jaxdecay.inverse_sqrt(0.1), TENTH / np.sqrt(1 + t)),
     }
 
@@ -33,9 +36,11 @@ def formulas(t):
 
 def test_areas_of_a_million_steps_keep_their_digits():
     for name, (schedule, values) in formulas(np.arange(MILLION, dtype=np.float64)).items():
-        area = float(jaxdecay.area(schedule, MILLION))
+        area = float(jaxdecay.integral(schedule, MILLION))
         assert area == pytest.approx(np.sum(values), rel=2e-7), name
-        assert float(jaxdecay.mean(schedule, MILLION)) == pytest.approx(np.mean(values), rel=3e-7)
+        assert float(jaxdecay.mean_value(schedule, MILLION)) == pytest.approx(
+            np.mean(values), rel=3e-7
+        )
 
 
 def test_a_plain_sum_in_float32_would_lose_digits():
@@ -46,21 +51,25 @@ def test_a_plain_sum_in_float32_would_lose_digits():
 @pytest.mark.parametrize("steps", [0, 1, 3, 2**16 - 1, 2**16 + 1])
 def test_every_update_counts_once(steps):
     # 1 for half of the steps and 2 for the others: one that is left out or counted twice shows.
-    halves = jaxdecay.piecewise_constant([1.0, 2.0], [steps // 2])
-    assert float(jaxdecay.area(halves, steps)) == 2 * steps - steps // 2
+    halves = jaxdecay.piecewise_constant([1.0, 2.0], boundaries=[steps // 2])
+    assert float(jaxdecay.integral(halves, steps)) == 2 * steps - steps // 2
 
 
 def test_areas_of_a_population_are_those_of_its_schedules():
     schedules, values = zip(*formulas(np.arange(1000.0)).values(), strict=True)
     population = jaxdecay.stack(schedules)
-    np.testing.assert_allclose(jaxdecay.area(population, 1000), np.sum(values, axis=1), rtol=1e-6)
-    np.testing.assert_allclose(jaxdecay.mean(population, 1000), np.mean(values, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(
+        jaxdecay.integral(population, 1000), np.sum(values, axis=1), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        jaxdecay.mean_value(population, 1000), np.mean(values, axis=1), rtol=1e-6
+    )
 
 
 def test_the_gradient_of_an_area_is_the_sum_of_gradients():
     rate, length, t = 0.5, 1e5, np.arange(MILLION, dtype=np.float64)
-    schedule = jaxdecay.exponential(0.1, rate, length)
-    gradient = jax.jit(jax.grad(lambda schedule: jaxdecay.area(schedule, MILLION)))(schedule)
+    schedule = jaxdecay.exponential(0.1, decay_rate=rate, transition_steps=length)
+    gradient = jax.jit(jax.grad(lambda schedule: jaxdecay.integral(schedule, MILLION)))(schedule)
     power = rate ** (t / length)
     assert float(gradient.init_value) == pytest.approx(np.sum(power), rel=1e-5)
     by_rate = TENTH * t / length * power / rate
@@ -71,11 +80,15 @@ def test_the_gradient_of_an_area_is_the_sum_of_gradients():
 
 def test_areas_map_over_hyperparameters():
     rates = jnp.array([0.1, 0.2, 0.4])
-    areas = jax.vmap(lambda rate: jaxdecay.area(jaxdecay.linear(rate, 0.0, 100), 100))(rates)
+    areas = jax.vmap(
+        lambda rate: jaxdecay.integral(
+            jaxdecay.linear(rate, end_value=0.0, transition_steps=100), 100
+        )
+    )(rates)
     np.testing.assert_allclose(areas, [5.05, 10.1, 20.2], rtol=1e-6)
 
 
-@pytest.mark.parametrize("function", [jaxdecay.area, jaxdecay.mean])
+@pytest.mark.parametrize("function", [jaxdecay.integral, jaxdecay.mean_value])
 @pytest.mark.parametrize("steps", [-1, 2**31, 10.0, None, True])
 def test_steps_that_are_no_number_of_updates(function, steps):
     with pytest.raises(ValueError, match="steps must be an integer"):
@@ -84,20 +97,20 @@ def test_steps_that_are_no_number_of_updates(function, steps):
 
 def test_no_updates_have_no_mean():
     with pytest.raises(ValueError, match="steps must be an integer 1 …"):
-        jaxdecay.mean(jaxdecay.constant(0.1), 0)
+        jaxdecay.mean_value(jaxdecay.constant(0.1), 0)
 
 
 @pytest.mark.parametrize("schedule", [0.1, jaxdecay.cosine, [jaxdecay.constant(0.1)]])
 def test_what_is_not_a_schedule(schedule):
     got = rf"jaxdecay.constant\(0.1\), .*got {type(schedule).__name__}$"
     with pytest.raises(TypeError, match=f"area takes a schedule, .*{got}"):
-        jaxdecay.area(schedule, 10)
+        jaxdecay.integral(schedule, 10)
     with pytest.raises(TypeError, match=f"mean takes a schedule, .*{got}"):
-        jaxdecay.mean(schedule, 10)
+        jaxdecay.mean_value(schedule, 10)
     with pytest.raises(TypeError, match=f"step_at takes a schedule, .*{got}"):
         jaxdecay.step_at(schedule, 0.1, 10)
     with pytest.raises(TypeError, match=f"check takes one schedule, .*{got}"):
-        jaxdecay.check(schedule, 10)
+        jaxdecay.check_schedule(schedule, 10)
 
 
 # Steps at a value.
@@ -116,7 +129,11 @@ def test_steps_at_values_are_those_of_a_search():
         return jaxdecay.step_at(schedule, value, 1200)
 
     find = jax.jit(jax.vmap(find, in_axes=(None, 0)))
-    schedule = jaxdecay.warmup(jaxdecay.step_decay(0.1, 0.5, 300), 100, init_value=0.06)
+    schedule = jaxdecay.warmup(
+        jaxdecay.step_decay(0.1, decay_rate=0.5, transition_steps=300),
+        warmup_steps=100,
+        init_value=0.06,
+    )
     curve = np.asarray(jax.jit(schedule)(np.arange(1201)))
     values = np.float32([0.0, 0.03, 0.05, 0.06, 0.0999, 0.1, 0.2, *curve[[1, 77, 100, 1000]]])
     expected = [first_crossing(curve, value) for value in values]
@@ -126,7 +143,7 @@ def test_steps_at_values_are_those_of_a_search():
 
 
 def test_the_last_step_counts():
-    ramp = jaxdecay.linear(0.0, 1.0, 2**16)
+    ramp = jaxdecay.linear(0.0, end_value=1.0, transition_steps=2**16)
     assert int(jaxdecay.step_at(ramp, 1.0, 2**16)) == 2**16
     assert int(jaxdecay.step_at(ramp, 1.0, 2**16 - 1)) == -1
 
@@ -140,7 +157,10 @@ def test_steps_at_values_of_a_population():
 
 
 def test_a_value_that_is_not_a_number_is_never_reached():
-    assert int(jaxdecay.step_at(jaxdecay.linear(0.1, 0.0, 10), np.nan, 10)) == -1
+    assert (
+        int(jaxdecay.step_at(jaxdecay.linear(0.1, end_value=0.0, transition_steps=10), np.nan, 10))
+        == -1
+    )
 
 
 def test_values_that_no_schedule_reaches():
@@ -173,21 +193,21 @@ def refined(norms: list[float], smoothing: float, power: float) -> list[float]:
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.37, 1.0])
 def test_refined_schedules_are_those_of_the_algorithm(optimizer, power, smoothing):
     norms = np.random.default_rng(0).lognormal(size=101) * np.linspace(3, 1, 101)
-    schedule = jaxdecay.refine(norms, 0.3, smoothing=smoothing, optimizer=optimizer)
+    schedule = jaxdecay.from_gradient_norms(norms, 0.3, smoothing=smoothing, optimizer=optimizer)
     expected = 0.3 * np.array(refined(norms.tolist(), smoothing, power))
     np.testing.assert_allclose(np.asarray(schedule.values), expected, rtol=1e-6)
 
 
 def test_the_same_norms_give_a_straight_line():
-    schedule = jaxdecay.refine(np.full(51, 7.0), peak_value=0.5, transition_steps=20)
+    schedule = jaxdecay.from_gradient_norms(np.full(51, 7.0), peak_value=0.5, transition_steps=20)
     line = 0.5 * (1 - np.arange(1001) / 1000)
     np.testing.assert_allclose(jax.jit(schedule)(np.arange(1001)), line, rtol=1e-5)
     assert float(schedule(1000)) == 0.0
 
 
 def test_norms_of_any_size_can_be_refined():
-    small = jaxdecay.refine(np.array([3.0, 2.0, 1.0, 1.0]) * 1e-200, smoothing=0.0)
-    usual = jaxdecay.refine([3.0, 2.0, 1.0, 1.0], smoothing=0.0)
+    small = jaxdecay.from_gradient_norms(np.array([3.0, 2.0, 1.0, 1.0]) * 1e-200, smoothing=0.0)
+    usual = jaxdecay.from_gradient_norms([3.0, 2.0, 1.0, 1.0], smoothing=0.0)
     np.testing.assert_allclose(small.values, usual.values)
 
 
@@ -209,7 +229,7 @@ def test_norms_of_any_size_can_be_refined():
 )
 def test_what_cannot_be_refined(arguments, message):
     with pytest.raises(ValueError, match=message):
-        jaxdecay.refine(**arguments)
+        jaxdecay.from_gradient_norms(**arguments)
 
 
 # Findings.
@@ -232,123 +252,194 @@ def infinite_once(step, init_value):
 
 
 def warm(schedule: jaxdecay.ScheduleLike, steps: int) -> jaxdecay.Schedule:
-    return jaxdecay.warmup(schedule, steps, first_step="one_over_w")
+    return jaxdecay.warmup(schedule, warmup_steps=steps, first_step="one_over_w")
 
 
 MISTAKES = {
     "Optax's warm-up": (
-        jaxdecay.warmup(jaxdecay.cosine(0.1, 900), 100),
+        jaxdecay.warmup(jaxdecay.cosine(0.1, transition_steps=900), warmup_steps=100),
         [("zero", 0, 'the first update .* init_value of warmup or first_step="one_over_w"')],
     ),
     "a compound from 0": (
-        jaxdecay.warmup_cosine(0.1, 100, 900),
+        jaxdecay.warmup_cosine(0.1, warmup_steps=100, transition_steps=900),
         [("zero", 0, "start above 0, with the init_value of warmup_cosine")],
     ),
     "a table from 0": (
-        jaxdecay.interpolate([0.0, 0.1, 0.01], 500),
+        jaxdecay.interpolate([0.0, 0.1, 0.01], transition_steps=500),
         [("zero", 0, "the first update is at rate 0 and changes nothing; start above 0")],
     ),
     "warm-up that goes down": (
-        jaxdecay.warmup(jaxdecay.cosine(0.1, 900), 100, init_value=0.5),
+        jaxdecay.warmup(
+            jaxdecay.cosine(0.1, transition_steps=900), warmup_steps=100, init_value=0.5
+        ),
         [("down", 0, "the warm-up goes down, from 0.5 to 0.1")],
     ),
     "run of a warm-up": (
-        warm(jaxdecay.cosine(0.1, 900), 1000),
+        warm(jaxdecay.cosine(0.1, transition_steps=900), 1000),
         [("unreached", 1000, "what follows the warm-up comes at step 1,000, as the run ends")],
     ),
     "run of a warm-up by hand": (
-        jaxdecay.join([jaxdecay.linear(0.01, 0.1, 1000), jaxdecay.cosine(0.1, 900)], [1000, 900]),
+        jaxdecay.join(
+            [
+                jaxdecay.linear(0.01, end_value=0.1, transition_steps=1000),
+                jaxdecay.cosine(0.1, transition_steps=900),
+            ],
+            lengths=[1000, 900],
+        ),
         [("unreached", 1000, r"schedules\[1\] of join comes at step 1,000, as the run ends")],
     ),
     "cooldown with the end": (
-        jaxdecay.cooldown(jaxdecay.cosine(0.1, 2000), 1000, 100),
+        jaxdecay.cooldown(
+            jaxdecay.cosine(0.1, transition_steps=2000), begin=1000, transition_steps=100
+        ),
         [("unreached", 1000, "the cooldown comes at step 1,000, as the run ends")],
     ),
     "cooldown after the end": (
-        jaxdecay.infinite(0.1, 0.05, 0.01, 10, 100, 1000, 100, 0.001),
+        jaxdecay.infinite_schedule(
+            0.1,
+            stable_value=0.05,
+            end_value=0.01,
+            warmup_steps=10,
+            cooldown_steps=100,
+            stable_steps=1000,
+            transition_steps=100,
+            init_value=0.001,
+        ),
         [("unreached", 1000, "the cooldown in infinite comes at step 1,110")],
     ),
     "decay as long as the run, and a warm-up": (
-        warm(jaxdecay.cosine(0.1, 1000), 100),
+        warm(jaxdecay.cosine(0.1, transition_steps=1000), 100),
         [("cut", 1000, "cosine ends at step 1,100, .* 100 steps shorter .* its warm-up")],
     ),
     "warm-up longer than the run": (
-        warm(jaxdecay.cosine(0.1, 900), 2000),
+        warm(jaxdecay.cosine(0.1, transition_steps=900), 2000),
         [("unreached", 1000, "follows the warm-up comes at step 2,000")],
     ),
     "joined decay too short": (
         jaxdecay.join(
-            [0.5, jaxdecay.linear(0.5, 0.1, 50), jaxdecay.cosine(0.1, 400)], [500, 100, 400]
+            [
+                0.5,
+                jaxdecay.linear(0.5, end_value=0.1, transition_steps=50),
+                jaxdecay.cosine(0.1, transition_steps=400),
+            ],
+            lengths=[500, 100, 400],
         ),
         [("early", 550, "linear ends at step 550 .* its length in join")],
     ),
     "joined decay too long": (
-        jaxdecay.join([jaxdecay.linear(0.5, 0.1, 500), jaxdecay.cosine(0.1, 700)], [300, 700]),
+        jaxdecay.join(
+            [
+                jaxdecay.linear(0.5, end_value=0.1, transition_steps=500),
+                jaxdecay.cosine(0.1, transition_steps=700),
+            ],
+            lengths=[300, 700],
+        ),
         [("cut", 300, "200 steps shorter"), ("jump", 300, "falls from 0.261 to 0.1")],
     ),
     "join longer than the run": (
-        jaxdecay.join([0.5, jaxdecay.linear(0.5, 0.1, 300), 0.1], [800, 300, 100]),
+        jaxdecay.join(
+            [0.5, jaxdecay.linear(0.5, end_value=0.1, transition_steps=300), 0.1],
+            lengths=[800, 300, 100],
+        ),
         [
             ("unreached", 1000, r"schedules\[2\] of join comes at step 1,100"),
             ("cut", 1000, "linear ends at step 1,100"),
         ],
     ),
     "joined schedule that stands still at its length": (
-        jaxdecay.join([0.1, jaxdecay.inverse_sqrt(0.1)], [100, 100]),
+        jaxdecay.join([0.1, jaxdecay.inverse_sqrt(0.1)], lengths=[100, 100]),
         [("early", 200, "join ends at step 200 and stands at 0.00995 for the 800 steps")],
     ),
     "short ramp to another value": (
-        jaxdecay.join([jaxdecay.linear(0.01, 1.0, 10), jaxdecay.cosine(0.1, 990)], [10, 990]),
+        jaxdecay.join(
+            [
+                jaxdecay.linear(0.01, end_value=1.0, transition_steps=10),
+                jaxdecay.cosine(0.1, transition_steps=990),
+            ],
+            lengths=[10, 990],
+        ),
         [("jump", 10, "falls from 0.901 to 0.1 in one step")],
     ),
     "short ramps to another value": (
         jaxdecay.repeat(
-            jaxdecay.join([jaxdecay.linear(0.01, 0.1, 2), jaxdecay.cosine(1.0, 498)], [2, 498]), 500
+            jaxdecay.join(
+                [
+                    jaxdecay.linear(0.01, end_value=0.1, transition_steps=2),
+                    jaxdecay.cosine(1.0, transition_steps=498),
+                ],
+                lengths=[2, 498],
+            ),
+            period=500,
         ),
         [("jump", 2, "rises from 0.055 to 1 in one step")],
     ),
     "ramp cut a step early": (
-        jaxdecay.join([jaxdecay.linear(0.01, 0.1, 4), jaxdecay.cosine(0.1, 997)], [3, 997]),
+        jaxdecay.join(
+            [
+                jaxdecay.linear(0.01, end_value=0.1, transition_steps=4),
+                jaxdecay.cosine(0.1, transition_steps=997),
+            ],
+            lengths=[3, 997],
+        ),
         [("cut", 3, "linear ends at step 4, .* make it 1 step shorter")],
     ),
     "stairs below what comes before": (
-        jaxdecay.join([jaxdecay.linear(1.0, 0.5, 10), jaxdecay.step_decay(0.1, 0.9, 5)], [10, 990]),
+        jaxdecay.join(
+            [
+                jaxdecay.linear(1.0, end_value=0.5, transition_steps=10),
+                jaxdecay.step_decay(0.1, decay_rate=0.9, transition_steps=5),
+            ],
+            lengths=[10, 990],
+        ),
         [("jump", 10, "falls from 0.55 to 0.1 in one step")],
     ),
     "parts that do not meet": (
-        jaxdecay.join([jaxdecay.linear(0.5, 0.4, 500), jaxdecay.cosine(0.1, 500)], [500, 500]),
+        jaxdecay.join(
+            [
+                jaxdecay.linear(0.5, end_value=0.4, transition_steps=500),
+                jaxdecay.cosine(0.1, transition_steps=500),
+            ],
+            lengths=[500, 500],
+        ),
         [("jump", 500, "falls from 0.4 to 0.1 in one step")],
     ),
     "training goes on after the end": (
-        jaxdecay.cosine(0.1, 500),
+        jaxdecay.cosine(0.1, transition_steps=500),
         [("zero", 500, "the last 500 updates are at rate 0 .* or the run at 500")],
     ),
     "endless until it is 0": (
-        jaxdecay.step_decay(0.1, 0.5, 5),
+        jaxdecay.step_decay(0.1, decay_rate=0.5, transition_steps=5),
         [("zero", 615, r"last 385 updates .* jaxdecay.clip\(.*\), or end the run at 615")],
     ),
     "stands at its end": (
-        jaxdecay.cosine(0.1, 500, 0.01) * 2.0,
+        jaxdecay.cosine(0.1, transition_steps=500, end_value=0.01) * 2.0,
         [("early", 500, "cosine ends at step 500 and stands at 0.02")],
     ),
     "epochs taken for steps": (
-        jaxdecay.linear(0.1, 0.01, 10),
+        jaxdecay.linear(0.1, end_value=0.01, transition_steps=10),
         [("early", 10, "for the 990 steps")],
     ),
     "steps taken for epochs": (
-        jaxdecay.per_epoch(jaxdecay.cosine(0.1, 1000), 100),
+        jaxdecay.per_epoch(jaxdecay.cosine(0.1, transition_steps=1000), steps_per_epoch=100),
         [("cut", 1000, "cosine ends at step 100,000, .* make it 0.01 times as long")],
     ),
     "batches of tokens forgotten": (
-        warm(jaxdecay.in_units(jaxdecay.cosine(0.1, 1e9), 300_000), 100),
+        warm(
+            jaxdecay.count_units(
+                jaxdecay.cosine(0.1, transition_steps=1e9), units_per_step=300_000
+            ),
+            100,
+        ),
         [("cut", 1000, "cosine ends at step 3,434, but the run ends at 1,000; .* 0.27 times")],
     ),
     "no drop": (
-        jaxdecay.per_epoch(jaxdecay.step_decay(0.1, 0.5, 30), 100),
+        jaxdecay.per_epoch(
+            jaxdecay.step_decay(0.1, decay_rate=0.5, transition_steps=30), steps_per_epoch=100
+        ),
         [("unreached", 1000, "the first drop of step_decay comes at step 3,000")],
     ),
     "boundary after the end": (
-        jaxdecay.piecewise_constant([0.1, 0.01, 0.001], [500, 5000]),
+        jaxdecay.piecewise_constant([0.1, 0.01, 0.001], boundaries=[500, 5000]),
         [("unreached", 1000, "a boundary of piecewise_constant comes at step 5,000")],
     ),
     "unit of time forgotten": (
@@ -356,7 +447,7 @@ MISTAKES = {
         [("jump", 1, "falls from 0.1 to 0.00323")],
     ),
     "cycles through 0": (
-        jaxdecay.polynomial(0.1, 0.0, 1.0, 250, cycle=True),
+        jaxdecay.polynomial(0.1, end_value=0.0, power=1.0, transition_steps=250, cycle=True),
         [("zero", 250, r"updates on the way .*\(3 of them\)")],
     ),
     "nothing at all": (jaxdecay.constant(0.0), [("zero", 0, "all updates")]),
@@ -370,7 +461,7 @@ MISTAKES = {
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistakes_are_found(name):
     schedule, expected = MISTAKES[name]
-    found = jaxdecay.check(schedule, 1000)
+    found = jaxdecay.check_schedule(schedule, 1000)
     assert [(each.kind, each.step) for each in found] == [each[:2] for each in expected], found
     for finding, (kind, step, message) in zip(found, expected, strict=True):
         assert re.fullmatch(f"{kind} at step {step:,}: .*{message}.*", str(finding))
@@ -378,74 +469,125 @@ def test_mistakes_are_found(name):
 
 GOOD = {
     "constant": 0.1 * jaxdecay.constant(1.0),
-    "line to 0": jaxdecay.linear(0.1, 0.0, 1000),
-    "line": jaxdecay.linear(0.1, 0.01, 1000),
-    "root": jaxdecay.polynomial(0.1, 0.0, 0.5, 1000),
-    "cycles": jaxdecay.polynomial(0.1, 0.01, 1.0, 250, cycle=True),
-    "k decay": jaxdecay.k_decay(0.1, 0.0, 1000, 3.0),
-    "tanh": jaxdecay.tanh(0.1, 0.0, 1000),
-    "rex": jaxdecay.rex(0.1, 1000),
-    "inverse of a line": jaxdecay.inverse_linear(0.1, 0.001, 1000),
-    "hyperbola": jaxdecay.hyperbolic(0.1, 0.001, 1000, 2000),
-    "exponential hyperbola": jaxdecay.exponential_hyperbolic(0.1, 0.001, 1000),
-    "exponential": jaxdecay.exponential(0.1, 0.01, 1000),
-    "stairs": jaxdecay.exponential(0.1, 0.01, 300, staircase=True),
-    "equal stairs": jaxdecay.discrete_staircase(0.1, 0.01, 100),
-    "hyperbola in time": jaxdecay.inverse_time(0.1, 0.01),
-    "inverse root": jaxdecay.inverse_sqrt(0.1),
-    "noam": jaxdecay.noam(512, 100),
-    "power law": jaxdecay.power_law(0.1, -0.5, 100),
-    "milestones": jaxdecay.multi_step(0.1, 0.1, [500, 800]),
-    "milestones after a warm-up": warm(jaxdecay.multi_step(0.1, 0.1, [500]), 100),
-    "pieces": jaxdecay.piecewise_constant([0.1, 0.01, 0.001], [500, 800]),
-    "points": jaxdecay.piecewise_linear([0.01, 0.1, 0.05, 0.0], [0, 100, 100, 1000]),
-    "table": jaxdecay.interpolate(np.linspace(0.1, 0.01, 11), 100),
-    "restarts": jaxdecay.cosine_restarts(0.1, 250),
-    "longer restarts": jaxdecay.cosine_restarts(0.1, 100, 0.001, 2.0, 0.9),
-    "triangles": jaxdecay.cyclic(0.01, 0.1, 100, decay_rate=0.5),
-    "sine": jaxdecay.sine(0.01, 0.1, 100),
-    "drops by epoch": jaxdecay.per_epoch(jaxdecay.step_decay(0.1, 0.1, 3), 100),
-    "curve by epoch": warm(jaxdecay.per_epoch(jaxdecay.cosine(0.1, 9), 100), 100),
-    "tokens": jaxdecay.in_units(jaxdecay.cosine(0.1, 4_095_500), 4096),
-    "warm-up": warm(jaxdecay.cosine(0.1, 900), 100),
-    "warm-up from a rate": jaxdecay.warmup(0.1, 100, init_value=0.001),
-    "warm-up, stable, decay": jaxdecay.warmup_stable_decay(0.1, 100, 700, 200, 0.001),
-    "warm-up in a compound": jaxdecay.warmup_cosine(0.1, 100, 900, 0.001),
-    "three stages": jaxdecay.tri_stage(0.1, 100, 500, 400, 0.001, 0.001),
-    "infinite": jaxdecay.infinite(0.1, 0.05, 0.001, 100, 300, 400, 200, 0.001),
-    "one cycle": jaxdecay.one_cycle(0.1, 1000),
-    "one cycle of three phases": jaxdecay.one_cycle(0.1, 1000, three_phase=True),
-    "slanted triangle": jaxdecay.slanted_triangular(0.1, 1000),
-    "cooldown of a decay": jaxdecay.cooldown(jaxdecay.cosine(0.1, 2000), 900, 100),
-    "cycle of which half is seen": jaxdecay.from_torch("CosineAnnealingLR", lr=0.1, T_max=1000),
-    "held where the run ends": jaxdecay.hold(jaxdecay.linear(0.01, 0.1, 1000), 1000),
-    "milestone at the end": jaxdecay.multi_step(0.1, 0.1, [500, 1000]),
-    "already begun": warm(jaxdecay.advance(jaxdecay.cosine(0.1, 1000), 100), 100),
-    "drop at a seam": jaxdecay.join(
-        [jaxdecay.step_decay(0.1, 0.25, 100), jaxdecay.cosine(0.1 / 256, 600)], [400, 600]
+    "line to 0": jaxdecay.linear(0.1, end_value=0.0, transition_steps=1000),
+    "line": jaxdecay.linear(0.1, end_value=0.01, transition_steps=1000),
+    "root": jaxdecay.polynomial(0.1, end_value=0.0, power=0.5, transition_steps=1000),
+    "cycles": jaxdecay.polynomial(0.1, end_value=0.01, power=1.0, transition_steps=250, cycle=True),
+    "k decay": jaxdecay.k_decay(0.1, end_value=0.0, transition_steps=1000, k=3.0),
+    "tanh": jaxdecay.tanh_decay(0.1, end_value=0.0, transition_steps=1000),
+    "rex": jaxdecay.rex(0.1, transition_steps=1000),
+    "inverse of a line": jaxdecay.inverse_linear(0.1, end_value=0.001, transition_steps=1000),
+    "hyperbola": jaxdecay.hyperbolic(0.1, end_value=0.001, transition_steps=1000, upper_bound=2000),
+    "exponential hyperbola": jaxdecay.exponential_hyperbolic(
+        0.1, end_value=0.001, transition_steps=1000
     ),
-    "held": jaxdecay.hold(jaxdecay.linear(0.1, 0.0, 1000), 900),
-    "repeated": jaxdecay.repeat(jaxdecay.cosine(0.1, 250), 250),
-    "prolonged": jaxdecay.extend(jaxdecay.cosine(0.1, 500), 300, 1000),
-    "clipped": jaxdecay.clip(jaxdecay.inverse_sqrt(0.1), 0.005),
-    "join": jaxdecay.join([0.5, jaxdecay.linear(0.5, 0.0, 500)], [500, 500]),
-    "join of numbers": jaxdecay.join([0.1, 0.01, jaxdecay.cosine(0.01, 400)], [300, 300, 400]),
-    "ramp times a curve": jaxdecay.linear(0.01, 1.0, 100) * jaxdecay.cosine(0.1, 1000),
-    "curve above a floor": jaxdecay.cosine(0.1, 1000) + 0.001,
-    "plateau": jaxdecay.reduce_on_plateau(jaxdecay.cosine(0.1, 1000)),
+    "exponential": jaxdecay.exponential(0.1, decay_rate=0.01, transition_steps=1000),
+    "stairs": jaxdecay.exponential(0.1, decay_rate=0.01, transition_steps=300, staircase=True),
+    "equal stairs": jaxdecay.discrete_staircase(0.1, decrement=0.01, transition_steps=100),
+    "hyperbola in time": jaxdecay.inverse_time(0.1, decay_rate=0.01),
+    "inverse root": jaxdecay.inverse_sqrt(0.1),
+    "noam": jaxdecay.noam(512, warmup_steps=100),
+    "power law": jaxdecay.power_law(0.1, power=-0.5, transition_steps=100),
+    "milestones": jaxdecay.multi_step(0.1, decay_rate=0.1, boundaries=[500, 800]),
+    "milestones after a warm-up": warm(
+        jaxdecay.multi_step(0.1, decay_rate=0.1, boundaries=[500]), 100
+    ),
+    "pieces": jaxdecay.piecewise_constant([0.1, 0.01, 0.001], boundaries=[500, 800]),
+    "points": jaxdecay.piecewise_linear([0.01, 0.1, 0.05, 0.0], boundaries=[0, 100, 100, 1000]),
+    "table": jaxdecay.interpolate(np.linspace(0.1, 0.01, 11), transition_steps=100),
+    "restarts": jaxdecay.cosine_restarts(0.1, period=250),
+    "longer restarts": jaxdecay.cosine_restarts(
+        0.1, period=100, end_value=0.001, period_multiplier=2.0, peak_multiplier=0.9
+    ),
+    "triangles": jaxdecay.cyclic(0.01, peak_value=0.1, up_steps=100, decay_rate=0.5),
+    "sine": jaxdecay.sine_wave(0.01, peak_value=0.1, up_steps=100),
+    "drops by epoch": jaxdecay.per_epoch(
+        jaxdecay.step_decay(0.1, decay_rate=0.1, transition_steps=3), steps_per_epoch=100
+    ),
+    "curve by epoch": warm(
+        jaxdecay.per_epoch(jaxdecay.cosine(0.1, transition_steps=9), steps_per_epoch=100), 100
+    ),
+    "tokens": jaxdecay.count_units(
+        jaxdecay.cosine(0.1, transition_steps=4_095_500), units_per_step=4096
+    ),
+    "warm-up": warm(jaxdecay.cosine(0.1, transition_steps=900), 100),
+    "warm-up from a rate": jaxdecay.warmup(0.1, warmup_steps=100, init_value=0.001),
+    "warm-up, stable, decay": jaxdecay.warmup_stable_decay(
+        0.1, warmup_steps=100, stable_steps=700, transition_steps=200, init_value=0.001
+    ),
+    "warm-up in a compound": jaxdecay.warmup_cosine(
+        0.1, warmup_steps=100, transition_steps=900, init_value=0.001
+    ),
+    "three stages": jaxdecay.tri_stage(
+        0.1,
+        warmup_steps=100,
+        stable_steps=500,
+        transition_steps=400,
+        end_value=0.001,
+        init_value=0.001,
+    ),
+    "infinite": jaxdecay.infinite_schedule(
+        0.1,
+        stable_value=0.05,
+        end_value=0.001,
+        warmup_steps=100,
+        cooldown_steps=300,
+        stable_steps=400,
+        transition_steps=200,
+        init_value=0.001,
+    ),
+    "one cycle": jaxdecay.one_cycle(0.1, transition_steps=1000),
+    "one cycle of three phases": jaxdecay.one_cycle(0.1, transition_steps=1000, three_phase=True),
+    "slanted triangle": jaxdecay.slanted_triangular(0.1, transition_steps=1000),
+    "cooldown of a decay": jaxdecay.cooldown(
+        jaxdecay.cosine(0.1, transition_steps=2000), begin=900, transition_steps=100
+    ),
+    "cycle of which half is seen": jaxdecay.from_torch("CosineAnnealingLR", lr=0.1, T_max=1000),
+    "held where the run ends": jaxdecay.hold(
+        jaxdecay.linear(0.01, end_value=0.1, transition_steps=1000), begin=1000
+    ),
+    "milestone at the end": jaxdecay.multi_step(0.1, decay_rate=0.1, boundaries=[500, 1000]),
+    "already begun": warm(
+        jaxdecay.advance(jaxdecay.cosine(0.1, transition_steps=1000), advance_steps=100), 100
+    ),
+    "drop at a seam": jaxdecay.join(
+        [
+            jaxdecay.step_decay(0.1, decay_rate=0.25, transition_steps=100),
+            jaxdecay.cosine(0.1 / 256, transition_steps=600),
+        ],
+        lengths=[400, 600],
+    ),
+    "held": jaxdecay.hold(jaxdecay.linear(0.1, end_value=0.0, transition_steps=1000), begin=900),
+    "repeated": jaxdecay.repeat(jaxdecay.cosine(0.1, transition_steps=250), period=250),
+    "prolonged": jaxdecay.extend(
+        jaxdecay.cosine(0.1, transition_steps=500), at=300, new_transition_steps=1000
+    ),
+    "clipped": jaxdecay.clip(jaxdecay.inverse_sqrt(0.1), lower=0.005),
+    "join": jaxdecay.join(
+        [0.5, jaxdecay.linear(0.5, end_value=0.0, transition_steps=500)], lengths=[500, 500]
+    ),
+    "join of numbers": jaxdecay.join(
+        [0.1, 0.01, jaxdecay.cosine(0.01, transition_steps=400)], lengths=[300, 300, 400]
+    ),
+    "ramp times a curve": jaxdecay.linear(0.01, end_value=1.0, transition_steps=100)
+    * jaxdecay.cosine(0.1, transition_steps=1000),
+    "curve above a floor": jaxdecay.cosine(0.1, transition_steps=1000) + 0.001,
+    "plateau": jaxdecay.reduce_on_plateau(jaxdecay.cosine(0.1, transition_steps=1000)),
     "own": of_function(lambda step, init_value: init_value * 0.5 ** jnp.floor(step / 100)),
 }
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_good_schedules_have_no_findings(name):
-    assert jaxdecay.check(GOOD[name], 1000) == []
+    assert jaxdecay.check_schedule(GOOD[name], 1000) == []
 
 
 def test_of_very_long_runs_the_ends_of_phases_are_looked_at():
     billion, begin = 10**9, 123_456_789
-    schedule = jaxdecay.join([0.1, jaxdecay.cosine(0.01, billion)], [begin, billion])
-    found = jaxdecay.check(jaxdecay.warmup(schedule, 12_345), begin + billion)
+    schedule = jaxdecay.join(
+        [0.1, jaxdecay.cosine(0.01, transition_steps=billion)], lengths=[begin, billion]
+    )
+    found = jaxdecay.check_schedule(jaxdecay.warmup(schedule, warmup_steps=12_345), begin + billion)
     assert [(each.kind, each.step) for each in found] == [
         ("zero", 0),
         ("jump", begin + 12_345),
@@ -454,22 +596,22 @@ def test_of_very_long_runs_the_ends_of_phases_are_looked_at():
 
 
 def test_runs_of_few_updates():
-    assert jaxdecay.check(jaxdecay.linear(0.1, 0.0, 1), 1) == []
-    assert jaxdecay.check(jaxdecay.linear(0.1, 0.0, 2), 2) == []
-    (finding,) = jaxdecay.check(jaxdecay.linear(0.1, 0.0, 2), 3)
+    assert jaxdecay.check_schedule(jaxdecay.linear(0.1, end_value=0.0, transition_steps=1), 1) == []
+    assert jaxdecay.check_schedule(jaxdecay.linear(0.1, end_value=0.0, transition_steps=2), 2) == []
+    (finding,) = jaxdecay.check_schedule(jaxdecay.linear(0.1, end_value=0.0, transition_steps=2), 3)
     assert str(finding).startswith("zero at step 2: the last update is at rate 0")
 
 
 def test_what_cannot_be_checked():
     population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2])
     with pytest.raises(TypeError, match=r"check takes one schedule, .* got Population"):
-        jaxdecay.check(population, 10)
+        jaxdecay.check_schedule(population, 10)
     with pytest.raises(ValueError, match="steps must be an integer 1 …"):
-        jaxdecay.check(jaxdecay.constant(0.1), 0)
+        jaxdecay.check_schedule(jaxdecay.constant(0.1), 0)
     with pytest.raises(ValueError, match="stacked schedules"):
-        jaxdecay.check(jaxdecay.constant(0.1).replace(value=np.ones(3)), 10)
+        jaxdecay.check_schedule(jaxdecay.constant(0.1).replace(value=np.ones(3)), 10)
     with pytest.raises(ValueError, match="stacked schedules"):
-        jaxdecay.check(jaxdecay.repeat(0.1, 5).replace(period=np.array([5, 6])), 10)
+        jaxdecay.check_schedule(jaxdecay.repeat(0.1, period=5).replace(period=np.array([5, 6])), 10)
 
 
 WITHOUT_PHASES = {"constant", "exponential", "inverse_sqrt", "inverse_time", "natural_exponential"}
@@ -491,6 +633,6 @@ def test_a_run_may_end_where_its_next_phase_would_begin():
     schedule = jaxdecay.from_transformers(
         "cosine", lr=0.1, num_warmup_steps=100, num_training_steps=1000
     )
-    assert [each.kind for each in jaxdecay.check(schedule, 1000)] == ["zero"]
+    assert [each.kind for each in jaxdecay.check_schedule(schedule, 1000)] == ["zero"]
     half = jaxdecay.from_torch("CosineAnnealingLR", lr=0.1, T_max=100)
-    assert jaxdecay.check(jaxdecay.hold(half, 100), 100) == []
+    assert jaxdecay.check_schedule(jaxdecay.hold(half, begin=100), 100) == []

@@ -35,10 +35,10 @@ def population() -> jaxdecay.Population:
     """Four schedules, which blocks of three do not divide; one has state, one diverges."""
     return jaxdecay.stack(
         [
-            jaxdecay.cosine(0.03, 60),
+            jaxdecay.cosine(0.03, transition_steps=60),
             jaxdecay.reduce_on_plateau(0.02, factor=0.5, patience=0, threshold=0.3),
             jaxdecay.constant(1e20),
-            jaxdecay.inverse_time(0.01, 0.1),
+            jaxdecay.inverse_time(0.01, decay_rate=0.1),
         ]
     )
 
@@ -227,7 +227,7 @@ def test_a_damaged_description_is_an_error(task, population, copy, text):
 
 
 def test_checkpoints_of_another_sweep_are_refused(task, population, copy):
-    other = jaxdecay.stack([*list(population)[:3], jaxdecay.inverse_time(0.01, 0.2)])
+    other = jaxdecay.stack([*list(population)[:3], jaxdecay.inverse_time(0.01, decay_rate=0.2)])
     with pytest.raises(ValueError, match=r"schedules\[3\] is inverse_time.*0\.1\) there and.*0\.2"):
         go_on(task, other, copy)
     with pytest.raises(ValueError, match="the number of schedules is 4 there and 2 here"):

@@ -105,7 +105,7 @@ def test_settings_are_written_and_schedules_can_be_made_again(swept):
     assert summary["diverged_members"] == 2
     assert {"jax", "optax", "flax", "jaxdecay", "python"} <= set(summary["versions"])
     schedules = [jaxdecay.Schedule.from_dict(each) for each in summary["schedules"]]
-    assert schedules[2] == jaxdecay.inverse_time(0.3, 0.01)
+    assert schedules[2] == jaxdecay.inverse_time(0.3, decay_rate=0.01)
 
 
 def test_the_picture_is_not_blank(swept):
@@ -463,14 +463,14 @@ def test_a_schedules_file_of_every_kind(tmp_path):
         staircase = [false, true]
         """
     )
-    cosines = [jaxdecay.cosine(rate, 90) for rate in (0.1, 0.3)]
+    cosines = [jaxdecay.cosine(rate, transition_steps=90) for rate in (0.1, 0.3)]
     assert list(read_schedules(path)) == [
-        *(jaxdecay.warmup(cosine, steps) for steps in (5, 10) for cosine in cosines),
-        jaxdecay.piecewise_constant([0.3, 0.1], [50]),
-        jaxdecay.piecewise_constant([0.2, 0.1], [50]),
-        jaxdecay.join([1, jaxdecay.linear(1, 0, 9)], [10, 9]),
-        jaxdecay.exponential(0.1, 0.5),
-        jaxdecay.exponential(0.1, 0.5, staircase=True),
+        *(jaxdecay.warmup(cosine, warmup_steps=steps) for steps in (5, 10) for cosine in cosines),
+        jaxdecay.piecewise_constant([0.3, 0.1], boundaries=[50]),
+        jaxdecay.piecewise_constant([0.2, 0.1], boundaries=[50]),
+        jaxdecay.join([1, jaxdecay.linear(1, end_value=0, transition_steps=9)], lengths=[10, 9]),
+        jaxdecay.exponential(0.1, decay_rate=0.5),
+        jaxdecay.exponential(0.1, decay_rate=0.5, staircase=True),
     ]
 
 

@@ -19,7 +19,7 @@ import jaxdecay
 from jaxdecay import Schedule
 from jaxdecay.domain import LAST_STEP, Positive, PositiveSteps
 
-WAVE = jaxdecay.cosine(0.1, 100)
+WAVE = jaxdecay.cosine(0.1, transition_steps=100)
 
 
 def as_floats(schedule: Schedule) -> Schedule:
@@ -53,25 +53,51 @@ def test_what_does_not_fit(family: str, arguments: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     "without_an_end_of_its_own",
     [
-        *(0.1, WAVE * 2.0, jaxdecay.warmup(WAVE, 5), jaxdecay.exponential(0.1, 0.5, 10)),
-        *(jaxdecay.cooldown(0.1, 10, 10), jaxdecay.warmup_cosine(0.1, 10, 10)),
+        *(
+            0.1,
+            WAVE * 2.0,
+            jaxdecay.warmup(WAVE, warmup_steps=5),
+            jaxdecay.exponential(0.1, decay_rate=0.5, transition_steps=10),
+        ),
+        *(
+            jaxdecay.cooldown(0.1, begin=10, transition_steps=10),
+            jaxdecay.warmup_cosine(0.1, warmup_steps=10, transition_steps=10),
+        ),
     ],
     ids=repr,
 )
 def test_extend_does_not_guess_an_end(without_an_end_of_its_own: Any) -> None:
     with pytest.raises(ValueError, match="extend: transition_steps must say at which step"):
-        jaxdecay.extend(without_an_end_of_its_own, 5, 200)
-    jaxdecay.extend(without_an_end_of_its_own, 5, 200, transition_steps=110)
+        jaxdecay.extend(without_an_end_of_its_own, at=5, new_transition_steps=200)
+    jaxdecay.extend(without_an_end_of_its_own, at=5, new_transition_steps=200, transition_steps=110)
 
 
 def test_compounds_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match=r"one_cycle: warmup_fraction .* at most 0.5 .* got 0.6"):
-        jaxdecay.one_cycle(0.1, 100, 0.6, three_phase=True)
+        jaxdecay.one_cycle(0.1, transition_steps=100, warmup_fraction=0.6, three_phase=True)
     with pytest.raises(ValueError, match="warmup_stable_decay: end_value must be a number > 0 wi"):
-        jaxdecay.warmup_stable_decay(0.1, 1, 1, 1, shape="exponential")
+        jaxdecay.warmup_stable_decay(
+            0.1, warmup_steps=1, stable_steps=1, transition_steps=1, shape="exponential"
+        )
     with pytest.raises(ValueError, match="infinite: cooldown_steps and constant_steps must sum"):
-        jaxdecay.infinite(0.1, 0.05, 0.01, 1, 2**30, 2**30, 1)
-    tokens = jaxdecay.infinite(0.1, 0.05, 0.01, 0, 1e12, 1e12, 1e12)  # floats may
+        jaxdecay.infinite_schedule(
+            0.1,
+            stable_value=0.05,
+            end_value=0.01,
+            warmup_steps=1,
+            cooldown_steps=2**30,
+            stable_steps=2**30,
+            transition_steps=1,
+        )
+    tokens = jaxdecay.infinite_schedule(
+        0.1,
+        stable_value=0.05,
+        end_value=0.01,
+        warmup_steps=0,
+        cooldown_steps=1e12,
+        stable_steps=1e12,
+        transition_steps=1e12,
+    )  # floats may
     assert float(tokens(1.5e12)) == pytest.approx(0.05)
 
 
@@ -79,13 +105,21 @@ def test_compounds_that_do_not_fit() -> None:
 
 
 COMPOUNDS = [
-    jaxdecay.warmup_cosine(0.1, 10, 100, exponent=2.0),
-    jaxdecay.warmup_linear(0.1, 10, 100, end_value=0.01),
-    jaxdecay.warmup_stable_decay(0.1, 10, 40, 20),
-    jaxdecay.tri_stage(0.1, 10, 40, 20, end_value=0.001),
-    jaxdecay.infinite(0.1, 0.05, 0.01, 10, 20, 30, 40),
-    jaxdecay.one_cycle(0.1, 100, 0.3, three_phase=True),
-    jaxdecay.slanted_triangular(0.1, 100),
+    jaxdecay.warmup_cosine(0.1, warmup_steps=10, transition_steps=100, power=2.0),
+    jaxdecay.warmup_linear(0.1, warmup_steps=10, transition_steps=100, end_value=0.01),
+    jaxdecay.warmup_stable_decay(0.1, warmup_steps=10, stable_steps=40, transition_steps=20),
+    jaxdecay.tri_stage(0.1, warmup_steps=10, stable_steps=40, transition_steps=20, end_value=0.001),
+    jaxdecay.infinite_schedule(
+        0.1,
+        stable_value=0.05,
+        end_value=0.01,
+        warmup_steps=10,
+        cooldown_steps=20,
+        stable_steps=30,
+        transition_steps=40,
+    ),
+    jaxdecay.one_cycle(0.1, transition_steps=100, warmup_fraction=0.3, three_phase=True),
+    jaxdecay.slanted_triangular(0.1, transition_steps=100),
 ]
 
 
@@ -101,7 +135,7 @@ def test_compounds_come_apart_into_what_prints_as_plain_numbers(schedule: Schedu
 
 
 def test_a_part_is_replaced() -> None:
-    parts = jaxdecay.warmup_cosine(0.1, 10, 100).parts()
+    parts = jaxdecay.warmup_cosine(0.1, warmup_steps=10, transition_steps=100).parts()
     slower = parts.replace(schedule=parts.schedule.replace(end_value=0.05), shape="sqrt")
     assert float(slower(1_000)) == pytest.approx(0.05)
     assert float(slower(5)) == pytest.approx(0.1 * (1 - math.sqrt(0.5)), rel=1e-6)
@@ -111,26 +145,41 @@ def test_a_part_is_replaced() -> None:
 
 
 def vanishing() -> list[Schedule]:
-    line = jaxdecay.linear(0.1, 0.0, 10)
+    line = jaxdecay.linear(0.1, end_value=0.0, transition_steps=10)
     shapes = ("linear", "cosine", "sqrt", "power", "inverse", "exponential")
     return [
-        *(jaxdecay.warmup(line, 0, shape=shape) for shape in ("cosine", "sqrt")),
+        *(jaxdecay.warmup(line, warmup_steps=0, shape=shape) for shape in ("cosine", "sqrt")),
         *(
-            jaxdecay.cooldown(line, begin, steps, 0.1, shape=shape)
+            jaxdecay.cooldown(line, begin=begin, transition_steps=steps, end_value=0.1, shape=shape)
             for shape in shapes
             for begin, steps in ((10, 0), (0, 5), (10, 5))
         ),
         *(without_end(shape) for shape in shapes[4:]),
         *(jaxdecay.extend(line, *counts) for counts in ((0, 0, 10), (10, 20, 10), (5, 20, 5))),
-        *(jaxdecay.one_cycle(0.1, steps, share) for steps in (0, 10) for share in (0, 0.5, 1)),
-        *(jaxdecay.one_cycle(0.1, 10, share, three_phase=True) for share in (0, 0.5)),
-        jaxdecay.infinite(0.1, 0.05, 0.01, 0, 0, 0, 0),
+        *(
+            jaxdecay.one_cycle(0.1, transition_steps=steps, warmup_fraction=share)
+            for steps in (0, 10)
+            for share in (0, 0.5, 1)
+        ),
+        *(
+            jaxdecay.one_cycle(0.1, transition_steps=10, warmup_fraction=share, three_phase=True)
+            for share in (0, 0.5)
+        ),
+        jaxdecay.infinite_schedule(
+            0.1,
+            stable_value=0.05,
+            end_value=0.01,
+            warmup_steps=0,
+            cooldown_steps=0,
+            stable_steps=0,
+            transition_steps=0,
+        ),
     ]
 
 
 def without_end(shape: Any) -> Schedule:
     """A cooldown to 0 that could not be made of a concrete 0."""
-    schedule = jaxdecay.cooldown(0.1, 5, 10, 0.1, shape=shape)
+    schedule = jaxdecay.cooldown(0.1, begin=5, transition_steps=10, end_value=0.1, shape=shape)
     leaves, structure = jax.tree.flatten(schedule)
     return structure.unflatten(
         [0.0 if leaf == 0.1 and i else leaf for i, leaf in enumerate(leaves)]
@@ -152,7 +201,7 @@ def test_phases_of_no_length_are_finite_in_value_and_gradient() -> None:
 
 
 def test_a_cooldown_of_no_length_ends_where_it_begins() -> None:
-    schedule = jaxdecay.cooldown(0.1, 10, 0, 0.01, shape="sqrt")
+    schedule = jaxdecay.cooldown(0.1, begin=10, transition_steps=0, end_value=0.01, shape="sqrt")
     values = called(schedule, np.array([0, 9, 10, 11]))
     np.testing.assert_allclose(values, [0.1, 0.1, 0.01, 0.01], rtol=1e-7)
 
@@ -167,19 +216,23 @@ def test_what_a_traced_end_of_zero_means() -> None:
 
 
 def test_units_go_on_past_the_largest_integer() -> None:
-    rate = jaxdecay.inverse_time(1.0, 1.0)
+    rate = jaxdecay.inverse_time(1.0, decay_rate=1.0)
     steps = np.array([0, 1, 32_767, 32_768, 10**6, LAST_STEP])
     for factor in (2**16, 2.0**16):
-        values = called(jaxdecay.in_units(rate, factor), steps)
+        values = called(jaxdecay.count_units(rate, units_per_step=factor), steps)
         np.testing.assert_allclose(values, 1 / (1 + steps * 2.0**16), rtol=1e-6)
-    tokens = jaxdecay.in_units(jaxdecay.linear(1.0, 0.0, 2e12), 4_000_000)
+    tokens = jaxdecay.count_units(
+        jaxdecay.linear(1.0, end_value=0.0, transition_steps=2e12), units_per_step=4_000_000
+    )
     values = called(tokens, np.array([0, 250_000, 500_000, 10**6]))
     np.testing.assert_allclose(values, [1.0, 0.5, 0.0, 0.0], rtol=1e-6)
 
 
 def test_units_that_are_integers_are_exact() -> None:
     boundary = 2**24 + 1  # a float would be a step early
-    stairs = jaxdecay.in_units(jaxdecay.step_decay(1.0, 0.5, 3 * boundary), 3)
+    stairs = jaxdecay.count_units(
+        jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=3 * boundary), units_per_step=3
+    )
     values = called(stairs, np.array([boundary - 1, boundary]))
     assert values.tolist() == [1.0, 0.5]
 
@@ -216,16 +269,33 @@ def test_extend_slows_down_to_the_last_digit(at: int, new_end: int, end: int) ->
     near = {max(0, edge + offset) for edge in (0, at, stair, new_end) for offset in range(-3, 5)}
     steps = np.array(sorted([*near, (at + new_end) // 2, (at + 9 * new_end) // 10, LAST_STEP]))
     slow = [slowed(int(step), at, new_end, end) for step in steps]
-    wave = called(jaxdecay.extend(jaxdecay.cosine(0.1, end), at, new_end), steps)
+    wave = called(
+        jaxdecay.extend(
+            jaxdecay.cosine(0.1, transition_steps=end), at=at, new_transition_steps=new_end
+        ),
+        steps,
+    )
     np.testing.assert_allclose(wave, [cosine64(step, end) for step in slow], rtol=1e-6)
-    stairs = called(jaxdecay.extend(jaxdecay.step_decay(1.0, 0.5, period), at, new_end, end), steps)
+    stairs = called(
+        jaxdecay.extend(
+            jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=period),
+            at=at,
+            new_transition_steps=new_end,
+            transition_steps=end,
+        ),
+        steps,
+    )
     drops = np.array([step // period for step in slow], float)
     np.testing.assert_allclose(stairs, 0.5**drops, rtol=1e-6)
 
 
 def test_extend_is_continuous_and_never_below_zero() -> None:
     for at, new_end, end in ((50, 150, 100), (10**9, LAST_STEP, 2 * 10**9)):
-        schedule = jaxdecay.extend(jaxdecay.linear(0.1, 0.0, end), at, new_end)
+        schedule = jaxdecay.extend(
+            jaxdecay.linear(0.1, end_value=0.0, transition_steps=end),
+            at=at,
+            new_transition_steps=new_end,
+        )
         around = called(schedule, np.array([at - 1, at, at + 1]))
         assert np.max(np.abs(np.diff(around))) <= 0.1 / end * (1 + 1e-4) + 1e-8
         last = np.asarray(called(schedule, new_end - np.arange(200)))
@@ -233,27 +303,36 @@ def test_extend_is_continuous_and_never_below_zero() -> None:
         assert np.all(np.diff(last) >= 0)
     late, before = 10**7, np.arange(1, 200)
     for schedule, exact in (
-        (jaxdecay.cosine(0.1, late), lambda left: 0.1 * math.sin(math.pi / 2 * left / late) ** 2),
         (
-            jaxdecay.cooldown(0.1, late - 10, 10, shape="cosine"),
+            jaxdecay.cosine(0.1, transition_steps=late),
+            lambda left: 0.1 * math.sin(math.pi / 2 * left / late) ** 2,
+        ),
+        (
+            jaxdecay.cooldown(0.1, begin=late - 10, transition_steps=10, shape="cosine"),
             lambda left: 0.1 * math.sin(math.pi / 2 * min(left / 10, 1)) ** 2,
         ),
     ):
-        extended = jaxdecay.extend(schedule, 0, 3 * late, transition_steps=late)
+        extended = jaxdecay.extend(
+            schedule, at=0, new_transition_steps=3 * late, transition_steps=late
+        )
         expected = [exact(left / 3) for left in before]
         np.testing.assert_allclose(
             called(extended, 3 * late - before), expected, rtol=1e-2, atol=2e-5
         )
-    at_once = jaxdecay.extend(jaxdecay.linear(0.1, 0.1, 0), 0, 2)  # all of it stays at step 0
+    at_once = jaxdecay.extend(
+        jaxdecay.linear(0.1, end_value=0.1, transition_steps=0), at=0, new_transition_steps=2
+    )  # all of it stays at step 0
     np.testing.assert_allclose(called(at_once, np.arange(4)), 0.1)
-    extended = jaxdecay.extend(WAVE, 50, 150)
+    extended = jaxdecay.extend(WAVE, at=50, new_transition_steps=150)
     assert float(extended(50)) == float(WAVE(50))
     assert np.isnan(extended(np.nan))
 
 
 def test_extend_is_differentiable_in_float_counts() -> None:
     def value(new_end: Any) -> Any:
-        return jaxdecay.extend(WAVE, 50.0, new_end, 100.0)(120)
+        return jaxdecay.extend(WAVE, at=50.0, new_transition_steps=new_end, transition_steps=100.0)(
+            120
+        )
 
     def value64(new_end: float) -> float:
         return 0.05 * (1 + math.cos(math.pi * (50 + 70 * 50 / (new_end - 50)) / 100))
@@ -297,7 +376,9 @@ def test_equal_functions_cost_one_trace() -> None:
 
 
 def test_a_function_has_no_name_in_files() -> None:
-    schedule = jaxdecay.warmup(jaxdecay.from_function(hyperbola, init_value=1, half_life=9), 5)
+    schedule = jaxdecay.warmup(
+        jaxdecay.from_function(hyperbola, init_value=1, half_life=9), warmup_steps=5
+    )
     with pytest.raises(ValueError, match=r"@jaxdecay\.decay above the function hyperbola"):
         schedule.to_dict()
 
@@ -315,25 +396,30 @@ def test_annotations_of_a_function_are_read() -> None:
 
 def test_optax_closures_are_schedules(relaxed_promotion: None) -> None:
     theirs = optax.cosine_decay_schedule(0.1, 100)
-    ours = jaxdecay.warmup(jaxdecay.from_function(theirs), 10)
-    assert ours == jaxdecay.warmup(jaxdecay.from_function(theirs), 10)
+    ours = jaxdecay.warmup(jaxdecay.from_function(theirs), warmup_steps=10)
+    assert ours == jaxdecay.warmup(jaxdecay.from_function(theirs), warmup_steps=10)
     np.testing.assert_allclose(ours([5, 35]), [0.05, theirs(25)], rtol=1e-6)
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(ours)
 
 
 def test_a_last_schedule_without_a_length_goes_on() -> None:
-    line = jaxdecay.linear(0.5, 0.0, 100)
-    endless, cut = jaxdecay.join([0.7, line], [10]), jaxdecay.join([0.7, line], [10, 20])
+    line = jaxdecay.linear(0.5, end_value=0.0, transition_steps=100)
+    endless, cut = (
+        jaxdecay.join([0.7, line], lengths=[10]),
+        jaxdecay.join([0.7, line], lengths=[10, 20]),
+    )
     assert called(endless, np.array([9, 10, 60, 110])).tolist() == pytest.approx(
         [0.7, 0.5, 0.25, 0]
     )
     assert called(cut, np.array([10, 30, 1000])).tolist() == pytest.approx([0.5, 0.4, 0.4])
-    assert float(jaxdecay.join([line], [])(50)) == 0.25
+    assert float(jaxdecay.join([line], lengths=[])(50)) == 0.25
     assert jaxdecay.Schedule.from_dict(endless.to_dict()) == endless
 
 
 def test_lengths_that_are_floats_may_be_long() -> None:
-    tokens = jaxdecay.join([0.5, jaxdecay.linear(0.5, 0.0, 1e12)], [1e12, 1e12])
+    tokens = jaxdecay.join(
+        [0.5, jaxdecay.linear(0.5, end_value=0.0, transition_steps=1e12)], lengths=[1e12, 1e12]
+    )
     values = called(tokens, np.array([1e11, 1.5e12, 3e12], np.float32))
     np.testing.assert_allclose(values, [0.5, 0.25, 0.0], rtol=1e-6)

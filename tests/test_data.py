@@ -176,11 +176,11 @@ def own(**changes: np.ndarray | None) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_own_data_are_read_as_they_were_written(tmp_path, save):
     save(tmp_path / "mine.npz", **own())
-    data, digits = jaxdecay.read_data(tmp_path / "mine.npz"), jaxdecay.digits()
+    data, digits = jaxdecay.data_from_file(tmp_path / "mine.npz"), jaxdecay.digits()
     assert (data.name, data.scale) == ("mine", 16.0)
     jax.tree.map(np.testing.assert_array_equal, jax.tree.leaves(data), jax.tree.leaves(digits))
     save(tmp_path / "floats.npz", **own(scale=None))
-    assert jaxdecay.read_data(tmp_path / "floats.npz").scale == 1.0
+    assert jaxdecay.data_from_file(tmp_path / "floats.npz").scale == 1.0
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_own_data_are_read_as_they_were_written(tmp_path, save):
 def test_what_is_wrong_with_own_data_is_said(tmp_path, changes, message):
     np.savez(tmp_path / "mine.npz", **own(**changes))
     with pytest.raises(jaxdecay.DataError, match=message) as told:
-        jaxdecay.read_data(tmp_path / "mine.npz")
+        jaxdecay.data_from_file(tmp_path / "mine.npz")
     assert "\n" not in str(told.value)
 
 
@@ -208,10 +208,10 @@ def test_own_data_that_are_cut_short_are_damaged(tmp_path, share):
     contents = path.read_bytes()
     path.write_bytes(contents[: int(share * len(contents))])
     with pytest.raises(jaxdecay.DataError, match="or damaged"):
-        jaxdecay.read_data(path)
+        jaxdecay.data_from_file(path)
     middle = len(contents) // 2
     path.write_bytes(contents[:middle] + b"\0" * 64 + contents[middle + 64 :])
     with pytest.raises(jaxdecay.DataError, match="or damaged"):
-        jaxdecay.read_data(path)
+        jaxdecay.data_from_file(path)
     with pytest.raises(FileNotFoundError, match="there is no data file"):
-        jaxdecay.read_data(tmp_path / "none.npz")
+        jaxdecay.data_from_file(tmp_path / "none.npz")

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import jaxdecay
-from jaxdecay.schedule import Decay
+from jaxdecay.definition import Decay
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / ".github" / "docs"

@@ -15,7 +15,7 @@ import jaxdecay
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
-EVERY_MINUTE = jaxdecay.discrete_staircase(0.25, decay_rate=0.0625, transition_steps=60.0)
+EVERY_MINUTE = jaxdecay.discrete_staircase(0.25, decrement=0.0625, transition_steps=60.0)
 
 
 def test_a_loop_follows_the_clock() -> None:
@@ -42,7 +42,7 @@ def test_a_loop_follows_the_clock() -> None:
 
 
 def test_time_passes_two_billion() -> None:
-    scale = jaxdecay.scale_by_elapsed(jaxdecay.linear(1.0, 0.0, 8e9))
+    scale = jaxdecay.scale_by_elapsed(jaxdecay.linear(1.0, end_value=0.0, transition_steps=8e9))
     ones = jnp.ones(2)
     for update in (scale.update, jax.jit(scale.update)):
         updates, _ = update(ones, scale.init(ones), elapsed=6e9)
@@ -63,7 +63,7 @@ def test_updates_keep_their_types_and_holes() -> None:
 
 def test_it_can_be_differentiated() -> None:
     def moved(rate: Any, seconds: Any) -> Any:
-        scale = jaxdecay.scale_by_elapsed(jaxdecay.natural_exponential(rate, 0.1))
+        scale = jaxdecay.scale_by_elapsed(jaxdecay.natural_exponential(rate, decay_rate=0.1))
         return scale.update(jnp.float32(2.0), scale.init(None), elapsed=seconds)[0]
 
     slopes = jax.jit(jax.grad(moved, argnums=(0, 1)))(0.5, 10.0)
@@ -82,6 +82,6 @@ def test_wrong_use_is_refused() -> None:
 
 
 def test_a_vector_of_times_is_refused() -> None:
-    scale = jaxdecay.scale_by_elapsed(jaxdecay.linear(1.0, 0.0, 10.0))
+    scale = jaxdecay.scale_by_elapsed(jaxdecay.linear(1.0, end_value=0.0, transition_steps=10.0))
     with pytest.raises(ValueError, match="elapsed must be one number, got shape"):
         scale.update(jnp.ones(2), scale.init(jnp.ones(2)), elapsed=jnp.array([0.0, 5.0]))

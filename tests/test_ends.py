@@ -48,7 +48,7 @@ class Kind:
 def _kinds() -> dict[str, Kind]:
     linear, polynomial, cosine = jaxdecay.linear, jaxdecay.polynomial, jaxdecay.cosine
     k_decay, tanh, warmup, cooldown = (
-        *(jaxdecay.k_decay, jaxdecay.tanh),
+        *(jaxdecay.k_decay, jaxdecay.tanh_decay),
         *(jaxdecay.warmup, jaxdecay.cooldown),
     )
     to_infimum = {
@@ -76,15 +76,23 @@ def _kinds() -> dict[str, Kind]:
         ),
         "tanh": Kind(lambda n: tanh(0.1, 0.0, n, normalized=True), 0.1, 0.0),
         "tanh rising": Kind(lambda n: tanh(0.03, 0.1, n, normalized=True), 0.03, 0.1),
-        "rex to zero": Kind(lambda n: jaxdecay.rex(0.1, n), 0.1, 0.0),
-        "rex falling": Kind(lambda n: jaxdecay.rex(0.1, n, 0.03), 0.1, 0.03),
-        "inverse linear": Kind(lambda n: jaxdecay.inverse_linear(0.1, 0.03, n), 0.1, 0.03),
-        "inverse rising": Kind(lambda n: jaxdecay.inverse_linear(0.03, 0.1, n), 0.03, 0.1),
+        "rex to zero": Kind(lambda n: jaxdecay.rex(0.1, transition_steps=n), 0.1, 0.0),
+        "rex falling": Kind(
+            lambda n: jaxdecay.rex(0.1, transition_steps=n, end_value=0.03), 0.1, 0.03
+        ),
+        "inverse linear": Kind(
+            lambda n: jaxdecay.inverse_linear(0.1, end_value=0.03, transition_steps=n), 0.1, 0.03
+        ),
+        "inverse rising": Kind(
+            lambda n: jaxdecay.inverse_linear(0.03, end_value=0.1, transition_steps=n), 0.03, 0.1
+        ),
         **{
             name: Kind(lambda n, make=make: make(0.1, 0.03, n), 0.1, 0.03)
             for name, make in to_infimum.items()
         },
-        "points": Kind(lambda n: jaxdecay.piecewise_linear([0.1, 0.03], _from_0(n)), 0.1, 0.03),
+        "points": Kind(
+            lambda n: jaxdecay.piecewise_linear([0.1, 0.03], boundaries=_from_0(n)), 0.1, 0.03
+        ),
         **{
             f"{shape} warm-up": Kind(
                 lambda n, shape=shape: warmup(0.1, n, 0.03, shape=shape), 0.03, 0.1
@@ -104,12 +112,24 @@ def _kinds() -> dict[str, Kind]:
             )
             for shape in falling[:4]
         },
-        "extended line": Kind(lambda n: jaxdecay.extend(line, 0, n), 0.1, 0.01, shortest=1),
+        "extended line": Kind(
+            lambda n: jaxdecay.extend(line, at=0, new_transition_steps=n), 0.1, 0.01, shortest=1
+        ),
         "warm-up and cosine": Kind(
-            lambda n: jaxdecay.warmup_cosine(0.1, 0, n, 0.0, 0.03), 0.1, 0.03
+            lambda n: jaxdecay.warmup_cosine(
+                0.1, warmup_steps=0, transition_steps=n, init_value=0.0, end_value=0.03
+            ),
+            0.1,
+            0.03,
         ),
         "warm-up and line": Kind(
-            lambda n: jaxdecay.warmup_linear(0.1, n // 2, n - n // 2, 0.03, 0.01),
+            lambda n: jaxdecay.warmup_linear(
+                0.1,
+                warmup_steps=n // 2,
+                transition_steps=n - n // 2,
+                init_value=0.03,
+                end_value=0.01,
+            ),
             *(0.03, 0.01, 0.1, 2),
         ),
         "three phases": Kind(
@@ -185,29 +205,39 @@ def test_ends_are_exact_one_by_one(kind: Kind) -> None:
 
 BETWEEN: dict[str, Callable[[Any, Any, Any], Schedule]] = {
     "linear": jaxdecay.linear,
-    "polynomial": lambda start, end, n: jaxdecay.polynomial(start, end, 0.9, n),
-    "cosine": lambda start, end, n: jaxdecay.cosine(start, n, end),
-    "k-decay": lambda start, end, n: jaxdecay.k_decay(start, end, n, 1.5),
-    "tanh": jaxdecay.tanh,
-    "normalized tanh": lambda start, end, n: jaxdecay.tanh(start, end, n, normalized=True),
-    "rex": lambda start, end, n: jaxdecay.rex(start, n, end),
+    "polynomial": lambda start, end, n: jaxdecay.polynomial(
+        start, end_value=end, power=0.9, transition_steps=n
+    ),
+    "cosine": lambda start, end, n: jaxdecay.cosine(start, transition_steps=n, end_value=end),
+    "k-decay": lambda start, end, n: jaxdecay.k_decay(
+        start, end_value=end, transition_steps=n, k=1.5
+    ),
+    "tanh": jaxdecay.tanh_decay,
+    "normalized tanh": lambda start, end, n: jaxdecay.tanh_decay(
+        start, end_value=end, transition_steps=n, normalized=True
+    ),
+    "rex": lambda start, end, n: jaxdecay.rex(start, transition_steps=n, end_value=end),
     "inverse linear": jaxdecay.inverse_linear,
     "hyperbolic": jaxdecay.hyperbolic,
     "exponential hyperbolic": jaxdecay.exponential_hyperbolic,
-    "restarts": lambda start, end, n: jaxdecay.cosine_restarts(start, n, end, 1.5),
-    "triangles": lambda start, end, n: jaxdecay.cyclic(end, start, n),
-    "sine": lambda start, end, n: jaxdecay.sine(end, start, n),
-    "points": lambda start, end, n: jaxdecay.piecewise_linear(_both(start, end), _from_0(n)),
-    "table": lambda start, end, n: jaxdecay.interpolate(_both(start, end), n),
+    "restarts": lambda start, end, n: jaxdecay.cosine_restarts(
+        start, period=n, end_value=end, period_multiplier=1.5
+    ),
+    "triangles": lambda start, end, n: jaxdecay.cyclic(end, peak_value=start, up_steps=n),
+    "sine": lambda start, end, n: jaxdecay.sine_wave(end, peak_value=start, up_steps=n),
+    "points": lambda start, end, n: jaxdecay.piecewise_linear(
+        _both(start, end), boundaries=_from_0(n)
+    ),
+    "table": lambda start, end, n: jaxdecay.interpolate(_both(start, end), transition_steps=n),
     **{
         f"{shape} warm-up": lambda start, end, n, shape=shape: jaxdecay.warmup(
-            start, n, end, shape=shape
+            start, warmup_steps=n, init_value=end, shape=shape
         )
         for shape in ("linear", "cosine", "sqrt")
     },
     **{
         f"{shape} cooldown": lambda start, end, n, shape=shape: jaxdecay.cooldown(
-            start, 0, n, end, shape=shape
+            start, begin=0, transition_steps=n, end_value=end, shape=shape
         )
         for shape in ("linear", "cosine", "sqrt", "power", "inverse", "exponential")
     },

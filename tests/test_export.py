@@ -28,8 +28,8 @@ def result() -> jaxdecay.SweepResult:
     """Two families, one schedule inside another, one list of numbers, and one that diverges."""
     population = jaxdecay.stack(
         [
-            jaxdecay.warmup(jaxdecay.cosine(0.1, 80), warmup_steps=8),
-            jaxdecay.piecewise_constant([0.1, 0.01], [44]),
+            jaxdecay.warmup(jaxdecay.cosine(0.1, transition_steps=80), warmup_steps=8),
+            jaxdecay.piecewise_constant([0.1, 0.01], boundaries=[44]),
             jaxdecay.constant(1e20),
         ]
     )

@@ -123,12 +123,14 @@ def test_counts_a_negative_step_as_0(case: Case) -> None:
 
 
 def test_takes_steps_beyond_int32_of_unsigned_type() -> None:
-    schedule = jaxdecay.linear(1.0, 0.25, 100)
+    schedule = jaxdecay.linear(1.0, end_value=0.25, transition_steps=100)
     assert float(schedule(np.uint32(2**32 - 1))) == 0.25
 
 
 def test_takes_no_steps_at_all() -> None:
-    assert jaxdecay.linear(1.0, 0.25, 100)(np.zeros((0, 3), np.int32)).shape == (0, 3)
+    assert jaxdecay.linear(1.0, end_value=0.25, transition_steps=100)(
+        np.zeros((0, 3), np.int32)
+    ).shape == (0, 3)
 
 
 @every_structure
@@ -264,7 +266,7 @@ def test_other_numbers_cost_no_trace(cases: list[Case]) -> None:
 
 def test_the_count_of_traces_sees_them() -> None:
     counted = Counted()
-    for schedule in (jaxdecay.constant(0.1), jaxdecay.warmup(0.1, 10)):
+    for schedule in (jaxdecay.constant(0.1), jaxdecay.warmup(0.1, warmup_steps=10)):
         counted.call.eval_shape(schedule, 3)
         counted.call(schedule, 3)
     assert counted.traces == 2
@@ -275,7 +277,10 @@ def test_integers_in_place_of_floats_cost_no_trace() -> None:
     linear = jaxdecay.linear
     for schedule in (linear(0.1, 0.0, 10), linear(1, 0, 10), linear(1, 0.5, 20)):
         counted.call(schedule, 3)
-    for schedule in (jaxdecay.warmup(0.5, 10, 0.1), jaxdecay.warmup(1, 10, 0)):
+    for schedule in (
+        jaxdecay.warmup(0.5, warmup_steps=10, init_value=0.1),
+        jaxdecay.warmup(1, warmup_steps=10, init_value=0),
+    ):
         counted.call(schedule, 3)
     assert counted.traces == 2
 

@@ -425,7 +425,7 @@ def test_what_is_no_schedule(give: Callable[[Any], Any]) -> None:
 
 
 def test_a_peer_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    make_class: Any = jaxdecay.keras_class  # not from its cache
+    make_class: Any = jaxdecay.keras_schedule_class  # not from its cache
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(ImportError, match="pip install keras"):
         make_class.__wrapped__()
@@ -455,7 +455,7 @@ def test_optax_takes_functions_and_values_in_its_order() -> None:
             inspect.signature(function).parameters
         )
     made = from_optax(optax.cosine_decay_schedule, 0.5, 100, alpha=0.5)
-    assert made == jaxdecay.cosine(0.5, 100, 0.25)
+    assert made == jaxdecay.cosine(0.5, transition_steps=100, end_value=0.25)
 
 
 def test_keras_by_name() -> None:
@@ -465,19 +465,35 @@ def test_keras_by_name() -> None:
 
 def test_plateaus() -> None:
     """The mappings that `test_stateful.py` compares with the peers."""
-    line = jaxdecay.linear(0.5, 0.0, 100)
+    line = jaxdecay.linear(0.5, end_value=0.0, transition_steps=100)
     assert from_optax(
         optax.contrib.reduce_on_plateau, 0.5, 3, 0.0, 0.25, 2, lr=line, min_scale=0.1
     ) == jaxdecay.reduce_on_plateau(
-        line, 0.5, 3, 0.25, 2, 0.1, threshold_mode="absolute", patience_rule="reaches"
+        line,
+        factor=0.5,
+        patience=3,
+        threshold=0.25,
+        cooldown=2,
+        min_scale=0.1,
+        threshold_mode="absolute",
+        patience_rule="reaches",
     )
     assert from_optax("reduce_on_plateau", lr=0.5) == jaxdecay.reduce_on_plateau(
-        0.5, 0.1, 10, 1e-4, patience_rule="reaches"
+        0.5, factor=0.1, patience=10, threshold=1e-4, patience_rule="reaches"
     )
     keras_rule = {"threshold_mode": "absolute", "patience_rule": "reaches"}
     assert from_keras(
         "ReduceLROnPlateau", lr=0.5, mode="max", min_delta=-0.25, cooldown=3, min_lr=0.125
-    ) == jaxdecay.reduce_on_plateau(0.5, 0.1, 10, 0.25, 2, 0.25, mode="max", **keras_rule)
+    ) == jaxdecay.reduce_on_plateau(
+        0.5,
+        factor=0.1,
+        patience=10,
+        threshold=0.25,
+        cooldown=2,
+        min_scale=0.25,
+        mode="max",
+        **keras_rule,
+    )
     assert of_keras("ReduceLROnPlateau", lr=0.5, monitor="loss") == jaxdecay.reduce_on_plateau(
         0.5, **keras_rule
     )
@@ -700,7 +716,7 @@ def test_states_that_say_too_little(name: str, state: dict[str, Any], said: str)
 
 # To Keras
 
-SCHEDULE = jaxdecay.warmup_cosine(0.1, 5, 20)
+SCHEDULE = jaxdecay.warmup_cosine(0.1, warmup_steps=5, transition_steps=20)
 
 
 def model_with(rate: Any) -> keras.Model:
@@ -739,7 +755,7 @@ def test_goes_to_keras_and_back(relaxed_promotion: None) -> None:
     assert isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
     written = json.loads(json.dumps(keras.optimizers.schedules.serialize(rate)))
     read = keras.optimizers.schedules.deserialize(written)
-    assert type(read) is jaxdecay.keras_class()
+    assert type(read) is jaxdecay.keras_schedule_class()
     assert from_keras(rate) == from_keras(written) == from_keras(read) == SCHEDULE
     assert [float(read(step)) for step in (0, 5, 25)] == [0.0, np.float32(0.1), 0.0]
 

@@ -21,7 +21,8 @@ from rows import QUICK_TO_COMPILE
 
 import jaxdecay
 from jaxdecay.domain import Count
-from jaxdecay.schedule import Decay, ScheduleLike, value_at
+from jaxdecay import ScheduleLike, value_at
+from jaxdecay.definition import Decay
 
 STEPS = 4
 

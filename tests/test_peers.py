@@ -527,11 +527,11 @@ def one_cycle_of_whole_steps(chance: Chance, *, linear: bool) -> tuple[Schedule,
         theirs = optax.cosine_onecycle_schedule(steps, **same)
     ours = jaxdecay.one_cycle(
         peak,
-        steps,
-        0.25,
-        first,
-        last,
-        interpolation="linear" if linear else "cosine",
+        transition_steps=steps,
+        warmup_fraction=0.25,
+        initial_divisor=first,
+        final_divisor=last,
+        shape="linear" if linear else "cosine",
         three_phase=linear,
     )
     return ours, jax.vmap(theirs), steps
@@ -544,13 +544,17 @@ def stairs_of(chance: Chance, *, of_keras: bool) -> tuple[Schedule, Peer, int]:
         theirs = keras.optimizers.schedules.ExponentialDecay(init_value, unit, decay_rate, True)
     else:
         theirs = optax.exponential_decay(init_value, unit, decay_rate, staircase=True)
-    return jaxdecay.step_decay(init_value, decay_rate, unit), theirs, 6 * unit
+    return (
+        jaxdecay.step_decay(init_value, decay_rate=decay_rate, transition_steps=unit),
+        theirs,
+        6 * unit,
+    )
 
 
 def line_of_keras(chance: Chance) -> tuple[Schedule, Peer, int]:
     init_value, end_value, end = rate(chance), rate(chance), length(chance)
     theirs = keras.optimizers.schedules.PolynomialDecay(init_value, end, end_value)
-    return jaxdecay.linear(init_value, end_value, end), theirs, end
+    return jaxdecay.linear(init_value, end_value=end_value, transition_steps=end), theirs, end
 
 
 def line_after_warmup(chance: Chance) -> tuple[Schedule, Peer, int]:
@@ -560,13 +564,19 @@ def line_after_warmup(chance: Chance) -> tuple[Schedule, Peer, int]:
         optax.linear_schedule(peak, end_value, left),
     ]
     theirs = optax.join_schedules(schedules, [warm])
-    return jaxdecay.warmup_linear(peak, warm, left, 0.0, end_value), theirs, warm + left
+    return (
+        jaxdecay.warmup_linear(
+            peak, warmup_steps=warm, transition_steps=left, init_value=0.0, end_value=end_value
+        ),
+        theirs,
+        warm + left,
+    )
 
 
 def factors_of_optax(chance: Chance) -> tuple[Schedule, Peer, int]:
     init_value, factor, scales = rate(chance), number(chance.uniform(0.1, 0.9)), [20, 150, 400]
     theirs = optax.piecewise_constant_schedule(init_value, dict.fromkeys(scales, factor))
-    return jaxdecay.multi_step(init_value, factor, scales), theirs, 500
+    return jaxdecay.multi_step(init_value, decay_rate=factor, boundaries=scales), theirs, 500
 
 
 def cycles_of_optax(chance: Chance) -> tuple[Schedule, Peer, int]:
@@ -577,8 +587,10 @@ def cycles_of_optax(chance: Chance) -> tuple[Schedule, Peer, int]:
         for cycle in range(4)
     ]
     theirs = optax.sgdr_schedule(cycles)
-    ours = jaxdecay.cosine_restarts(peak, 50, end_value, 2, 0.5)
-    return jaxdecay.join([ours, end_value], [750, 0]), theirs, 750
+    ours = jaxdecay.cosine_restarts(
+        peak, period=50, end_value=end_value, period_multiplier=2, peak_multiplier=0.5
+    )
+    return jaxdecay.join([ours, end_value], lengths=[750, 0]), theirs, 750
 
 
 def function_of_optax(chance: Chance) -> tuple[Schedule, Peer, int]:
@@ -650,8 +662,8 @@ def test_equals_a_callback_of_keras(relaxed_promotion: None) -> None:
         callback.on_epoch_begin(epoch)
         theirs += [float(optimizer.learning_rate.value)] * 7
     by_function = jaxdecay.from_function(lambda epoch: 0.5 / (1 + epoch))
-    for each in (by_function, jaxdecay.inverse_time(0.5, 1.0)):
-        assert_equal(jaxdecay.per_epoch(each, 7), np.arange(70), theirs)
+    for each in (by_function, jaxdecay.inverse_time(0.5, decay_rate=1.0)):
+        assert_equal(jaxdecay.per_epoch(each, steps_per_epoch=7), np.arange(70), theirs)
 
 
 equal(
@@ -670,27 +682,39 @@ CASES = RECORD["cases"]
 def warmup_cosine(
     lr: float, start_factor: float, warmup: int, t_max: int, eta_min: float
 ) -> Schedule:
-    return jaxdecay.warmup_cosine(lr, warmup, t_max, lr * start_factor, eta_min)
+    return jaxdecay.warmup_cosine(
+        lr,
+        warmup_steps=warmup,
+        transition_steps=t_max,
+        init_value=lr * start_factor,
+        end_value=eta_min,
+    )
 
 
 TORCH: dict[str, Callable[..., Schedule]] = {
     "ConstantLR": lambda lr, factor, total_iters: jaxdecay.piecewise_constant(
-        [lr * factor, lr], [total_iters]
+        [lr * factor, lr], boundaries=[total_iters]
     ),
     "ExponentialLR": partial(jaxdecay.from_torch, "ExponentialLR"),
-    "StepLR": lambda lr, step_size, gamma: jaxdecay.step_decay(lr, gamma, step_size),
+    "StepLR": lambda lr, step_size, gamma: jaxdecay.step_decay(
+        lr, decay_rate=gamma, transition_steps=step_size
+    ),
     "MultiStepLR": lambda lr, milestones, gamma: jaxdecay.piecewise_constant(
-        [lr * gamma**passed for passed in range(len(milestones) + 1)], milestones
+        [lr * gamma**passed for passed in range(len(milestones) + 1)], boundaries=milestones
     ),
-    "PolynomialLR": lambda lr, total_iters, power: jaxdecay.polynomial(lr, 0.0, power, total_iters),
+    "PolynomialLR": lambda lr, total_iters, power: jaxdecay.polynomial(
+        lr, end_value=0.0, power=power, transition_steps=total_iters
+    ),
     "LinearLR": lambda lr, start_factor, end_factor, total_iters: jaxdecay.linear(
-        lr * start_factor, lr * end_factor, total_iters
+        lr * start_factor, end_value=lr * end_factor, transition_steps=total_iters
     ),
-    "CosineAnnealingLR": lambda lr, t_max, eta_min: jaxdecay.cosine(lr, t_max, eta_min),
+    "CosineAnnealingLR": lambda lr, t_max, eta_min: jaxdecay.cosine(
+        lr, transition_steps=t_max, end_value=eta_min
+    ),
     "SequentialLR": warmup_cosine,
-    "LambdaLR 1/(1+kt)": lambda lr, k: jaxdecay.inverse_time(lr, k),
-    "LambdaLR k/sqrt(epoch)": lambda lr, k: jaxdecay.inverse_sqrt(lr, k),
-    "LambdaLR exp(-kt)": lambda lr, k: jaxdecay.natural_exponential(lr, k),
+    "LambdaLR 1/(1+kt)": lambda lr, k: jaxdecay.inverse_time(lr, decay_rate=k),
+    "LambdaLR k/sqrt(epoch)": lambda lr, k: jaxdecay.inverse_sqrt(lr, scale=k),
+    "LambdaLR exp(-kt)": lambda lr, k: jaxdecay.natural_exponential(lr, decay_rate=k),
 }
 
 
@@ -719,7 +743,7 @@ def test_equals_torch(case: dict[str, Any]) -> None:
     schedule, last, rates = recorded(case)
     steps_per_epoch = case["steps_per_epoch"]
     if steps_per_epoch > 1:
-        schedule = jaxdecay.per_epoch(schedule, steps_per_epoch)
+        schedule = jaxdecay.per_epoch(schedule, steps_per_epoch=steps_per_epoch)
     steps = np.arange((last + 1) * steps_per_epoch)
     assert_equal(schedule, steps, rates[: len(steps)])
 
@@ -755,7 +779,10 @@ def test_jitted_optax_linear_misses_its_end(float32: None, relaxed_promotion: No
     """Compiled, Optax's 1 − t/T is 1 − t·(1/T), which is not 0 at T, and even negative."""
     lengths = (3, 7, 11, 49, 1_000)
     theirs = [float(jax.jit(optax.linear_schedule(1.0, 0.0, end))(end)) for end in lengths]
-    ours = [float(jax.jit(jaxdecay.linear(1.0, 0.0, end))(end)) for end in lengths]
+    ours = [
+        float(jax.jit(jaxdecay.linear(1.0, end_value=0.0, transition_steps=end))(end))
+        for end in lengths
+    ]
     assert any(value != 0 for value in theirs)
     assert any(value < 0 for value in theirs)
     assert ours == [0.0] * len(lengths)
@@ -764,7 +791,7 @@ def test_jitted_optax_linear_misses_its_end(float32: None, relaxed_promotion: No
 @wrong("Optax", "polynomial")
 def test_jitted_optax_polynomial_ends_in_nan(float32: None, relaxed_promotion: None) -> None:
     theirs = jax.jit(optax.polynomial_schedule(0.1, 0.0, 0.9, 1_000))
-    ours = jax.jit(jaxdecay.polynomial(0.1, 0.0, 0.9, 1_000))
+    ours = jax.jit(jaxdecay.polynomial(0.1, end_value=0.0, power=0.9, transition_steps=1_000))
     assert math.isnan(theirs(1_000))
     assert math.isnan(theirs(5_000))
     assert float(ours(1_000)) == float(ours(5_000)) == 0.0
@@ -774,73 +801,79 @@ TRACED: dict[str, tuple[Callable[..., Peer], Callable[..., Schedule], list[float
     # theirs, ours, values of the traced hyperparameter, our value at step 30 for the last of them
     "linear transition_steps": (
         lambda end: optax.linear_schedule(1.0, 0.0, end),
-        lambda end: jaxdecay.linear(1.0, 0.0, end),
+        lambda end: jaxdecay.linear(1.0, end_value=0.0, transition_steps=end),
         [50, 40],
         1 / 4,
     ),
     "polynomial transition_steps": (
         lambda end: optax.polynomial_schedule(1.0, 0.0, 2.0, end),
-        lambda end: jaxdecay.polynomial(1.0, 0.0, 2.0, end),
+        lambda end: jaxdecay.polynomial(1.0, end_value=0.0, power=2.0, transition_steps=end),
         [50, 40],
         1 / 16,
     ),
     "cosine transition_steps": (
         lambda end: optax.cosine_decay_schedule(1.0, end),
-        lambda end: jaxdecay.cosine(1.0, end),
+        lambda end: jaxdecay.cosine(1.0, transition_steps=end),
         [50, 60],
         1 / 2,
     ),
     "exponential transition_steps": (
         lambda unit: optax.exponential_decay(1.0, unit, 0.5),
-        lambda unit: jaxdecay.exponential(1.0, 0.5, unit),
+        lambda unit: jaxdecay.exponential(1.0, decay_rate=0.5, transition_steps=unit),
         [20, 10],
         1 / 8,
     ),
     "exponential decay_rate": (
         lambda decay_rate: optax.exponential_decay(1.0, 10, decay_rate),
-        lambda decay_rate: jaxdecay.exponential(1.0, decay_rate, 10),
+        lambda decay_rate: jaxdecay.exponential(1.0, decay_rate=decay_rate, transition_steps=10),
         [0.25, 0.5],
         1 / 8,
     ),
     "delay delay_steps": (
         lambda begin: optax.linear_schedule(1.0, 0.0, 40, begin),
-        lambda begin: jaxdecay.delay(jaxdecay.linear(1.0, 0.0, 40), begin),
+        lambda begin: jaxdecay.delay(
+            jaxdecay.linear(1.0, end_value=0.0, transition_steps=40), delay_steps=begin
+        ),
         [5, 10],
         1 / 2,
     ),
     "warmup_cosine peak_value": (
         lambda peak: optax.warmup_cosine_decay_schedule(0.0, peak, 10, 50),
-        lambda peak: jaxdecay.warmup_cosine(peak, 10, 40),
+        lambda peak: jaxdecay.warmup_cosine(peak, warmup_steps=10, transition_steps=40),
         [1.0, 0.5],
         1 / 4,
     ),
     "warmup warmup_steps": (
         lambda steps: optax.warmup_constant_schedule(0.0, 1.0, steps),
-        lambda steps: jaxdecay.warmup(1.0, steps),
+        lambda steps: jaxdecay.warmup(1.0, warmup_steps=steps),
         [40, 60],
         1 / 2,
     ),
     "one_cycle warmup_fraction": (
         lambda fraction: optax.cosine_onecycle_schedule(100, 1.0, fraction, 2.0),
-        lambda fraction: jaxdecay.one_cycle(1.0, 100, fraction, 2.0),
+        lambda fraction: jaxdecay.one_cycle(
+            1.0, transition_steps=100, warmup_fraction=fraction, initial_divisor=2.0
+        ),
         [0.5, 0.6],
         3 / 4,
     ),
     "one_cycle initial_divisor": (
         lambda divisor: optax.linear_onecycle_schedule(100, 1.0, 0.6, 0.85, divisor),
-        lambda divisor: jaxdecay.one_cycle(1.0, 100, 0.6, divisor, interpolation="linear"),
+        lambda divisor: jaxdecay.one_cycle(
+            1.0, transition_steps=100, warmup_fraction=0.6, initial_divisor=divisor, shape="linear"
+        ),
         [4.0, 2.0],
         3 / 4,
     ),
     "piecewise_constant values": (
         lambda factor: optax.piecewise_constant_schedule(1.0, {10: factor}),
-        lambda value: jaxdecay.piecewise_constant(jnp.stack([1.0, value]), [10]),
+        lambda value: jaxdecay.piecewise_constant(jnp.stack([1.0, value]), boundaries=[10]),
         [0.5, 0.25],
         1 / 4,
     ),
     "piecewise_linear boundaries": (
         lambda boundary: optax.piecewise_interpolate_schedule("linear", 1.0, {boundary: 0.5}),
-        lambda boundary: jaxdecay.piecewise_linear([1.0, 0.5], jnp.stack([0, boundary])),
+        lambda boundary: jaxdecay.piecewise_linear([1.0, 0.5], boundaries=jnp.stack([0, boundary])),
         [40, 60],
         3 / 4,
     ),
@@ -873,7 +906,7 @@ def test_cosine_keeps_its_digits_near_the_end(float32: None, relaxed_promotion: 
         keras.optimizers.schedules.CosineDecay(1.0, end),
     ):
         assert abs(float(theirs(step)) / exact - 1) > 0.2
-    schedule = jaxdecay.cosine(1.0, end)
+    schedule = jaxdecay.cosine(1.0, transition_steps=end)
     np.testing.assert_allclose(jax.jit(schedule)(step), exact, rtol=RTOL)
 
 
@@ -886,8 +919,8 @@ def test_stairs_fall_at_their_step(compiled: bool, float32: None, relaxed_promot
     schedules = (
         optax.exponential_decay(1.0, 1_000, 0.999, staircase=True),
         keras.optimizers.schedules.ExponentialDecay(1.0, 1_000, 0.999, staircase=True),
-        jaxdecay.exponential(1.0, 0.999, 1_000, staircase=True),
-        jaxdecay.step_decay(1.0, 0.999, 1_000),
+        jaxdecay.exponential(1.0, decay_rate=0.999, transition_steps=1_000, staircase=True),
+        jaxdecay.step_decay(1.0, decay_rate=0.999, transition_steps=1_000),
     )
     calls = [jax.jit(schedule) if compiled else schedule for schedule in schedules]
     falls = [np.flatnonzero(np.diff(np.asarray(call(steps)))).tolist() for call in calls]
@@ -904,8 +937,8 @@ def test_compiled_stairs_fall_at_their_step(
     schedules = (
         optax.exponential_decay(1.0, unit, 0.5, staircase=True),
         keras.optimizers.schedules.ExponentialDecay(1.0, unit, 0.5, staircase=True),
-        jaxdecay.exponential(1.0, 0.5, unit, staircase=True),
-        jaxdecay.step_decay(1.0, 0.5, unit),
+        jaxdecay.exponential(1.0, decay_rate=0.5, transition_steps=unit, staircase=True),
+        jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=unit),
     )
     values = [float(jax.jit(schedule)(jnp.asarray(unit))) for schedule in schedules]
     late = unit in (41, 47, 55)
@@ -917,16 +950,19 @@ def test_optax_never_decays_in_no_steps(relaxed_promotion: None) -> None:
     for end in (0, -1):
         assert optax.linear_schedule(1.0, 0.25, end)(5) == 1.0
     for step in (0, 5):
-        assert float(jaxdecay.linear(1.0, 0.25, 0)(step)) == 0.25
-        assert float(jaxdecay.polynomial(1.0, 0.25, 2.0, 0)(step)) == 0.25
-        assert float(jaxdecay.cosine(1.0, 0, 0.25)(step)) == 0.25
+        assert float(jaxdecay.linear(1.0, end_value=0.25, transition_steps=0)(step)) == 0.25
+        assert (
+            float(jaxdecay.polynomial(1.0, end_value=0.25, power=2.0, transition_steps=0)(step))
+            == 0.25
+        )
+        assert float(jaxdecay.cosine(1.0, transition_steps=0, end_value=0.25)(step)) == 0.25
 
 
 @wrong("Keras", "piecewise_constant")
 def test_keras_keeps_the_old_value_at_a_boundary(relaxed_promotion: None) -> None:
     theirs = keras.optimizers.schedules.PiecewiseConstantDecay([10, 20], [1.0, 0.5, 0.25])
     optaxs = optax.piecewise_constant_schedule(1.0, {10: 0.5, 20: 0.5})
-    ours = jaxdecay.piecewise_constant([1.0, 0.5, 0.25], [10, 20])
+    ours = jaxdecay.piecewise_constant([1.0, 0.5, 0.25], boundaries=[10, 20])
     steps = (9, 10, 11, 19, 20, 21)
     new, old = [1.0, 0.5, 0.5, 0.5, 0.25, 0.25], [1.0, 1.0, 0.5, 0.5, 0.5, 0.25]
     assert [float(theirs(step)) for step in steps] == old
@@ -971,7 +1007,7 @@ def test_gradient_before_a_branch_of_join(float32: None, relaxed_promotion: None
         return branch(50)
 
     def ours(alpha: Any, step: int) -> Any:
-        return jaxdecay.join([0.5, jaxdecay.inverse_sqrt(alpha)], [100, 100])(step)
+        return jaxdecay.join([0.5, jaxdecay.inverse_sqrt(alpha)], lengths=[100, 100])(step)
 
     assert float(theirs(0.5)) == 0.5
     assert math.isnan(jax.grad(theirs)(0.5))
@@ -987,7 +1023,10 @@ def test_gradient_before_an_exponential_begins(float32: None, relaxed_promotion:
         return optax.exponential_decay(1.0, 100, decay_rate, transition_begin=20_000)(0)
 
     def ours(decay_rate: Any) -> Any:
-        return jaxdecay.delay(jaxdecay.exponential(1.0, decay_rate, 100), 20_000)(0)
+        return jaxdecay.delay(
+            jaxdecay.exponential(1.0, decay_rate=decay_rate, transition_steps=100),
+            delay_steps=20_000,
+        )(0)
 
     assert float(theirs(0.5)) == float(ours(0.5)) == 1.0
     assert math.isnan(jax.grad(theirs)(0.5))
@@ -999,7 +1038,9 @@ def test_gradient_of_a_fraction(float32: None, relaxed_promotion: None) -> None:
     """Optax rounds the fraction to a step, whose gradient is 0."""
     fraction, step, end = 0.3, 20, 100
     assert jax.grad(lambda f: optax.cosine_onecycle_schedule(end, 1.0, f)(step))(fraction) == 0
-    ours = jax.jit(jax.grad(lambda f: jaxdecay.one_cycle(1.0, end, f)(step)))(fraction)
+    ours = jax.jit(
+        jax.grad(lambda f: jaxdecay.one_cycle(1.0, transition_steps=end, warmup_fraction=f)(step))
+    )(fraction)
     angle = math.pi * step / (fraction * end)  # of 1/25 + (1 − 1/25)·½(1 − cos angle)
     np.testing.assert_allclose(ours, -0.96 * math.sin(angle) / 2 * angle / fraction, rtol=1e-5)
 
@@ -1010,7 +1051,7 @@ def test_optax_interpolates_an_array_of_steps_wrongly(relaxed_promotion: None) -
     steps = np.arange(4)
     one_by_one = [float(theirs(step)) for step in steps]
     assert np.max(np.abs(np.asarray(theirs(steps)) - one_by_one)) > 1
-    ours = jaxdecay.piecewise_linear([1.0, 0.1], [0, 5])
+    ours = jaxdecay.piecewise_linear([1.0, 0.1], boundaries=[0, 5])
     np.testing.assert_allclose(called(ours, jnp.asarray(steps)), one_by_one, rtol=RTOL)
 
 
@@ -1027,7 +1068,9 @@ def test_optax_drops_phases_of_a_short_cycle(
 ) -> None:
     """Three steps hold no warm-up of 0.9 steps: Optax starts at the peak."""
     assert float(make(3, 1.0)(0)) == 1.0
-    assert float(called(jaxdecay.one_cycle(1.0, 3), jnp.arange(3))[0]) == np.float32(1 / 25)
+    assert float(
+        called(jaxdecay.one_cycle(1.0, transition_steps=3), jnp.arange(3))[0]
+    ) == np.float32(1 / 25)
     with pytest.raises(ValueError, match="leaves out those that share a step"):
         jaxdecay.from_optax(make.__name__, peak_value=1.0, **short)
 
@@ -1035,7 +1078,7 @@ def test_optax_drops_phases_of_a_short_cycle(
 @wrong("Optax", "warmup")
 def test_optax_never_leaves_a_warmup_of_no_steps(relaxed_promotion: None) -> None:
     assert optax.warmup_constant_schedule(0.0, 1.0, 0)(100) == 0.0
-    assert float(jaxdecay.warmup(1.0, 0)(100)) == 1.0
+    assert float(jaxdecay.warmup(1.0, warmup_steps=0)(100)) == 1.0
     with pytest.raises(ValueError, match=r"jaxdecay.constant\(1.0\)"):
         jaxdecay.from_optax(
             "warmup_constant_schedule", init_value=0.0, peak_value=1.0, warmup_steps=0
@@ -1046,7 +1089,7 @@ def test_optax_never_leaves_a_warmup_of_no_steps(relaxed_promotion: None) -> Non
 def test_keras_misses_restarts(float32: None, relaxed_promotion: None) -> None:
     """⌊log₁₀⌋ in floats of what should be 10, 100, 10000: the end of the cycle before."""
     theirs = keras.optimizers.schedules.CosineDecayRestarts(1.0, 10, t_mul=10.0)
-    ours = jaxdecay.cosine_restarts(1.0, 10, period_multiplier=10)
+    ours = jaxdecay.cosine_restarts(1.0, period=10, period_multiplier=10)
     restarts = jnp.array([0, 10, 110, 1_110, 11_110])
     np.testing.assert_allclose(jax.vmap(theirs)(restarts), [1, 0, 0, 1, 0], atol=1e-6)
     np.testing.assert_array_equal(called(ours, restarts), np.ones(5))
@@ -1059,7 +1102,7 @@ def test_digits_of_many_steps(float32: None, relaxed_promotion: None) -> None:
     end, step = 1_000_000, 1_000_000 - 10
     assert float(optax.cosine_decay_schedule(1.0, end)(step)) == 0.0
     exact = math.sin(math.pi / 2 * 10 / end) ** 2
-    np.testing.assert_allclose(jaxdecay.cosine(1.0, end)(step), exact, rtol=RTOL)
+    np.testing.assert_allclose(jaxdecay.cosine(1.0, transition_steps=end)(step), exact, rtol=RTOL)
 
     step, exact = 10_000_000, 0.9999999**10_000_000
     for theirs in (
@@ -1067,7 +1110,7 @@ def test_digits_of_many_steps(float32: None, relaxed_promotion: None) -> None:
         keras.optimizers.schedules.ExponentialDecay(1.0, 1, 0.9999999),
     ):
         assert abs(float(theirs(step)) / exact - 1) > 0.15
-    natural = jaxdecay.natural_exponential(1.0, number(1e-7))
+    natural = jaxdecay.natural_exponential(1.0, decay_rate=number(1e-7))
     np.testing.assert_allclose(natural(step), math.exp(-number(1e-7) * step), rtol=RTOL)
     np.testing.assert_allclose(natural(step), exact, rtol=2e-6)
 
@@ -1075,7 +1118,9 @@ def test_digits_of_many_steps(float32: None, relaxed_promotion: None) -> None:
 def test_tokens_do_not_wrap(float32: None, relaxed_promotion: None) -> None:
     """step · batch · length leaves int32 at a thousand steps; `in_units` counts on."""
     assert int(jnp.int32(1_000) * 4_096 * 1_024) < 0
-    tokens = jaxdecay.in_units(jaxdecay.linear(1.0, 0.0, 1e10), 4_096.0 * 1_024)
+    tokens = jaxdecay.count_units(
+        jaxdecay.linear(1.0, end_value=0.0, transition_steps=1e10), units_per_step=4_096.0 * 1_024
+    )
     np.testing.assert_allclose(tokens(1_000), 1 - 0.4194304, rtol=RTOL)
 
 
@@ -1083,7 +1128,9 @@ def test_a_cooldown_is_not_negative_past_its_end(float32: None, relaxed_promotio
     """min(1, (N − t)/C), as Big Vision and Scenic write it, falls below 0 after step N."""
     length, fall = 100, 20
     assert min(1, (length - 130) / fall) < 0
-    schedule = jaxdecay.cooldown(jaxdecay.inverse_sqrt(1.0), length - fall, fall)
+    schedule = jaxdecay.cooldown(
+        jaxdecay.inverse_sqrt(1.0), begin=length - fall, transition_steps=fall
+    )
     assert [float(schedule(step)) for step in (100, 130)] == [0.0, 0.0]
 
 
@@ -1092,7 +1139,7 @@ def test_a_cooldown_is_not_negative_past_its_end(float32: None, relaxed_promotio
 
 
 def founding() -> Schedule:
-    return jaxdecay.exponential(0.1, 0.96, 1_000, staircase=True)
+    return jaxdecay.exponential(0.1, decay_rate=0.96, transition_steps=1_000, staircase=True)
 
 
 def test_founding_number_of_keras(float32: None, relaxed_promotion: None) -> None:
@@ -1120,7 +1167,10 @@ FOUNDING: dict[str, Callable[[], Any]] = {
 
 
 def population() -> jaxdecay.Population:
-    others = [jaxdecay.exponential(0.3, 0.5, 10, staircase=True), jaxdecay.linear(1.0, 0.0, 10)]
+    others = [
+        jaxdecay.exponential(0.3, decay_rate=0.5, transition_steps=10, staircase=True),
+        jaxdecay.linear(1.0, end_value=0.0, transition_steps=10),
+    ]
     return jaxdecay.stack([*others, founding(), jaxdecay.constant(0.1)])
 
 

@@ -18,20 +18,20 @@ from rows import QUICK_TO_COMPILE
 import jaxdecay
 from jaxdecay import Population
 
-LINE = jaxdecay.linear(0.5, 0.0, 10)
-WAVE = jaxdecay.cosine(0.25, 10)
+LINE = jaxdecay.linear(0.5, end_value=0.0, transition_steps=10)
+WAVE = jaxdecay.cosine(0.25, transition_steps=10)
 MIXED = [
     LINE,
     WAVE,
     jaxdecay.constant(0.1),
     LINE.replace(init_value=1.0),
-    jaxdecay.warmup(WAVE, 5),
-    jaxdecay.warmup(LINE, 5),
-    jaxdecay.exponential(0.1, 0.5),
-    jaxdecay.exponential(0.1, 0.5, staircase=True),
-    jaxdecay.exponential(0.1, 0.5, end_value=0.01),
-    jaxdecay.piecewise_constant([0.1, 0.2], [3]),
-    jaxdecay.piecewise_constant([0.1, 0.2, 0.3], [3, 5]),
+    jaxdecay.warmup(WAVE, warmup_steps=5),
+    jaxdecay.warmup(LINE, warmup_steps=5),
+    jaxdecay.exponential(0.1, decay_rate=0.5),
+    jaxdecay.exponential(0.1, decay_rate=0.5, staircase=True),
+    jaxdecay.exponential(0.1, decay_rate=0.5, end_value=0.01),
+    jaxdecay.piecewise_constant([0.1, 0.2], boundaries=[3]),
+    jaxdecay.piecewise_constant([0.1, 0.2, 0.3], boundaries=[3, 5]),
     WAVE.replace(init_value=1.0),
 ]
 
@@ -318,7 +318,9 @@ def test_repr() -> None:
     population = jaxdecay.concat(
         jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.1, 0.3], decay_rate=[0.5, 1.0]),
         jaxdecay.grid(jaxdecay.exponential, init_value=0.1, decay_rate=0.5, staircase=True),
-        jaxdecay.stack([jaxdecay.warmup(LINE, 5), jaxdecay.warmup(LINE, 6)]),
+        jaxdecay.stack(
+            [jaxdecay.warmup(LINE, warmup_steps=5), jaxdecay.warmup(LINE, warmup_steps=6)]
+        ),
     )
     assert repr(population).splitlines() == [
         "Population of 7 schedules",

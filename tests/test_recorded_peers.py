@@ -185,7 +185,9 @@ def paddle(scheduler: str, **arguments: Any) -> Schedule:
 
 
 def paddle_noam(d_model: int, warmup_steps: int, learning_rate: float = 1.0) -> Schedule:
-    return in_sequence([0.0, jaxdecay.noam(d_model, warmup_steps, learning_rate)], [1])
+    return in_sequence(
+        [0.0, jaxdecay.noam(d_model, warmup_steps=warmup_steps, scale=learning_rate)], [1]
+    )
 
 
 def paddle_polynomial(
@@ -195,7 +197,9 @@ def paddle_polynomial(
     power: float = 1.0,
     cycle: bool = False,
 ) -> Schedule:
-    return jaxdecay.polynomial(learning_rate, end_lr, power, decay_steps, cycle=cycle)
+    return jaxdecay.polynomial(
+        learning_rate, end_value=end_lr, power=power, transition_steps=decay_steps, cycle=cycle
+    )
 
 
 def paddle_warmup(
@@ -206,8 +210,11 @@ def paddle_warmup(
     else:
         inner = jaxdecay.constant(learning_rate)
     if learning_rate == end_lr or isinstance(learning_rate, dict):
-        return jaxdecay.warmup(inner, warmup_steps, start_lr)
-    return in_sequence([jaxdecay.linear(start_lr, end_lr, warmup_steps), inner], [warmup_steps])
+        return jaxdecay.warmup(inner, warmup_steps=warmup_steps, init_value=start_lr)
+    return in_sequence(
+        [jaxdecay.linear(start_lr, end_value=end_lr, transition_steps=warmup_steps), inner],
+        [warmup_steps],
+    )
 
 
 def paddle_one_cycle(
@@ -222,11 +229,11 @@ def paddle_one_cycle(
     end = total_steps - 1
     return jaxdecay.one_cycle(
         max_learning_rate,
-        end,
-        (phase_pct * total_steps - 1) / end,
-        divide_factor,
-        max_learning_rate / divide_factor / end_learning_rate,
-        interpolation="cosine" if anneal_strategy == "cos" else "linear",
+        transition_steps=end,
+        warmup_fraction=(phase_pct * total_steps - 1) / end,
+        initial_divisor=divide_factor,
+        final_divisor=max_learning_rate / divide_factor / end_learning_rate,
+        shape="cosine" if anneal_strategy == "cos" else "linear",
         three_phase=three_phase,
     )
 
@@ -245,17 +252,23 @@ def paddle_plateau(learning_rate: float, epsilon: float = 1e-8, **rule: Any) -> 
 
 PADDLE_MAKERS: dict[str, Make] = {
     "NoamDecay": paddle_noam,
-    "PiecewiseDecay": lambda boundaries, values: jaxdecay.piecewise_constant(values, boundaries),
-    "NaturalExpDecay": lambda learning_rate, gamma: jaxdecay.natural_exponential(
-        learning_rate, gamma
+    "PiecewiseDecay": lambda boundaries, values: jaxdecay.piecewise_constant(
+        values, boundaries=boundaries
     ),
-    "InverseTimeDecay": lambda learning_rate, gamma: jaxdecay.inverse_time(learning_rate, gamma),
-    "ExponentialDecay": lambda learning_rate, gamma: jaxdecay.exponential(learning_rate, gamma),
+    "NaturalExpDecay": lambda learning_rate, gamma: jaxdecay.natural_exponential(
+        learning_rate, decay_rate=gamma
+    ),
+    "InverseTimeDecay": lambda learning_rate, gamma: jaxdecay.inverse_time(
+        learning_rate, decay_rate=gamma
+    ),
+    "ExponentialDecay": lambda learning_rate, gamma: jaxdecay.exponential(
+        learning_rate, decay_rate=gamma
+    ),
     "StepDecay": lambda learning_rate, step_size, gamma=0.1: jaxdecay.step_decay(
-        learning_rate, gamma, step_size
+        learning_rate, decay_rate=gamma, transition_steps=step_size
     ),
     "MultiStepDecay": lambda learning_rate, milestones, gamma=0.1: jaxdecay.multi_step(
-        learning_rate, gamma, milestones
+        learning_rate, decay_rate=gamma, boundaries=milestones
     ),
     "LambdaDecay": lambda learning_rate, lr_lambda: function_of_epoch(learning_rate, lr_lambda),
     "MultiplicativeDecay": lambda learning_rate, lr_lambda: running_product(
@@ -269,7 +282,11 @@ PADDLE_MAKERS: dict[str, Make] = {
         "CosineAnnealingWarmRestarts", lr=learning_rate, **cycle
     ),
     "LinearLR": lambda learning_rate, total_steps, start_factor=1 / 3, end_factor=1.0: (
-        jaxdecay.linear(learning_rate * start_factor, learning_rate * end_factor, total_steps)
+        jaxdecay.linear(
+            learning_rate * start_factor,
+            end_value=learning_rate * end_factor,
+            transition_steps=total_steps,
+        )
     ),
     "LinearWarmup": paddle_warmup,
     "OneCycleLR": paddle_one_cycle,
@@ -309,7 +326,7 @@ def fairseq_inverse_sqrt(
     lr: float, warmup_updates: int = 4_000, warmup_init_lr: float = -1
 ) -> Schedule:
     decay = jaxdecay.inverse_sqrt(lr, transition_steps=warmup_updates)
-    return jaxdecay.warmup(decay, warmup_updates, max(0.0, warmup_init_lr))
+    return jaxdecay.warmup(decay, warmup_steps=warmup_updates, init_value=max(0.0, warmup_init_lr))
 
 
 def fairseq_polynomial(
@@ -321,9 +338,15 @@ def fairseq_polynomial(
 ) -> Schedule:
     left = total_num_update - warmup_updates
     if power == 1:
-        return jaxdecay.warmup_linear(lr, warmup_updates, left, 0.0, end_learning_rate)
-    decay = jaxdecay.polynomial(lr, end_learning_rate, power, left)
-    return jaxdecay.warmup(decay, warmup_updates)
+        return jaxdecay.warmup_linear(
+            lr,
+            warmup_steps=warmup_updates,
+            transition_steps=left,
+            init_value=0.0,
+            end_value=end_learning_rate,
+        )
+    decay = jaxdecay.polynomial(lr, end_value=end_learning_rate, power=power, transition_steps=left)
+    return jaxdecay.warmup(decay, warmup_steps=warmup_updates)
 
 
 def fairseq_cosine(
@@ -337,14 +360,14 @@ def fairseq_cosine(
     max_update: int = 0,
 ) -> Schedule:
     period = lr_period_updates if lr_period_updates > 0 else max_update - warmup_updates
-    cycles = jaxdecay.cosine_restarts(lr, period, min_lr, t_mult)
+    cycles = jaxdecay.cosine_restarts(lr, period=period, end_value=min_lr, period_multiplier=t_mult)
     ends = list(itertools.accumulate(period * int(t_mult) ** i for i in range(11)))
     if t_mult == 1:
-        shrink = jaxdecay.step_decay(1.0, lr_shrink, period)
+        shrink = jaxdecay.step_decay(1.0, decay_rate=lr_shrink, transition_steps=period)
     else:
-        shrink = jaxdecay.multi_step(1.0, lr_shrink, ends)
+        shrink = jaxdecay.multi_step(1.0, decay_rate=lr_shrink, boundaries=ends)
     first = warmup_init_lr if warmup_init_lr >= 0 else min_lr
-    return jaxdecay.warmup(cycles * shrink, warmup_updates, first)
+    return jaxdecay.warmup(cycles * shrink, warmup_steps=warmup_updates, init_value=first)
 
 
 def fairseq_step(
@@ -355,9 +378,11 @@ def fairseq_step(
     lr_deacy_period: int = 25_000,
     warmup_init_lr: float = -1,
 ) -> Schedule:
-    stairs = jaxdecay.clip(jaxdecay.step_decay(lr, lr_decay, lr_deacy_period), min_lr)
+    stairs = jaxdecay.clip(
+        jaxdecay.step_decay(lr, decay_rate=lr_decay, transition_steps=lr_deacy_period), lower=min_lr
+    )
     first = warmup_init_lr if warmup_init_lr >= 0 else min_lr
-    return jaxdecay.warmup(stairs, warmup_updates, first)
+    return jaxdecay.warmup(stairs, warmup_steps=warmup_updates, init_value=first)
 
 
 def fairseq_triangular(
@@ -369,10 +394,14 @@ def fairseq_triangular(
 ) -> Schedule:
     half = lr_period_updates // 2
     if shrink_min:
-        above = jaxdecay.cyclic(0.0, max_lr - lr, half, half, lr_shrink)
-        return above + jaxdecay.step_decay(lr, lr_shrink, 2 * half)
+        above = jaxdecay.cyclic(
+            0.0, peak_value=max_lr - lr, up_steps=half, down_steps=half, decay_rate=lr_shrink
+        )
+        return above + jaxdecay.step_decay(lr, decay_rate=lr_shrink, transition_steps=2 * half)
     # m + (M·gᶜ − m)·△ = M·gᶜ·△ + m·(1 − △)
-    return jaxdecay.cyclic(0.0, max_lr, half, half, lr_shrink) + jaxdecay.cyclic(lr, 0.0, half)
+    return jaxdecay.cyclic(
+        0.0, peak_value=max_lr, up_steps=half, down_steps=half, decay_rate=lr_shrink
+    ) + jaxdecay.cyclic(lr, peak_value=0.0, up_steps=half)
 
 
 def fairseq_tri_stage(
@@ -400,12 +429,12 @@ def fairseq_fixed(
     rates = lr if isinstance(lr, list) else [lr]
     by_epoch = jaxdecay.constant(rates[0])
     if len(rates) > 1:
-        by_epoch = jaxdecay.piecewise_constant(rates, list(range(1, len(rates))))
+        by_epoch = jaxdecay.piecewise_constant(rates, boundaries=list(range(1, len(rates))))
     if force_anneal is not None:  # epochs count from 1 there
-        anneal = jaxdecay.exponential(rates[-1] * lr_shrink, lr_shrink)
+        anneal = jaxdecay.exponential(rates[-1] * lr_shrink, decay_rate=lr_shrink)
         by_epoch = in_sequence([by_epoch, anneal], [force_anneal - 1])
-    ramp = jaxdecay.warmup(1.0, warmup_updates, first_step="one_over_w")
-    return ramp * jaxdecay.per_epoch(by_epoch, 10)
+    ramp = jaxdecay.warmup(1.0, warmup_steps=warmup_updates, first_step="one_over_w")
+    return ramp * jaxdecay.per_epoch(by_epoch, steps_per_epoch=10)
 
 
 def fairseq_manual(lr: float, epoch2lr: dict[str, float], update2lr: dict[str, float]) -> Schedule:
@@ -422,8 +451,10 @@ def fairseq_manual(lr: float, epoch2lr: dict[str, float], update2lr: dict[str, f
     values = [by_key.get(1, lr), *(by_key[each] for each in begins)]
     if epoch2lr:
         epochs = [each - 1 for each in begins]
-        return jaxdecay.per_epoch(jaxdecay.piecewise_constant(values, epochs), 10)
-    return jaxdecay.piecewise_constant(values, begins)
+        return jaxdecay.per_epoch(
+            jaxdecay.piecewise_constant(values, boundaries=epochs), steps_per_epoch=10
+        )
+    return jaxdecay.piecewise_constant(values, boundaries=begins)
 
 
 def fairseq_plateau(
@@ -434,7 +465,9 @@ def fairseq_plateau(
     maximize_best_checkpoint_metric: bool,
 ) -> Schedule:
     mode = "max" if maximize_best_checkpoint_metric else "min"
-    return jaxdecay.reduce_on_plateau(lr, lr_shrink, lr_patience, lr_threshold, mode=mode)
+    return jaxdecay.reduce_on_plateau(
+        lr, factor=lr_shrink, patience=lr_patience, threshold=lr_threshold, mode=mode
+    )
 
 
 FAIRSEQ_MAKERS: dict[str, Make] = {
@@ -481,7 +514,7 @@ def maxtext(
     end_value = learning_rate * learning_rate_final_fraction
     if scheduler == "cosine":
         schedule = jaxdecay.warmup_cosine(
-            learning_rate, warm, total - warm - 1, end_value=end_value
+            learning_rate, warmup_steps=warm, transition_steps=total - warm - 1, end_value=end_value
         )
     else:
         fall = int(total * wsd_decay_steps_fraction)
@@ -663,7 +696,7 @@ def test_torch_one_cycle_without_a_rise_starts_in_the_fall() -> None:
         assert case["rates"][0] < peak
         with pytest.raises(ValueError, match="pct_start·total_steps must be at least 1"):
             torch("OneCycleLR", **case["arguments"])
-        schedule = jaxdecay.one_cycle(peak, length - 1, warmup_fraction=0.0)
+        schedule = jaxdecay.one_cycle(peak, transition_steps=length - 1, warmup_fraction=0.0)
         first = called(schedule, jnp.arange(256))[0]
         np.testing.assert_allclose(first, peak, rtol=RTOL)
 
@@ -688,7 +721,7 @@ def test_transformers_wastes_the_first_step_of_a_warmup() -> None:
     assert cases
     for case in cases:
         lr, warm = case["arguments"]["lr"], case["arguments"]["num_warmup_steps"]
-        schedule = jaxdecay.warmup(lr, warm, first_step="one_over_w")
+        schedule = jaxdecay.warmup(lr, warmup_steps=warm, first_step="one_over_w")
         np.testing.assert_allclose(float(schedule(0)), lr / warm, rtol=RTOL)
 
 
@@ -706,7 +739,9 @@ def test_equals_warmup_cosine_to_its_end(scheduler: str) -> None:
             continue
         lr = arguments["lr"]
         low = arguments.get("min_lr", lr * arguments.get("min_lr_rate", 0))
-        schedule = jaxdecay.warmup_cosine(lr, warm, end - warm, end_value=low)
+        schedule = jaxdecay.warmup_cosine(
+            lr, warmup_steps=warm, transition_steps=end - warm, end_value=low
+        )
         steps = jnp.minimum(jnp.arange(128), end)
         values = np.asarray(called(schedule, steps), np.float64)[: end + 1]
         np.testing.assert_allclose(values, case["rates"][: end + 1], rtol=RTOL, atol=1e-17)
@@ -739,7 +774,7 @@ def test_cosine_rises_after_its_end(peer: str, scheduler: str, end: str) -> None
         if case["arguments"].get("num_cycles", 0.5) != 0.5 or length < 10:
             continue
         rises += peaks_after(rates, length) > 1.5 * rates[length]
-        held = jaxdecay.hold(PEERS[peer].make(scheduler, **case["arguments"]), length)
+        held = jaxdecay.hold(PEERS[peer].make(scheduler, **case["arguments"]), begin=length)
         after = np.asarray(called(held, jnp.array([length, length + 3, 10_000])), np.float64)
         np.testing.assert_allclose(after, rates[length], rtol=RTOL, atol=1e-12)
     assert rises >= 2
@@ -802,7 +837,9 @@ def test_timm_falls_one_step_early() -> None:
         boundaries = arguments["decay_t"]
         falls = np.flatnonzero(np.diff(case["rates"], prepend=arguments["lr"])).tolist()
         assert falls == [each - 1 for each in boundaries]
-        schedule = jaxdecay.multi_step(arguments["lr"], arguments["decay_rate"], boundaries)
+        schedule = jaxdecay.multi_step(
+            arguments["lr"], decay_rate=arguments["decay_rate"], boundaries=boundaries
+        )
         values = np.asarray(called(schedule, jnp.arange(256)))
         assert (np.flatnonzero(np.diff(values)) + 1).tolist() == boundaries
 

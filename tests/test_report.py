@@ -150,7 +150,7 @@ def test_the_winner_can_be_copied(result, tmp_path):
 
 def test_a_best_rate_at_the_edge_of_what_was_tried_is_told():
     rates = jaxdecay.grid(jaxdecay.cosine, init_value=[0.1, 0.3, 1.0], transition_steps=[9, 99])
-    inside = jaxdecay.warmup(jaxdecay.constant(0.1), 5)
+    inside = jaxdecay.warmup(jaxdecay.constant(0.1), warmup_steps=5)
     population = jaxdecay.concat(rates, jaxdecay.stack([inside]))
     edges = [at_an_edge(population, index) for index in range(7)]
     told = "the best has the {} init_value that was tried, {}: {} ones may be better"
@@ -159,7 +159,7 @@ def test_a_best_rate_at_the_edge_of_what_was_tried_is_told():
 
 
 def test_a_schedule_inside_another_can_be_copied_too(result):
-    warm = jaxdecay.warmup(jaxdecay.cosine(0.1, 90), warmup_steps=10)
+    warm = jaxdecay.warmup(jaxdecay.cosine(0.1, transition_steps=90), warmup_steps=10)
     one = dataclasses.replace(result, population=jaxdecay.stack([*[warm] * 7, warm * 0.5]))
     names: dict = {}
     exec(content_of(page(one))["schedules"][7]["python"], names)
@@ -332,10 +332,14 @@ def test_what_a_notebook_shows(result):
     shown = result.population._repr_html_()
     assert shown.startswith("Population of 8 schedules<table>")
     assert "<td>4</td><td>inverse_time</td>" in shown
-    shown = jaxdecay.inverse_time(0.1, 0.5)._repr_html_()
+    shown = jaxdecay.inverse_time(0.1, decay_rate=0.5)._repr_html_()
     assert shown.startswith("<code>inverse_time(init_value=0.1, decay_rate=0.5)</code>")
     assert "<td>decay_rate</td><td>0.5</td><td>a number ≥ 0</td>" in shown
-    for figure in (result.plot(), result.population.plot(60), jaxdecay.cosine(0.1, 9).plot(9)):
+    for figure in (
+        result.plot(),
+        result.population.plot(60),
+        jaxdecay.cosine(0.1, transition_steps=9).plot(9),
+    ):
         assert figure.axes[0].lines
 
 

@@ -36,7 +36,7 @@ from jaxdecay.domain import (
     Steps,
     Values,
 )
-from jaxdecay.schedule import Decay
+from jaxdecay.definition import Decay
 
 INVERSE = jaxdecay.inverse_time(0.1, decay_rate=0.5)
 
@@ -106,31 +106,33 @@ def test_what_is_not_a_finite_number_in_an_array(bad: Any) -> None:
 @pytest.mark.parametrize("bad", [math.nan, "fast", None, True, abs, object()])
 def test_what_is_not_a_schedule(bad: Any) -> None:
     with pytest.raises(ValueError, match="warmup: schedule must be a jaxdecay schedule or a numb"):
-        jaxdecay.warmup(bad, 10)
+        jaxdecay.warmup(bad, warmup_steps=10)
     with pytest.raises(ValueError, match=r"join: schedules\[1\] must be a jaxdecay schedule"):
-        jaxdecay.join([0.1, bad], [1, 2])
+        jaxdecay.join([0.1, bad], lengths=[1, 2])
 
 
 @pytest.mark.parametrize("option", ["yes", 1, None, "on", [True], np.array([True])])
 def test_what_is_not_an_option(option: Any) -> None:
     with pytest.raises(ValueError, match="staircase must be False or True, got"):
-        jaxdecay.exponential(0.1, 0.5, 10, staircase=option)
+        jaxdecay.exponential(0.1, decay_rate=0.5, transition_steps=10, staircase=option)
 
 
 def test_an_unknown_option_names_the_known() -> None:
     with pytest.raises(ValueError, match="warmup: first_step must be 'init' or 'one_over_w', got"):
-        jaxdecay.warmup(0.1, 10, first_step="zero")
+        jaxdecay.warmup(0.1, warmup_steps=10, first_step="zero")
 
 
 def test_numpy_bools_are_options() -> None:
-    schedule = jaxdecay.exponential(0.1, 0.5, 10, staircase=np.bool_(True))
+    schedule = jaxdecay.exponential(
+        0.1, decay_rate=0.5, transition_steps=10, staircase=np.bool_(True)
+    )
     assert schedule.staircase is True
 
 
 def test_unknown_hyperparameters_name_the_nearest() -> None:
     for make in (
-        lambda: jaxdecay.linear(0.1, 0.0, transition_step=10),
-        lambda: jaxdecay.linear(0.1, 0.0, 10).replace(transition_step=5),
+        lambda: jaxdecay.linear(0.1, end_value=0.0, transition_step=10),
+        lambda: jaxdecay.linear(0.1, end_value=0.0, transition_steps=10).replace(transition_step=5),
     ):
         with pytest.raises(TypeError, match="linear has no hyperparameter 'transition_step'") as e:
             make()
@@ -142,7 +144,7 @@ def test_unknown_hyperparameters_name_the_nearest() -> None:
 
 def test_missing_and_surplus_hyperparameters() -> None:
     with pytest.raises(TypeError, match="linear: missing a required argument: 'transition_steps'"):
-        jaxdecay.linear(0.1, 0.0)
+        jaxdecay.linear(0.1, end_value=0.0)
     with pytest.raises(TypeError, match="constant: too many positional arguments; it takes value"):
         jaxdecay.constant(0.1, 0.2)
 
@@ -176,25 +178,25 @@ def test_files_that_are_wrong(data: dict[str, Any]) -> None:
 
 def test_vectors_that_do_not_fit() -> None:
     with pytest.raises(ValueError, match="got 2 values and 2 boundaries"):
-        jaxdecay.piecewise_constant([0.1, 0.2], [1, 2])
+        jaxdecay.piecewise_constant([0.1, 0.2], boundaries=[1, 2])
     with pytest.raises(ValueError, match="got 1 schedules and lengths of shape"):
-        jaxdecay.join([0.1], [1, 2])
+        jaxdecay.join([0.1], lengths=[1, 2])
     with pytest.raises(ValueError, match="at least one schedule, got none"):
-        jaxdecay.join([], [])
+        jaxdecay.join([], lengths=[])
     with pytest.raises(ValueError, match="sum to at most 2147483647"):
-        jaxdecay.join([0.1, 0.2], [LAST_STEP, 1])
+        jaxdecay.join([0.1, 0.2], lengths=[LAST_STEP, 1])
     with pytest.raises(ValueError, match="schedules must be a sequence of schedules"):
-        jaxdecay.join(INVERSE, [1])
+        jaxdecay.join(INVERSE, lengths=[1])
 
 
 @pytest.mark.parametrize(
     "stacked",
     [
-        jaxdecay.linear(np.array([0.1, 0.2]), 0.0, 10),
-        jaxdecay.warmup(jaxdecay.constant(np.array([0.1, 0.2])), 10),
-        jaxdecay.warmup(np.array([0.1, 0.2]), 10),
-        jaxdecay.piecewise_constant(np.ones((3, 2)), np.ones((3, 1))),
-        jaxdecay.join([0.1, 0.2], np.ones((2, 2))),
+        jaxdecay.linear(np.array([0.1, 0.2]), end_value=0.0, transition_steps=10),
+        jaxdecay.warmup(jaxdecay.constant(np.array([0.1, 0.2])), warmup_steps=10),
+        jaxdecay.warmup(np.array([0.1, 0.2]), warmup_steps=10),
+        jaxdecay.piecewise_constant(np.ones((3, 2)), boundaries=np.ones((3, 1))),
+        jaxdecay.join([0.1, 0.2], lengths=np.ones((2, 2))),
     ],
     ids=lambda schedule: schedule.family,
 )
@@ -205,7 +207,9 @@ def test_a_stacked_schedule_is_not_called_by_accident(stacked: Schedule) -> None
 
 
 def test_a_stacked_schedule_is_mapped() -> None:
-    stacked = jaxdecay.linear(np.array([0.5, 0.25]), np.zeros(2), np.array([10, 10]))
+    stacked = jaxdecay.linear(
+        np.array([0.5, 0.25]), end_value=np.zeros(2), transition_steps=np.array([10, 10])
+    )
     got = jax.vmap(lambda schedule: schedule(5))(stacked)
     assert got.tolist() == [0.25, 0.125]
 
@@ -237,12 +241,12 @@ def test_it_cannot_be_changed() -> None:
 
 
 def test_hyperparameters_and_options_are_attributes() -> None:
-    schedule = jaxdecay.exponential(0.1, 0.5, 10, staircase=True)
+    schedule = jaxdecay.exponential(0.1, decay_rate=0.5, transition_steps=10, staircase=True)
     assert (schedule.init_value, schedule.transition_steps) == (0.1, 10)
     assert schedule.end_value is None
     assert schedule.staircase is True
     assert schedule.family == "exponential"
-    assert jaxdecay.warmup(schedule, 5).schedule is schedule
+    assert jaxdecay.warmup(schedule, warmup_steps=5).schedule is schedule
 
 
 def test_replace_checks_and_leaves_the_old_one() -> None:
@@ -259,7 +263,7 @@ def test_equal_schedules_are_equal_keys() -> None:
         INVERSE.replace(decay_rate=0.25),
         INVERSE.replace(staircase=True),
         jaxdecay.natural_exponential(0.1, decay_rate=0.5),
-        jaxdecay.warmup(INVERSE, 1),
+        jaxdecay.warmup(INVERSE, warmup_steps=1),
     ]
     assert same == INVERSE
     assert hash(same) == hash(INVERSE)
@@ -270,7 +274,9 @@ def test_equal_schedules_are_equal_keys() -> None:
 
 def test_repr_shows_what_was_chosen() -> None:
     assert repr(INVERSE) == "inverse_time(init_value=0.1, decay_rate=0.5)"
-    nested = jaxdecay.warmup(jaxdecay.join([INVERSE, 0.5], [3, 4]), 5, first_step="one_over_w")
+    nested = jaxdecay.warmup(
+        jaxdecay.join([INVERSE, 0.5], lengths=[3, 4]), warmup_steps=5, first_step="one_over_w"
+    )
     assert repr(nested) == (
         "warmup(schedule=join(schedules=[inverse_time(init_value=0.1, decay_rate=0.5), 0.5], "
         "lengths=[3, 4]), warmup_steps=5, first_step='one_over_w')"
@@ -279,7 +285,7 @@ def test_repr_shows_what_was_chosen() -> None:
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64, np.float16, jnp.float32, np.array])
 def test_numbers_of_any_type_are_hyperparameters(kind: Any) -> None:
-    schedule = jaxdecay.linear(kind(0.5), kind(0.25), kind(4.0))
+    schedule = jaxdecay.linear(kind(0.5), end_value=kind(0.25), transition_steps=kind(4.0))
     assert float(schedule(2)) == 0.375
     again = Schedule.from_dict(json.loads(json.dumps(schedule.to_dict())))
     assert float(again(2)) == 0.375
@@ -287,7 +293,7 @@ def test_numbers_of_any_type_are_hyperparameters(kind: Any) -> None:
 
 
 def test_key_paths_are_names() -> None:
-    schedule = jaxdecay.warmup(jaxdecay.join([INVERSE], [3]), 5)
+    schedule = jaxdecay.warmup(jaxdecay.join([INVERSE], lengths=[3]), warmup_steps=5)
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(schedule)]
     assert [jax.tree_util.keystr(path) for path in paths] == [
         ".schedule.schedules[0].init_value",
@@ -306,12 +312,12 @@ def test_unflattening_never_checks() -> None:
 
 
 def test_traced_values_are_not_checked() -> None:
-    got = jax.jit(lambda rate: jaxdecay.linear(rate, 0.0, 10)(0))(-0.5)
+    got = jax.jit(lambda rate: jaxdecay.linear(rate, end_value=0.0, transition_steps=10)(0))(-0.5)
     assert float(got) == -0.5
 
 
 def test_arithmetic() -> None:
-    line = jaxdecay.linear(1.0, 0.0, 10)
+    line = jaxdecay.linear(1.0, end_value=0.0, transition_steps=10)
     numbers = (2, 2.0, np.float32(2), np.float64(2), np.array(2.0), jnp.array(2.0))
     for two in numbers:
         assert float((line * two)(5)) == float((two * line)(5)) == 1.0, repr(two)
@@ -319,8 +325,8 @@ def test_arithmetic() -> None:
         assert isinstance(two * line, Schedule)
     assert float((line * line)(5)) == 0.25
     assert float((line + line * line)(5)) == 0.75
-    assert float(jaxdecay.add(1.0, 2.0)(5)) == 3.0
-    assert float(jaxdecay.multiply(4.0, line)(5)) == 2.0
+    assert float(jaxdecay.add(1.0, second=2.0)(5)) == 3.0
+    assert float(jaxdecay.multiply(4.0, second=line)(5)) == 2.0
 
 
 @pytest.mark.parametrize("combine", [operator.add, operator.mul])
@@ -351,7 +357,7 @@ def test_a_decay_of_a_user_is_like_ours(hyperbola: Any) -> None:
     assert jax.grad(lambda rate: hyperbola(rate)(100))(0.5) == 0.5
     with pytest.raises(ValueError, match="hyperbola: shape must be 'plain' or 'squared', got 1"):
         hyperbola(0.5, shape=1)
-    assert float(jaxdecay.warmup(schedule, 10)(110)) == 0.25
+    assert float(jaxdecay.warmup(schedule, warmup_steps=10)(110)) == 0.25
 
 
 def test_a_decay_without_hyperparameters() -> None:
@@ -495,13 +501,13 @@ def test_drawn_schedules_survive_every_journey(example: Case) -> None:
     "step", [2**31 + 5, np.int64(2**32 + 3), np.uint64(2**63), np.uint32(2**32 - 1)]
 )
 def test_steps_past_the_largest_count_as_the_largest(step: Any) -> None:
-    schedule = jaxdecay.inverse_time(1.0, 1.0)
+    schedule = jaxdecay.inverse_time(1.0, decay_rate=1.0)
     np.testing.assert_allclose(schedule(step), 2.0**-31, rtol=1e-6)
 
 
 def test_a_list_for_a_number_is_refused_with_the_way_to_a_grid() -> None:
     with pytest.raises(ValueError, match=r"linear: init_value must be .*jaxdecay\.grid makes"):
-        jaxdecay.linear([0.1, 0.2], 0.0, 10)
+        jaxdecay.linear([0.1, 0.2], end_value=0.0, transition_steps=10)
 
 
 def test_a_decay_without_hyperparameters_cannot_be_stacked() -> None:
@@ -521,10 +527,10 @@ def test_a_sampled_count_stays_within_its_range() -> None:
 @pytest.mark.parametrize("step", [np.inf, 1e30, np.float32(3e38)])
 def test_endless_steps_are_finite(step: Any) -> None:
     schedules = (
-        jaxdecay.exponential(0.1, 0.5, staircase=True),
-        jaxdecay.discrete_staircase(0.1, 0.01),
-        jaxdecay.inverse_time(0.1, 0.0),
-        jaxdecay.natural_exponential(0.1, 0.0),
+        jaxdecay.exponential(0.1, decay_rate=0.5, staircase=True),
+        jaxdecay.discrete_staircase(0.1, decrement=0.01),
+        jaxdecay.inverse_time(0.1, decay_rate=0.0),
+        jaxdecay.natural_exponential(0.1, decay_rate=0.0),
     )
     assert [float(schedule(step)) for schedule in schedules] == [
         0,
@@ -535,7 +541,7 @@ def test_endless_steps_are_finite(step: Any) -> None:
 
 
 def test_a_step_that_is_not_a_number_gives_none() -> None:
-    assert np.isnan(jaxdecay.linear(1.0, 0.0, 10)(np.nan))
+    assert np.isnan(jaxdecay.linear(1.0, end_value=0.0, transition_steps=10)(np.nan))
 
 
 @pytest.mark.parametrize("value", [1e39, np.float64(1e300)])
@@ -543,20 +549,22 @@ def test_numbers_past_float32_are_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="constant: value must be a number ≥ 0"):
         jaxdecay.constant(value)
     with pytest.raises(ValueError, match="inverse_time: init_value must be a number > 0"):
-        jaxdecay.inverse_time(1e-50, 0.1)  # 0 in float32
+        jaxdecay.inverse_time(1e-50, decay_rate=0.1)  # 0 in float32
 
 
 def test_a_negative_number_for_a_schedule_is_refused() -> None:
     with pytest.raises(ValueError, match=r"schedule must be a jaxdecay schedule or a number ≥ 0"):
-        jaxdecay.warmup(-0.1, 5)
+        jaxdecay.warmup(-0.1, warmup_steps=5)
     with pytest.raises(ValueError, match=r"schedules\[1\] must be"):
-        jaxdecay.join([0.1, -0.1], [5, 5])
+        jaxdecay.join([0.1, -0.1], lengths=[5, 5])
     with pytest.raises(ValueError, match="must be a jaxdecay schedule"):
-        jaxdecay.warmup([0.1, 0.2], 5)
+        jaxdecay.warmup([0.1, 0.2], warmup_steps=5)
 
 
 def test_scalars_of_numpy_and_jax_are_kept_as_numbers() -> None:
-    schedule = jaxdecay.inverse_time(jnp.float32(0.1), np.float16(0.5), np.int64(3))
+    schedule = jaxdecay.inverse_time(
+        jnp.float32(0.1), decay_rate=np.float16(0.5), transition_steps=np.int64(3)
+    )
     assert jax.tree.leaves(schedule) == [float(np.float32(0.1)), 0.5, 3, 1.0]
     assert eval(repr(schedule), {"inverse_time": jaxdecay.inverse_time}) == schedule
     assert Schedule.from_dict(schedule.to_dict()) == schedule
@@ -570,7 +578,7 @@ def test_vectors_are_vectors(values: Any, boundaries: Any) -> None:
     with pytest.raises(
         ValueError, match=r"piecewise_constant: (values|boundaries) must be numbers ≥ 0"
     ):
-        jaxdecay.piecewise_constant(values, boundaries)
+        jaxdecay.piecewise_constant(values, boundaries=boundaries)
 
 
 def test_functions_that_are_no_decays_are_refused() -> None:
@@ -622,30 +630,32 @@ def test_numbers_of_numpy_scale_schedules() -> None:
 def test_equal_numbers_make_equal_schedules_whatever_holds_them() -> None:
     for schedule in (
         jaxdecay.interpolate(jnp.array([0.1, 0.2])),
-        jaxdecay.multi_step(0.1, 0.5, np.array([1, 2], np.int8)),
-        jax.tree.map(jnp.asarray, jaxdecay.cosine(0.1, 100)),
+        jaxdecay.multi_step(0.1, decay_rate=0.5, boundaries=np.array([1, 2], np.int8)),
+        jax.tree.map(jnp.asarray, jaxdecay.cosine(0.1, transition_steps=100)),
     ):
         again = Schedule.from_dict(json.loads(json.dumps(schedule.to_dict())))
         assert again == schedule
         assert hash(again) == hash(schedule)
-    assert jaxdecay.cosine(0.1, 100) != jaxdecay.cosine(0.1, 100.0)  # not compiled alike
+    assert jaxdecay.cosine(0.1, transition_steps=100) != jaxdecay.cosine(
+        0.1, transition_steps=100.0
+    )  # not compiled alike
 
 
 def test_a_range_is_a_vector() -> None:
-    schedule = jaxdecay.piecewise_constant([0.2, 0.1], range(10, 11))
+    schedule = jaxdecay.piecewise_constant([0.2, 0.1], boundaries=range(10, 11))
     assert Schedule.from_dict(schedule.to_dict()) == schedule
     assert float(schedule(10)) == np.float32(0.1)
 
 
 def test_a_truth_value_is_no_number_of_a_vector() -> None:
     with pytest.raises(ValueError, match=r"values must be numbers ≥ 0, got \[True, 0.1\]"):
-        jaxdecay.piecewise_constant([True, 0.1], [10])
+        jaxdecay.piecewise_constant([True, 0.1], boundaries=[10])
 
 
 @pytest.mark.parametrize("step", [np.array([5 + 3j]), None, "3", {}])
 def test_a_step_that_is_no_real_number_is_refused(step: Any) -> None:
     with pytest.raises(TypeError, match="a step is a real number"):
-        jaxdecay.linear(1.0, 0.0, 10)(step)
+        jaxdecay.linear(1.0, end_value=0.0, transition_steps=10)(step)
 
 
 def test_too_deep_a_nest_is_refused() -> None:
@@ -665,12 +675,29 @@ def test_what_is_no_dictionary_with_a_family_is_refused(data: Any) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: jaxdecay.exponential(0.1, 0.9, end_value=0.5), "end_value must be at most"),
-        (lambda: jaxdecay.exponential(0.5, 1.1, end_value=0.1), "end_value must be at least"),
-        (lambda: jaxdecay.discrete_staircase(0.1, 0.01, end_value=0.5), "must be at most"),
-        (lambda: jaxdecay.power_law(0.1, -1.0, 10, 0.5), "end_value must be at most"),
-        (lambda: jaxdecay.tanh(1.0, 0.0, 9, 3.0, -6.0), "lower must be at most upper"),
-        (lambda: jaxdecay.cosine(0.1, 2**40), "so large a count must be a float"),
+        (
+            lambda: jaxdecay.exponential(0.1, decay_rate=0.9, end_value=0.5),
+            "end_value must be at most",
+        ),
+        (
+            lambda: jaxdecay.exponential(0.5, decay_rate=1.1, end_value=0.1),
+            "end_value must be at least",
+        ),
+        (
+            lambda: jaxdecay.discrete_staircase(0.1, decrement=0.01, end_value=0.5),
+            "must be at most",
+        ),
+        (
+            lambda: jaxdecay.power_law(0.1, power=-1.0, transition_steps=10, end_value=0.5),
+            "end_value must be at most",
+        ),
+        (
+            lambda: jaxdecay.tanh_decay(
+                1.0, end_value=0.0, transition_steps=9, lower=3.0, upper=-6.0
+            ),
+            "lower must be at most upper",
+        ),
+        (lambda: jaxdecay.cosine(0.1, transition_steps=2**40), "so large a count must be a float"),
     ],
 )
 def test_numbers_that_do_not_fit_each_other(make: Any, message: str) -> None:
@@ -679,7 +706,7 @@ def test_numbers_that_do_not_fit_each_other(make: Any, message: str) -> None:
 
 
 def test_an_end_on_the_wrong_side_is_not_judged_when_traced() -> None:
-    by_end = jax.jit(lambda end: jaxdecay.exponential(0.1, 0.9, end_value=end)(3))
+    by_end = jax.jit(lambda end: jaxdecay.exponential(0.1, decay_rate=0.9, end_value=end)(3))
     assert float(by_end(0.5)) == 0.5  # the floor
-    by_rate = jax.jit(lambda rate: jaxdecay.exponential(0.1, rate, end_value=0.5)(3))
+    by_rate = jax.jit(lambda rate: jaxdecay.exponential(0.1, decay_rate=rate, end_value=0.5)(3))
     assert float(by_rate(0.9)) == 0.5

@@ -45,6 +45,8 @@ def test_no_schedules_are_not_written(tmp_path: Path) -> None:
 
 
 def test_a_schedule_without_a_name_in_files_is_refused(tmp_path: Path) -> None:
-    schedule = jaxdecay.warmup(jaxdecay.from_function(lambda step: 1.0 / (1 + step)), 10)
+    schedule = jaxdecay.warmup(
+        jaxdecay.from_function(lambda step: 1.0 / (1 + step)), warmup_steps=10
+    )
     with pytest.raises(ValueError, match=r"jaxdecay\.decay"):
         write_schedules([schedule], tmp_path / "nameless.toml")

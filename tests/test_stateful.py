@@ -187,11 +187,11 @@ def test_keras() -> None:
         schedules.append(
             jaxdecay.reduce_on_plateau(
                 0.5,
-                factor,
-                patience,
-                min_delta,
-                max(0, cooldown - 1),
-                min_lr / 0.5,
+                factor=factor,
+                patience=patience,
+                threshold=min_delta,
+                cooldown=max(0, cooldown - 1),
+                min_scale=min_lr / 0.5,
                 mode=mode,
                 threshold_mode="absolute",
                 patience_rule="reaches",
@@ -308,7 +308,7 @@ def test_an_increase_starts_the_count_towards_a_reset_again() -> None:
 
 
 def test_the_value_is_that_of_the_schedule_times_the_scale() -> None:
-    inner, steps = jaxdecay.cosine(0.5, 100), np.arange(0, 120, 7)
+    inner, steps = jaxdecay.cosine(0.5, transition_steps=100), np.arange(0, 120, 7)
     for decay in (jaxdecay.reduce_on_plateau, jaxdecay.greedy):
         schedule = decay(inner)
         first = schedule.init()
@@ -336,11 +336,11 @@ METRICS = [4.0, 3.0, 3.0, 3.0, 3.0, 3.0, 2.0, *[1.0] * 8]
     ("schedule", "that_count"),
     [
         (
-            jaxdecay.reduce_on_plateau(0.5, 0.5, patience=1, min_scale=0.2),
+            jaxdecay.reduce_on_plateau(0.5, factor=0.5, patience=1, min_scale=0.2),
             ("schedule", "factor", "min_scale"),
         ),
         (
-            jaxdecay.greedy(0.5, 0.5, patience=1, min_scale=0.2, max_scale=1.7),
+            jaxdecay.greedy(0.5, factor=0.5, patience=1, min_scale=0.2, max_scale=1.7),
             ("schedule", "factor", "min_scale", "max_scale"),
         ),
     ],
@@ -424,7 +424,7 @@ def test_the_window_has_its_full_length() -> None:
 
 VALUES = [
     jaxdecay.reduce_on_plateau(0.1, factor=0.5, patience=3, mode="max"),
-    jaxdecay.greedy(jaxdecay.cosine(0.3, 100), window=5, reset_after=7),
+    jaxdecay.greedy(jaxdecay.cosine(0.3, transition_steps=100), window=5, reset_after=7),
 ]
 
 
@@ -476,11 +476,15 @@ def test_in_a_loop_with_optax() -> None:
 def test_a_schedule_with_state_is_refused_inside_another(outer: Any) -> None:
     inner = jaxdecay.reduce_on_plateau(0.1)
     message = "cannot follow a metric inside another schedule.*around the whole schedule"
-    for wrap in (outer, lambda inner: jaxdecay.warmup(inner, 10), lambda inner: inner * 2):
+    for wrap in (
+        outer,
+        lambda inner: jaxdecay.warmup(inner, warmup_steps=10),
+        lambda inner: inner * 2,
+    ):
         with pytest.raises(ValueError, match=message):
             wrap(inner)
     with pytest.raises(ValueError, match=message):
-        jaxdecay.join([0.1, inner], [1, 2])
+        jaxdecay.join([0.1, inner], lengths=[1, 2])
 
 
 @pytest.mark.parametrize(

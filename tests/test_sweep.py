@@ -27,7 +27,9 @@ def task() -> jaxdecay.Task:
 def mixed() -> jaxdecay.Population:
     return jaxdecay.concat(
         jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.1, 0.3], decay_rate=0.01),
-        jaxdecay.grid(jaxdecay.warmup, schedule=jaxdecay.cosine(0.3, 60), warmup_steps=20),
+        jaxdecay.grid(
+            jaxdecay.warmup, schedule=jaxdecay.cosine(0.3, transition_steps=60), warmup_steps=20
+        ),
         jaxdecay.grid(jaxdecay.inverse_time, init_value=0.2, decay_rate=0.1),
         jaxdecay.grid(jaxdecay.piecewise_constant, values=[0.3, 0.1], boundaries=[50]),
     )
@@ -62,7 +64,7 @@ def plateau_scales(schedule, metrics):
 
 
 def watching(threshold, mode):
-    schedule = jaxdecay.linear(0.2, 0.1, 70)
+    schedule = jaxdecay.linear(0.2, end_value=0.1, transition_steps=70)
     plateaus = jaxdecay.grid(
         jaxdecay.reduce_on_plateau,
         schedule=schedule,
@@ -71,7 +73,7 @@ def watching(threshold, mode):
         threshold=threshold,
         mode=mode,
     )
-    return jaxdecay.stack([plateaus[0], jaxdecay.cosine(0.3, 60), plateaus[1]])
+    return jaxdecay.stack([plateaus[0], jaxdecay.cosine(0.3, transition_steps=60), plateaus[1]])
 
 
 def assert_members_follow(result, monitor):
@@ -155,7 +157,7 @@ def test_a_diverged_member_touches_no_other(task):
 
 
 def test_a_diverged_member_keeps_its_last_finite_metrics(task):
-    falling_apart = jaxdecay.piecewise_constant([0.1, 1e20], [100])  # in the third epoch
+    falling_apart = jaxdecay.piecewise_constant([0.1, 1e20], boundaries=[100])  # in the third epoch
     population = jaxdecay.stack([falling_apart, jaxdecay.constant(0.1)])
     result = jaxdecay.sweep(task, population, epochs=4, seeds=2)
     assert ((result.diverged_at[0] >= 100) & (result.diverged_at[0] < 110)).all()
@@ -295,7 +297,7 @@ def test_the_built_in_rates_suit_the_optimizer():
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_nothing_is_found_wrong_with_the_built_in_schedules(optimizer):
     for schedule in default_population(660, 44, optimizer):
-        assert jaxdecay.check(schedule, 660) == [], schedule
+        assert jaxdecay.check_schedule(schedule, 660) == [], schedule
 
 
 def test_equal_counts_of_right_answers_are_equal_in_the_ranking(task):

@@ -55,7 +55,11 @@ def by_hand(task: jaxdecay.Task, schedule, key, epochs, batch_size):
 
 
 def test_train_is_sgd():
-    task, schedule, key = linear_task(), jaxdecay.inverse_time(0.3, 0.1), jax.random.key(3)
+    task, schedule, key = (
+        linear_task(),
+        jaxdecay.inverse_time(0.3, decay_rate=0.1),
+        jax.random.key(3),
+    )
     run = functools.partial(jaxdecay.train, task=task, epochs=4, batch_size=6)
     weights, losses, test_loss = by_hand(task, schedule, key, epochs=4, batch_size=6)
     for trained in (run(schedule, key, task.data), jax.jit(run)(schedule, key, task.data)):
@@ -70,7 +74,7 @@ def test_train_is_sgd():
 def test_a_schedule_with_state_follows_the_test_loss():
     task, key, epochs = linear_task(), jax.random.key(3), 8
     schedule = jaxdecay.reduce_on_plateau(
-        jaxdecay.inverse_time(0.03, 0.01), factor=0.5, patience=1, threshold=0.3
+        jaxdecay.inverse_time(0.03, decay_rate=0.01), factor=0.5, patience=1, threshold=0.3
     )
     run = functools.partial(jaxdecay.train, task=task, epochs=epochs, batch_size=6)
     trained = jax.jit(run)(schedule, key, task.data)
@@ -98,7 +102,10 @@ def test_a_function_of_step_is_a_schedule():
     task, key = linear_task(), jax.random.key(0)
     by_name, by_function = (
         jaxdecay.train(each, key, task.data, task=task, batch_size=5)
-        for each in (jaxdecay.inverse_time(0.1, 0.5), lambda step: 0.1 / (1 + 0.5 * step))
+        for each in (
+            jaxdecay.inverse_time(0.1, decay_rate=0.5),
+            lambda step: 0.1 / (1 + 0.5 * step),
+        )
     )
     np.testing.assert_allclose(by_name.parameters, by_function.parameters, rtol=1e-6)
 
@@ -120,7 +127,11 @@ def test_train_maps_over_schedules_and_differentiates():
 
 
 def test_an_optimizer_with_state_follows_the_schedule():
-    task, schedule, key = linear_task(), jaxdecay.linear(0.1, 0.0, 8), jax.random.key(1)
+    task, schedule, key = (
+        linear_task(),
+        jaxdecay.linear(0.1, end_value=0.0, transition_steps=8),
+        jax.random.key(1),
+    )
     trained = jaxdecay.train(
         schedule, key, task.data, task=task, epochs=2, batch_size=5, optimizer=optax.adam
     )

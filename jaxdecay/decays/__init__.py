@@ -12,10 +12,10 @@ from jaxdecay.decays.ending import k_decay as k_decay
 from jaxdecay.decays.ending import linear as linear
 from jaxdecay.decays.ending import polynomial as polynomial
 from jaxdecay.decays.ending import rex as rex
-from jaxdecay.decays.ending import tanh as tanh
+from jaxdecay.decays.ending import tanh_decay as tanh_decay
 from jaxdecay.decays.periodic import cosine_restarts as cosine_restarts
 from jaxdecay.decays.periodic import cyclic as cyclic
-from jaxdecay.decays.periodic import sine as sine
+from jaxdecay.decays.periodic import sine_wave as sine_wave
 from jaxdecay.decays.piecewise import constant as constant
 from jaxdecay.decays.piecewise import interpolate as interpolate
 from jaxdecay.decays.piecewise import piecewise_constant as piecewise_constant

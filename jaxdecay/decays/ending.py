@@ -21,6 +21,7 @@ from jaxdecay.decays.transition import (
     shares,
     transition,
 )
+from jaxdecay.definition import decay
 from jaxdecay.domain import (
     Exponent,
     NonNegative,
@@ -31,12 +32,12 @@ from jaxdecay.domain import (
     Steps,
     is_any,
 )
-from jaxdecay.schedule import as_number, decay
+from jaxdecay.number import as_number
 
 
 @decay
 def linear(
-    step: ArrayLike, init_value: NonNegative, end_value: NonNegative, transition_steps: Steps
+    step: ArrayLike, init_value: NonNegative, *, end_value: NonNegative, transition_steps: Steps
 ) -> ArrayLike:
     """A straight line from `init_value` to `end_value`, which is then held.
 
@@ -56,7 +57,7 @@ def linear(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.linear(1.0, 0.0, 1_000)
+        >>> schedule = jaxdecay.linear(1.0, end_value=0.0, transition_steps=1_000)
         >>> [float(schedule(step)) for step in (0, 500, 1_000, 2_000)]
         [1.0, 0.5, 0.0, 0.0]
 
@@ -71,10 +72,10 @@ def linear(
 def polynomial(
     step: ArrayLike,
     init_value: NonNegative,
+    *,
     end_value: NonNegative,
     power: Exponent,
     transition_steps: Steps,
-    *,
     cycle: bool = False,
 ) -> ArrayLike:
     """A power of the share of steps that remain, from `init_value` to `end_value`.
@@ -98,7 +99,7 @@ def polynomial(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.polynomial(1.0, 0.0, power=2, transition_steps=1_000)
+        >>> schedule = jaxdecay.polynomial(1.0, end_value=0.0, power=2, transition_steps=1_000)
         >>> [float(schedule(step)) for step in (0, 500, 1_000, 2_000)]
         [1.0, 0.25, 0.0, 0.0]
 
@@ -126,20 +127,21 @@ def polynomial(
 def cosine(
     step: ArrayLike,
     init_value: NonNegative,
+    *,
     transition_steps: Steps,
     end_value: NonNegative = 0.0,
-    exponent: Exponent = 1.0,
+    power: Exponent = 1.0,
 ) -> ArrayLike:
     """Half a cosine wave from `init_value` down to `end_value`, which is then held.
 
-    Formula: E + (I − E)·(½(1 + cos πp))^exponent, with p = min(t, T)/T.
+    Formula: E + (I − E)·(½(1 + cos πp))^power, with p = min(t, T)/T.
 
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
         transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
             is exact at any step; a float can be differentiated.
         end_value: E, the learning rate from step T on, ≥ 0.
-        exponent: ≥ 0, without unit.
+        power: ≥ 0, without unit.
 
     Returns:
         A `Schedule`.
@@ -149,7 +151,7 @@ def cosine(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.cosine(1.0, 1_000)
+        >>> schedule = jaxdecay.cosine(1.0, transition_steps=1_000)
         >>> [round(float(schedule(step)), 4) for step in (0, 250, 500, 1_000, 2_000)]
         [1.0, 0.8536, 0.5, 0.0, 0.0]
 
@@ -164,7 +166,7 @@ def cosine(
         end_value,
         left,
         done,
-        lambda remaining, progress: power_weights(*cosine_weights(remaining, progress), exponent),
+        lambda remaining, progress: power_weights(*cosine_weights(remaining, progress), power),
     )
 
 
@@ -172,11 +174,11 @@ def cosine(
 def k_decay(
     step: ArrayLike,
     init_value: NonNegative,
+    *,
     end_value: NonNegative,
     transition_steps: Steps,
     k: Exponent,
     power: Exponent = 1.0,
-    *,
     shape: Literal["cosine", "polynomial"] = "cosine",
 ) -> ArrayLike:
     """A cosine or polynomial whose time is bent by a power k: large k keeps the rate up longer.
@@ -202,7 +204,7 @@ def k_decay(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.k_decay(1.0, 0.0, 1_000, k=2, shape="polynomial")
+        >>> schedule = jaxdecay.k_decay(1.0, end_value=0.0, transition_steps=1_000, k=2, shape="polynomial")
         >>> [round(float(schedule(step)), 4) for step in (0, 500, 1_000, 2_000)]
         [1.0, 0.75, 0.0, 0.0]
 
@@ -223,20 +225,20 @@ def k_decay(
 def _check_tanh(lower: Any, upper: Any, **_: Any) -> None:
     if is_any(np.greater, lower, upper):
         raise ValueError(
-            f"tanh: lower must be at most upper, got {lower!r} and {upper!r}; to rise, exchange "
+            f"tanh_decay: lower must be at most upper, got {lower!r} and {upper!r}; to rise, exchange "
             "init_value and end_value"
         )
 
 
 @decay(check=_check_tanh)
-def tanh(
+def tanh_decay(
     step: ArrayLike,
     init_value: NonNegative,
+    *,
     end_value: NonNegative,
     transition_steps: Steps,
     lower: Real = -6.0,
     upper: Real = 3.0,
-    *,
     normalized: bool = False,
 ) -> ArrayLike:
     """Part of a hyperbolic tangent: long near `init_value`, a steep middle, a slow end.
@@ -262,7 +264,7 @@ def tanh(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.tanh(1.0, 0.0, 1_000, normalized=True)
+        >>> schedule = jaxdecay.tanh_decay(1.0, end_value=0.0, transition_steps=1_000, normalized=True)
         >>> [round(float(schedule(step)), 4) for step in (0, 500, 750, 1_000, 2_000)]
         [1.0, 0.9525, 0.1804, 0.0, 0.0]
 
@@ -318,6 +320,7 @@ def _exponential_share(span: Array, share: Array, other: Array) -> Array:
 def rex(
     step: ArrayLike,
     init_value: NonNegative,
+    *,
     transition_steps: Steps,
     end_value: NonNegative = 0.0,
 ) -> ArrayLike:
@@ -339,7 +342,7 @@ def rex(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.rex(1.0, 1_000)
+        >>> schedule = jaxdecay.rex(1.0, transition_steps=1_000)
         >>> [round(float(schedule(step)), 4) for step in (0, 500, 1_000, 2_000)]
         [1.0, 0.6667, 0.0, 0.0]
 
@@ -357,7 +360,7 @@ def rex(
 
 @decay
 def inverse_linear(
-    step: ArrayLike, init_value: Positive, end_value: Positive, transition_steps: Steps
+    step: ArrayLike, init_value: Positive, *, end_value: Positive, transition_steps: Steps
 ) -> ArrayLike:
     """The inverse of the rate goes in a straight line: fast at first, slow at the end.
 
@@ -377,7 +380,7 @@ def inverse_linear(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.inverse_linear(1.0, 0.25, 1_000)
+        >>> schedule = jaxdecay.inverse_linear(1.0, end_value=0.25, transition_steps=1_000)
         >>> [float(schedule(step)) for step in (0, 500, 1_000, 2_000)]
         [1.0, 0.4000000059604645, 0.25, 0.25]
 
@@ -392,17 +395,17 @@ def inverse_linear(
 
 
 def _check_hyperbola(
-    family: str, init_value: Any, infimum_value: Any, transition_steps: Any, upper_bound: Any
+    family: str, init_value: Any, end_value: Any, transition_steps: Any, upper_bound: Any
 ) -> None:
-    if is_any(np.greater, infimum_value, init_value):
+    if is_any(np.greater, end_value, init_value):
         raise ValueError(
-            f"{family}: infimum_value must be at most init_value, got {infimum_value} above "
+            f"{family}: end_value must be at most init_value, got {end_value} above "
             f"{init_value}; a hyperbola only falls, jaxdecay.warmup rises"
         )
     if upper_bound is not None and is_any(np.greater, transition_steps, upper_bound):
         raise ValueError(
             f"{family}: upper_bound must be at least transition_steps, got {upper_bound} below "
-            f"{transition_steps}; leave it out to end at infimum_value"
+            f"{transition_steps}; leave it out to end at end_value"
         )
 
 
@@ -410,7 +413,8 @@ def _check_hyperbola(
 def hyperbolic(
     step: ArrayLike,
     init_value: Positive,
-    infimum_value: Annotated[ArrayLike, Ge(0), Search(1e-6, 1e-3, log=True)],
+    *,
+    end_value: Annotated[ArrayLike, Ge(0), Search(1e-06, 0.001, log=True)],
     transition_steps: Steps,
     upper_bound: PositiveSteps | None = None,
 ) -> ArrayLike:
@@ -421,7 +425,7 @@ def hyperbolic(
 
     Args:
         init_value: I, the learning rate at step 0, > 0.
-        infimum_value: m, the learning rate that it cannot fall below, 0 … I.
+        end_value: m, the learning rate at step U, which it never falls below, 0 … I.
         transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at its last value. An integer
             is exact at any step; a float can be differentiated.
         upper_bound: U, in steps, ≥ T: the most steps that a run may have; the same U for runs
@@ -431,12 +435,12 @@ def hyperbolic(
         A `Schedule`.
 
     Raises:
-        ValueError: a hyperparameter outside its range, `infimum_value` above `init_value`, or
+        ValueError: a hyperparameter outside its range, `end_value` above `init_value`, or
             `upper_bound` below `transition_steps`. A traced `upper_bound` below T counts as T.
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.hyperbolic(1.0, 0.0, 1_000)
+        >>> schedule = jaxdecay.hyperbolic(1.0, end_value=0.0, transition_steps=1_000)
         >>> [round(float(schedule(step)), 4) for step in (0, 200, 400, 1_000, 2_000)]
         [1.0, 0.8, 0.6, 0.0, 0.0]
 
@@ -444,15 +448,16 @@ def hyperbolic(
         Kim, arXiv 2407.15200 (HyperbolicLR).
     """
     of_init, of_infimum = _hyperbola_weights(step, transition_steps, upper_bound)
-    mean = init_value * of_init + infimum_value * of_infimum
-    return kept_between(init_value, infimum_value, mean)
+    mean = init_value * of_init + end_value * of_infimum
+    return kept_between(init_value, end_value, mean)
 
 
 @decay(check=lambda **values: _check_hyperbola("exponential_hyperbolic", **values))
 def exponential_hyperbolic(
     step: ArrayLike,
     init_value: Positive,
-    infimum_value: Annotated[ArrayLike, Gt(0), Search(1e-6, 1e-3, log=True)],
+    *,
+    end_value: Annotated[ArrayLike, Gt(0), Search(1e-06, 0.001, log=True)],
     transition_steps: Steps,
     upper_bound: PositiveSteps | None = None,
 ) -> ArrayLike:
@@ -463,7 +468,7 @@ def exponential_hyperbolic(
 
     Args:
         init_value: I, the learning rate at step 0, > 0.
-        infimum_value: m, the learning rate that it cannot fall below, > 0, at most I.
+        end_value: m, the learning rate at step U, which it never falls below, > 0, at most I.
         transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at its last value. An integer
             is exact at any step; a float can be differentiated.
         upper_bound: U, in steps, ≥ T: the most steps that a run may have; the same U for runs
@@ -473,12 +478,12 @@ def exponential_hyperbolic(
         A `Schedule`.
 
     Raises:
-        ValueError: a hyperparameter outside its range, `infimum_value` above `init_value`, or
+        ValueError: a hyperparameter outside its range, `end_value` above `init_value`, or
             `upper_bound` below `transition_steps`. A traced `upper_bound` below T counts as T.
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.exponential_hyperbolic(1.0, 0.01, 1_000)
+        >>> schedule = jaxdecay.exponential_hyperbolic(1.0, end_value=0.01, transition_steps=1_000)
         >>> [round(float(schedule(step)), 4) for step in (0, 200, 400, 1_000, 2_000)]
         [1.0, 0.3981, 0.1585, 0.01, 0.01]
 
@@ -486,10 +491,10 @@ def exponential_hyperbolic(
         Kim, arXiv 2407.15200 (ExpHyperbolicLR).
     """
     of_init, of_infimum = _hyperbola_weights(step, transition_steps, upper_bound)
-    ratio = infimum_value / init_value
+    ratio = end_value / init_value
     # From the nearer value, so that either is exact where its weight is 1.
     return jnp.where(
-        of_infimum < 0.5, init_value * ratio**of_infimum, infimum_value * (1 / ratio) ** of_init
+        of_infimum < 0.5, init_value * ratio**of_infimum, end_value * (1 / ratio) ** of_init
     )
 
 

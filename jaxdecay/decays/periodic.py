@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 
 from jaxdecay.decays.pairs import Pair, minus, pair, plus, times
 from jaxdecay.decays.transition import cosine_weights, kept_between, transition
+from jaxdecay.definition import decay
 from jaxdecay.domain import (
     AtLeastOne,
     Factor,
@@ -19,14 +20,15 @@ from jaxdecay.domain import (
     PositiveSteps,
     Steps,
 )
-from jaxdecay.schedule import as_number, decay
+from jaxdecay.number import as_number
 
 
 @decay
 def cosine_restarts(
     step: ArrayLike,
     init_value: NonNegative,
-    transition_steps: PositiveSteps,
+    *,
+    period: PositiveSteps,
     end_value: NonNegative = 0.0,
     period_multiplier: AtLeastOne = 1.0,
     peak_multiplier: Factor = 1.0,
@@ -38,7 +40,7 @@ def cosine_restarts(
 
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
-        transition_steps: T, the length of the first cycle in steps, > 0.
+        period: T, the length of the first cycle in steps, > 0.
         end_value: E, the learning rate that each cycle ends towards, ≥ 0.
         period_multiplier: m, ≥ 1, without unit: how much longer each cycle is than the one
             before. Restarts come at their step, except that one may come a step early or late
@@ -55,7 +57,7 @@ def cosine_restarts(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.cosine_restarts(1.0, 10, period_multiplier=2, peak_multiplier=0.5)
+        >>> schedule = jaxdecay.cosine_restarts(1.0, period=10, period_multiplier=2, peak_multiplier=0.5)
         >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 20, 30)]
         [1.0, 0.5, 0.5, 0.25, 0.25]
 
@@ -64,7 +66,7 @@ def cosine_restarts(
         Keras `CosineDecayRestarts` shrinks what is above its floor:
         `cosine_restarts(I − E, T, 0, m, g) + E`.
     """
-    cycle, left, done = _cycle(step, transition_steps, period_multiplier)
+    cycle, left, done = _cycle(step, period, period_multiplier)
     start = init_value * _repeated(peak_multiplier, cycle)
     return transition(start, end_value, left, done, cosine_weights)
 
@@ -73,11 +75,11 @@ def cosine_restarts(
 def cyclic(
     step: ArrayLike,
     init_value: NonNegative,
+    *,
     peak_value: NonNegative,
     up_steps: Steps,
     down_steps: Steps | None = None,
     decay_rate: Factor = 1.0,
-    *,
     decay_every: Literal["cycle", "step"] = "cycle",
 ) -> ArrayLike:
     """Triangles: in a straight line up to `peak_value` and back, for ever.
@@ -103,7 +105,7 @@ def cyclic(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.cyclic(0.0, 1.0, up_steps=10, decay_rate=0.5)
+        >>> schedule = jaxdecay.cyclic(0.0, peak_value=1.0, up_steps=10, decay_rate=0.5)
         >>> [float(schedule(step)) for step in (0, 5, 10, 20, 30)]
         [0.0, 0.5, 1.0, 0.0, 0.5]
 
@@ -129,13 +131,13 @@ def cyclic(
 
 
 @decay
-def sine(
+def sine_wave(
     step: ArrayLike,
     init_value: NonNegative,
-    peak_value: NonNegative,
-    transition_steps: PositiveSteps,
-    decay_rate: Factor = 1.0,
     *,
+    peak_value: NonNegative,
+    up_steps: PositiveSteps,
+    decay_rate: Factor = 1.0,
     decay_every: Literal["cycle", "step"] = "cycle",
 ) -> ArrayLike:
     """Sine waves above `init_value`: up to `peak_value` and back, for ever.
@@ -146,7 +148,7 @@ def sine(
     Args:
         init_value: I, the learning rate at step 0 and at the end of each cycle, ≥ 0.
         peak_value: P, the learning rate at the top of the first cycle, ≥ 0.
-        transition_steps: T, the steps from I up to the top, > 0; a cycle lasts 2T.
+        up_steps: T, the steps from I up to the top, > 0; a cycle lasts 2T.
         decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I. Above 1 the
             height grows to at most e⁴⁰ of the first, so that nothing overflows.
         decay_every: "cycle", or "step" to shrink the height smoothly, in each step.
@@ -159,7 +161,7 @@ def sine(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.sine(0.0, 1.0, transition_steps=30, decay_rate=0.5)
+        >>> schedule = jaxdecay.sine_wave(0.0, peak_value=1.0, up_steps=30, decay_rate=0.5)
         >>> [round(float(schedule(step)), 4) for step in (0, 10, 30, 60, 90)]
         [0.0, 0.5, 1.0, 0.0, 0.5]
 
@@ -167,7 +169,7 @@ def sine(
         Wu et al., arXiv 1908.06477: SIN is decay_rate 1, SIN2 0.5, and SINEXP is decay_rate γ
         with `decay_every="step"`.
     """
-    step, quarter = _counts(step, transition_steps)
+    step, quarter = _counts(step, up_steps)
     quarter = jnp.where(quarter > 0, quarter, 1)
     cycle, position = _divided(step, 2 * quarter)
     above = jnp.minimum(position, 2 * quarter - position)

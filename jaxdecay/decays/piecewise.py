@@ -13,8 +13,9 @@ from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import same_kind, whole_transitions
 from jaxdecay.decays.transition import SHAPES, transition
+from jaxdecay.definition import decay
 from jaxdecay.domain import Boundaries, NonNegative, PositiveSteps, Values
-from jaxdecay.schedule import as_number, decay
+from jaxdecay.number import as_number
 
 
 @decay
@@ -65,7 +66,7 @@ def _check_pieces(values: Any, boundaries: Any) -> None:
 
 
 @decay(check=_check_pieces)
-def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) -> ArrayLike:
+def piecewise_constant(step: ArrayLike, values: Values, *, boundaries: Boundaries) -> ArrayLike:
     """One value between each two boundaries; at a boundary the new value holds.
 
     Formula: values[number of boundaries ≤ t].
@@ -96,7 +97,7 @@ def piecewise_constant(step: ArrayLike, values: Values, boundaries: Boundaries) 
     return as_number(values)[jnp.sum(step >= boundaries)]
 
 
-def _check_points(values: Any, boundaries: Any, interpolation: str) -> None:
+def _check_points(values: Any, boundaries: Any, shape: str) -> None:
     many, few = jnp.shape(values), jnp.shape(boundaries)
     if many[-1:] and few[-1:] and (many[-1] != few[-1] or not many[-1]):
         raise ValueError(
@@ -110,21 +111,21 @@ def _check_points(values: Any, boundaries: Any, interpolation: str) -> None:
 def piecewise_linear(
     step: ArrayLike,
     values: Values,
-    boundaries: Boundaries,
     *,
-    interpolation: Literal["linear", "cosine"] = "linear",
+    boundaries: Boundaries,
+    shape: Literal["linear", "cosine"] = "linear",
 ) -> ArrayLike:
     """A line through points, straight or wavy, held before the first and after the last.
 
     Formula: between two points (b, v) and (b', v'), v + (v' − v)·p with p = (t − b)/(b' − b); with
-    `interpolation="cosine"` v + (v' − v)·½(1 − cos πp).
+    `shape="cosine"` v + (v' − v)·½(1 − cos πp).
 
     Args:
         values: vector of learning rates, each ≥ 0, at least one.
         boundaries: vector of steps, one a value, each ≥ 0, sorted. Two equal ones are a jump, at
             which the later value holds. Traced ones are not checked: each counts as at least
             the one before.
-        interpolation: "linear" for straight lines, "cosine" for half waves.
+        shape: "linear" for straight lines, "cosine" for half waves.
 
     Returns:
         A `Schedule`.
@@ -154,7 +155,7 @@ def piecewise_linear(
         values[after],
         boundaries[after] - step,
         step - boundaries[before],
-        SHAPES[interpolation],
+        SHAPES[shape],
     )
 
 
@@ -171,7 +172,9 @@ def _check_table(values: Any, transition_steps: Any) -> None:
 
 
 @decay(check=_check_table)
-def interpolate(step: ArrayLike, values: Values, transition_steps: PositiveSteps = 1) -> ArrayLike:
+def interpolate(
+    step: ArrayLike, values: Values, *, transition_steps: PositiveSteps = 1
+) -> ArrayLike:
     """A schedule from a table: one value every `transition_steps` steps, straight lines between.
 
     Formula: values[i] at step i·T; between, the straight line; after the last, the last.

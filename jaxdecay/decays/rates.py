@@ -10,17 +10,17 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import elapsed, same_kind, whole_transitions
+from jaxdecay.definition import decay
 from jaxdecay.domain import (
     Boundaries,
     Exponent,
     Factor,
     NonNegative,
-    NonPositive,
     Positive,
     PositiveSteps,
     is_any,
 )
-from jaxdecay.schedule import as_number, decay
+from jaxdecay.number import as_number
 
 
 def _check_end(family: str, init_value: Any, end_value: Any, decay_rate: Any = 0.5) -> None:
@@ -47,10 +47,10 @@ def _check_exponential(init_value: Any, decay_rate: Any, end_value: Any, **_: An
 def exponential(
     step: ArrayLike,
     init_value: Positive,
+    *,
     decay_rate: Factor,
     transition_steps: PositiveSteps = 1,
     end_value: NonNegative | None = None,
-    *,
     staircase: bool = False,
 ) -> ArrayLike:
     """Multiplied by `decay_rate` in each `transition_steps` steps, smoothly or in stairs.
@@ -73,7 +73,7 @@ def exponential(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.exponential(0.1, 0.96, 1_000, staircase=True)
+        >>> schedule = jaxdecay.exponential(0.1, decay_rate=0.96, transition_steps=1_000, staircase=True)
         >>> float(schedule(28_125))
         0.031885575503110886
 
@@ -98,9 +98,9 @@ def exponential(
 def natural_exponential(
     step: ArrayLike,
     init_value: Positive,
+    *,
     decay_rate: NonNegative,
     transition_steps: PositiveSteps = 1,
-    *,
     staircase: bool = False,
 ) -> ArrayLike:
     """Exponential decay with a rate in the exponent.
@@ -135,10 +135,10 @@ def natural_exponential(
 def inverse_time(
     step: ArrayLike,
     init_value: Positive,
+    *,
     decay_rate: NonNegative,
     transition_steps: PositiveSteps = 1,
     power: Exponent = 1.0,
-    *,
     staircase: bool = False,
 ) -> ArrayLike:
     """Divided by a number that grows linearly with time, or by a power of it.
@@ -177,10 +177,10 @@ def inverse_time(
 def inverse_sqrt(
     step: ArrayLike,
     init_value: Positive,
+    *,
     scale: Positive = 1.0,
     transition_steps: PositiveSteps = 1,
     offset: Positive = 1.0,
-    *,
     staircase: bool = False,
 ) -> ArrayLike:
     """Divided by the square root of time.
@@ -218,7 +218,7 @@ def inverse_sqrt(
 
 @decay
 def step_decay(
-    step: ArrayLike, init_value: Positive, decay_rate: Factor, transition_steps: PositiveSteps
+    step: ArrayLike, init_value: Positive, *, decay_rate: Factor, transition_steps: PositiveSteps
 ) -> ArrayLike:
     """Multiplied by `decay_rate` every `transition_steps` steps.
 
@@ -256,17 +256,18 @@ def _check_staircase(init_value: Any, end_value: Any, **_: Any) -> None:
 def discrete_staircase(
     step: ArrayLike,
     init_value: Positive,
-    decay_rate: NonNegative,
+    *,
+    decrement: NonNegative,
     transition_steps: PositiveSteps = 1,
     end_value: NonNegative = 0.0,
 ) -> ArrayLike:
     """The same amount less every `transition_steps` steps, down to `end_value`.
 
-    Formula: max(I − r·⌊t/T⌋, E): the "time based" α0 − d·t.
+    Formula: max(I − d·⌊t/T⌋, E): the "time based" α0 − d·t.
 
     Args:
         init_value: I, the learning rate at step 0, > 0.
-        decay_rate: r, ≥ 0, the amount taken off after each T steps.
+        decrement: d, ≥ 0, the amount taken off after each T steps.
         transition_steps: T, in steps, > 0.
         end_value: E, ≥ 0, never undershot.
 
@@ -278,7 +279,7 @@ def discrete_staircase(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.discrete_staircase(1.0, decay_rate=0.25, transition_steps=10)
+        >>> schedule = jaxdecay.discrete_staircase(1.0, decrement=0.25, transition_steps=10)
         >>> [float(schedule(step)) for step in (9, 10, 39, 1_000)]
         [1.0, 0.75, 0.25, 0.0]
 
@@ -291,19 +292,19 @@ def discrete_staircase(
     # r·n is rounded in an eager program and not in a compiled one (a fused multiply-add), which
     # shows where I and r·n cancel. In parts of 12 bits each product is exact, and so is the
     # difference; the barrier keeps the compiler from adding up constant parts first.
-    high = jax.lax.reduce_precision(decay_rate, exponent_bits=8, mantissa_bits=11)
+    high = jax.lax.reduce_precision(decrement, exponent_bits=8, mantissa_bits=11)
     high = jax.lax.stop_gradient(jax.lax.optimization_barrier(high))
     value = init_value
     for size in (2**24, 2**12, 1):
         part, drops = as_number(drops // size * size), drops % size
         value = value - high * part
-        value = value - (decay_rate - high) * part
+        value = value - (decrement - high) * part
     return jnp.maximum(value, end_value)
 
 
 @decay
 def multi_step(
-    step: ArrayLike, init_value: Positive, decay_rate: Factor, boundaries: Boundaries
+    step: ArrayLike, init_value: Positive, *, decay_rate: Factor, boundaries: Boundaries
 ) -> ArrayLike:
     """Multiplied by `decay_rate` at each boundary.
 
@@ -337,7 +338,7 @@ def multi_step(
 
 @decay
 def noam(
-    step: ArrayLike, d_model: Positive, warmup_steps: PositiveSteps, scale: Positive = 1.0
+    step: ArrayLike, d_model: Positive, *, warmup_steps: PositiveSteps, scale: Positive = 1.0
 ) -> ArrayLike:
     """A straight rise and then 1/√t, both from the width of a model.
 
@@ -378,17 +379,18 @@ def _check_power_law(init_value: Any, end_value: Any, **_: Any) -> None:
 def power_law(
     step: ArrayLike,
     init_value: Positive,
-    exponent: NonPositive,
+    *,
+    power: Exponent,
     transition_steps: PositiveSteps = 1,
     end_value: NonNegative = 0.0,
 ) -> ArrayLike:
     """Constant until `transition_steps`, then a power of time, down to `end_value`.
 
-    Formula: max(I·max(1, t/T)^b, E).
+    Formula: max(I·max(1, t/T)^(−power), E).
 
     Args:
         init_value: I, the learning rate until step T, > 0.
-        exponent: b, ≤ 0, without unit: −0.5 is 1/√t.
+        power: ≥ 0, without unit: 0.5 is 1/√t.
         transition_steps: T, in steps, > 0.
         end_value: E, ≥ 0 and not above I, never undershot.
 
@@ -400,13 +402,13 @@ def power_law(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.power_law(1.0, exponent=-0.5, transition_steps=100)
+        >>> schedule = jaxdecay.power_law(1.0, power=0.5, transition_steps=100)
         >>> [float(schedule(step)) for step in (0, 100, 400)]
         [1.0, 1.0, 0.5]
 
     Source:
-        Shen et al., arXiv 2408.13359, whose min(η_max, a·n^b), with n = units·t tokens seen, has
-        T = (η_max/a)^(1/b)/units.
+        Shen et al., arXiv 2408.13359, whose min(η_max, a·n^b) with b = −power and n = units·t tokens seen,
+        has T = (η_max/a)^(1/b)/units.
     """
     transitions = jnp.maximum(elapsed(step, transition_steps), 1)
-    return jnp.maximum(init_value * transitions**exponent, end_value)
+    return jnp.maximum(init_value * transitions ** jnp.negative(power), end_value)

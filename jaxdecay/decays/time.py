@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdecay.schedule import as_number
+from jaxdecay.number import as_number
 
 
 def whole_transitions(step: ArrayLike, transition_steps: ArrayLike) -> Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdecay.schedule import as_number
+from jaxdecay.number import as_number
 
 Weights = Callable[[Array, Array], tuple[Array, Array]]
 """Of the share of steps that remain and the share that is done: the weights of both ends."""

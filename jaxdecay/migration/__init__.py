@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxdecay.migration.keras import from_keras as from_keras
-from jaxdecay.migration.keras import keras_class as keras_class
+from jaxdecay.migration.keras import keras_schedule_class as keras_schedule_class
 from jaxdecay.migration.keras import to_keras as to_keras
 from jaxdecay.migration.optax import from_optax as from_optax
 from jaxdecay.migration.timm import from_timm as from_timm

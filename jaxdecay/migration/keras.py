@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from jaxdecay.adaptive import reduce_on_plateau
 from jaxdecay.compounds import warmup_cosine
 from jaxdecay.decays import (
     cosine,
@@ -18,7 +19,6 @@ from jaxdecay.decays import (
 )
 from jaxdecay.migration.peer import Peer, check_steps_alone
 from jaxdecay.schedule import Schedule
-from jaxdecay.stateful import reduce_on_plateau
 
 KERAS = Peer("Keras", {"verbose": "says what to print; leave it out"})
 
@@ -79,7 +79,12 @@ def exponential_decay(
     initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
 ) -> Schedule:
     """A rate per `decay_steps`."""
-    return exponential(initial_learning_rate, decay_rate, decay_steps, staircase=staircase)
+    return exponential(
+        initial_learning_rate,
+        decay_rate=decay_rate,
+        transition_steps=decay_steps,
+        staircase=staircase,
+    )
 
 
 @KERAS.named("InverseTimeDecay")
@@ -87,7 +92,12 @@ def inverse_time_decay(
     initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
 ) -> Schedule:
     """Divided by what grows with time."""
-    return inverse_time(initial_learning_rate, decay_rate, decay_steps, staircase=staircase)
+    return inverse_time(
+        initial_learning_rate,
+        decay_rate=decay_rate,
+        transition_steps=decay_steps,
+        staircase=staircase,
+    )
 
 
 @KERAS.named("PolynomialDecay")
@@ -100,14 +110,20 @@ def polynomial_decay(
 ) -> Schedule:
     """A power of what remains."""
     _check_steps("decay_steps", decay_steps)
-    return polynomial(initial_learning_rate, end_learning_rate, power, decay_steps, cycle=cycle)
+    return polynomial(
+        initial_learning_rate,
+        end_value=end_learning_rate,
+        power=power,
+        transition_steps=decay_steps,
+        cycle=cycle,
+    )
 
 
 @KERAS.named("PiecewiseConstantDecay")
 def piecewise_constant_decay(boundaries: Sequence[float], values: Sequence[float]) -> Schedule:
     """Values between boundaries; the old one still holds at a boundary."""
     first_of_new = [max(math.floor(boundary) + 1, 0) for boundary in boundaries]
-    return piecewise_constant(list(values), first_of_new)
+    return piecewise_constant(list(values), boundaries=first_of_new)
 
 
 @KERAS.named("CosineDecay")
@@ -121,9 +137,19 @@ def cosine_decay(
     """Half a cosine down to a share `alpha`; a warm-up only with `warmup_target`."""
     _check_steps("decay_steps", decay_steps)
     if warmup_target is None:
-        return cosine(initial_learning_rate, decay_steps, alpha * initial_learning_rate)
+        return cosine(
+            initial_learning_rate,
+            transition_steps=decay_steps,
+            end_value=alpha * initial_learning_rate,
+        )
     floor = alpha * warmup_target
-    return warmup_cosine(warmup_target, warmup_steps, decay_steps, initial_learning_rate, floor)
+    return warmup_cosine(
+        warmup_target,
+        warmup_steps=warmup_steps,
+        transition_steps=decay_steps,
+        init_value=initial_learning_rate,
+        end_value=floor,
+    )
 
 
 @KERAS.named("CosineDecayRestarts")
@@ -138,9 +164,24 @@ def cosine_decay_restarts(
     _check_steps("first_decay_steps", first_decay_steps)
     floor = alpha * initial_learning_rate
     if m_mul == 1 or floor == 0:
-        return cosine_restarts(initial_learning_rate, first_decay_steps, floor, t_mul, m_mul)
+        return cosine_restarts(
+            initial_learning_rate,
+            period=first_decay_steps,
+            end_value=floor,
+            period_multiplier=t_mul,
+            peak_multiplier=m_mul,
+        )
     above = initial_learning_rate - floor
-    return cosine_restarts(above, first_decay_steps, 0.0, t_mul, m_mul) + floor
+    return (
+        cosine_restarts(
+            above,
+            period=first_decay_steps,
+            end_value=0.0,
+            period_multiplier=t_mul,
+            peak_multiplier=m_mul,
+        )
+        + floor
+    )
 
 
 def _check_steps(name: str, steps: float) -> None:
@@ -166,11 +207,11 @@ def reduce_lr_on_plateau(
         raise ValueError("mode must be 'min' or 'max'; of a loss it may also be 'auto'")
     return reduce_on_plateau(
         lr,
-        factor,
-        patience,
-        abs(min_delta),
-        max(0, cooldown - 1),  # the last one counts
-        min_lr / lr,
+        factor=factor,
+        patience=patience,
+        threshold=abs(min_delta),
+        cooldown=max(0, cooldown - 1),  # the last one counts
+        min_scale=min_lr / lr,
         mode="min" if mode == "min" else "max",
         threshold_mode="absolute",
         patience_rule="reaches",
@@ -196,7 +237,7 @@ def to_keras(schedule: Schedule) -> Any:
 
     Returns:
         A `keras.optimizers.schedules.LearningRateSchedule`. Its config is `schedule.to_dict()`. To
-        load a model that was saved with it, call `keras_class()` first, so that Keras knows the
+        load a model that was saved with it, call `keras_schedule_class()` first, so that Keras knows the
         class.
 
     Raises:
@@ -206,18 +247,18 @@ def to_keras(schedule: Schedule) -> Any:
 
     Example:
         >>> import jaxdecay
-        >>> rate = jaxdecay.to_keras(jaxdecay.cosine(0.1, 1_000))  # doctest: +SKIP
+        >>> rate = jaxdecay.to_keras(jaxdecay.cosine(0.1, transition_steps=1_000))  # doctest: +SKIP
         >>> model.compile(keras.optimizers.SGD(rate), loss="mse")  # doctest: +SKIP
 
     Source:
         Keras 3.15, `keras.optimizers.schedules.LearningRateSchedule`.
     """
     check_steps_alone("to_keras", schedule, "keras.callbacks.ReduceLROnPlateau")
-    return keras_class()(schedule.to_dict())
+    return keras_schedule_class()(schedule.to_dict())
 
 
 @functools.cache
-def keras_class() -> type:
+def keras_schedule_class() -> type:
     """The class of what `to_keras` returns, made and registered with Keras when first asked for.
 
     Call it before `keras.saving.load_model` in a process that has not called `to_keras`.
@@ -231,7 +272,7 @@ def keras_class() -> type:
 
     Example:
         >>> import jaxdecay
-        >>> jaxdecay.keras_class()  # doctest: +SKIP
+        >>> jaxdecay.keras_schedule_class()  # doctest: +SKIP
         <class 'jaxdecay.migration.keras.JaxdecaySchedule'>
 
     Source:

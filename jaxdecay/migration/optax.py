@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxdecay.adaptive import reduce_on_plateau as reduced_on_plateau
 from jaxdecay.compose import delay, warmup
 from jaxdecay.compounds import warmup_cosine
 from jaxdecay.decays import (
@@ -19,9 +20,9 @@ from jaxdecay.decays import (
     piecewise_linear,
     polynomial,
 )
+from jaxdecay.feedback import ScheduleLike
 from jaxdecay.migration.peer import Peer, in_sequence, ramp_to
-from jaxdecay.schedule import Schedule, ScheduleLike
-from jaxdecay.stateful import reduce_on_plateau as reduced_on_plateau
+from jaxdecay.schedule import Schedule
 
 OPTAX = Peer("Optax")
 
@@ -63,7 +64,7 @@ def from_optax(name: str | Callable[..., Any], *values: Any, **arguments: Any) -
 
 
 def _after(begin: float, schedule: Schedule) -> Schedule:
-    return delay(schedule, begin) if begin > 0 else schedule
+    return delay(schedule, delay_steps=begin) if begin > 0 else schedule
 
 
 @OPTAX.converter
@@ -84,8 +85,14 @@ def polynomial_schedule(
     if transition_steps <= 0:
         return constant(init_value)
     if power == 1:
-        return _after(transition_begin, linear(init_value, end_value, transition_steps))
-    return _after(transition_begin, polynomial(init_value, end_value, power, transition_steps))
+        return _after(
+            transition_begin,
+            linear(init_value, end_value=end_value, transition_steps=transition_steps),
+        )
+    return _after(
+        transition_begin,
+        polynomial(init_value, end_value=end_value, power=power, transition_steps=transition_steps),
+    )
 
 
 @OPTAX.converter
@@ -110,7 +117,13 @@ def exponential_decay(
         return constant(init_value)
     if end_value is not None and (end_value >= init_value) == (decay_rate < 1):
         return constant(end_value)  # the limit from the start
-    decay = exponential(init_value, decay_rate, transition_steps, end_value, staircase=staircase)
+    decay = exponential(
+        init_value,
+        decay_rate=decay_rate,
+        transition_steps=transition_steps,
+        end_value=end_value,
+        staircase=staircase,
+    )
     return _after(transition_begin, decay)
 
 
@@ -121,7 +134,9 @@ def cosine_decay_schedule(
     """Half a cosine wave down to a share `alpha` of the first value."""
     if decay_steps <= 0:
         raise ValueError("decay_steps must be > 0; a decay of no steps is jaxdecay.constant")
-    return cosine(init_value, decay_steps, alpha * init_value, exponent)
+    return cosine(
+        init_value, transition_steps=decay_steps, end_value=alpha * init_value, power=exponent
+    )
 
 
 def _scaled(
@@ -157,7 +172,7 @@ def piecewise_interpolate_schedule(
     if not boundaries_and_scales:
         return constant(init_value)
     values, boundaries = _scaled(init_value, boundaries_and_scales)
-    return piecewise_linear(values, [0, *boundaries], interpolation=interpolate_type)
+    return piecewise_linear(values, boundaries=[0, *boundaries], shape=interpolate_type)
 
 
 def _check_phases(transition_steps: int, *ends: int) -> None:
@@ -185,7 +200,7 @@ def linear_onecycle_schedule(
     _check_phases(transition_steps, top, bottom)
     low = peak_value / div_factor
     values = [low, peak_value, low, low / final_div_factor]
-    return piecewise_linear(values, [0, top, bottom, transition_steps])
+    return piecewise_linear(values, boundaries=[0, top, bottom, transition_steps])
 
 
 @OPTAX.converter
@@ -200,7 +215,7 @@ def cosine_onecycle_schedule(
     top = int(pct_start * transition_steps)
     _check_phases(transition_steps, top)
     values = [peak_value / div_factor, peak_value, peak_value / (div_factor * final_div_factor)]
-    return piecewise_linear(values, [0, top, transition_steps], interpolation="cosine")
+    return piecewise_linear(values, boundaries=[0, top, transition_steps], shape="cosine")
 
 
 @OPTAX.converter
@@ -211,7 +226,7 @@ def warmup_constant_schedule(init_value: float, peak_value: float, warmup_steps:
             "warmup_steps must be > 0: Optax never leaves init_value in a warm-up of no steps. "
             f"jaxdecay.constant({peak_value!r}) has none"
         )
-    return warmup(peak_value, warmup_steps, init_value)
+    return warmup(peak_value, warmup_steps=warmup_steps, init_value=init_value)
 
 
 @OPTAX.converter
@@ -232,7 +247,14 @@ def warmup_cosine_decay_schedule(
     if peak_value == 0:
         return ramp_to(constant(0.0), warmup_steps, init_value, 0.0)
     left = decay_steps - warmup_steps
-    return warmup_cosine(peak_value, warmup_steps, left, init_value, end_value, exponent)
+    return warmup_cosine(
+        peak_value,
+        warmup_steps=warmup_steps,
+        transition_steps=left,
+        init_value=init_value,
+        end_value=end_value,
+        power=exponent,
+    )
 
 
 @OPTAX.converter
@@ -253,7 +275,7 @@ def warmup_exponential_decay_schedule(
     beyond = end_value is not None and (end_value > peak_value) == (decay_rate < 1)
     if beyond and end_value != peak_value:  # the decay begins at its limit, not at the peak
         return ramp_to(decay, warmup_steps, init_value, peak_value)
-    return warmup(decay, warmup_steps, init_value)
+    return warmup(decay, warmup_steps=warmup_steps, init_value=init_value)
 
 
 @OPTAX.converter
@@ -316,11 +338,11 @@ def reduce_on_plateau(
         raise ValueError("min_scale must be at most 1: with more Optax raises the rate")
     return reduced_on_plateau(
         lr,
-        factor,
-        patience,
-        atol or rtol,
-        cooldown,
-        min_scale,
+        factor=factor,
+        patience=patience,
+        threshold=atol or rtol,
+        cooldown=cooldown,
+        min_scale=min_scale,
         threshold_mode="absolute" if atol else "relative",
         patience_rule="reaches",
     )

@@ -12,7 +12,9 @@ import jax
 
 from jaxdecay.compose import advance, join, repeat, warmup
 from jaxdecay.decays import cosine, linear
-from jaxdecay.schedule import Schedule, ScheduleLike, nearest
+from jaxdecay.feedback import AdaptiveSchedule, ScheduleLike
+from jaxdecay.registry import nearest
+from jaxdecay.schedule import Schedule
 
 Converter = Callable[..., Schedule]
 
@@ -143,21 +145,27 @@ def in_sequence(
         )
     if boundaries and boundaries[0] < 0:
         raise ValueError(f"{called} must be at least 0, got {list(boundaries)}")
-    return join(schedules, [whole(b - a) for a, b in itertools.pairwise([0, *boundaries])])
+    return join(schedules, lengths=[whole(b - a) for a, b in itertools.pairwise([0, *boundaries])])
 
 
 def wave(init_value: float, end_value: float, half_period: float) -> Schedule:
     """Down a cosine and up again, for ever: a cosine that its peer does not stop at its end."""
     half = whole(half_period)
-    fall, rise = cosine(init_value, half, end_value), cosine(end_value, half, init_value)
-    return repeat(join([fall, rise], [half, half]), whole(2 * half_period))
+    fall, rise = (
+        cosine(init_value, transition_steps=half, end_value=end_value),
+        cosine(end_value, transition_steps=half, end_value=init_value),
+    )
+    return repeat(join([fall, rise], lengths=[half, half]), period=whole(2 * half_period))
 
 
 def ramp_to(
     schedule: ScheduleLike, warmup_steps: float, init_value: float, peak_value: float
 ) -> Schedule:
     """A line to `peak_value`, wherever the schedule that follows it begins."""
-    return in_sequence([linear(init_value, peak_value, warmup_steps), schedule], [warmup_steps])
+    return in_sequence(
+        [linear(init_value, end_value=peak_value, transition_steps=warmup_steps), schedule],
+        [warmup_steps],
+    )
 
 
 def ramp_instead(
@@ -166,7 +174,9 @@ def ramp_instead(
     """A line to `peak_value` in the place of the schedule's first steps, which are left out."""
     if not warmup_steps:
         return schedule
-    return ramp_to(advance(schedule, warmup_steps), warmup_steps, init_value, peak_value)
+    return ramp_to(
+        advance(schedule, advance_steps=warmup_steps), warmup_steps, init_value, peak_value
+    )
 
 
 def check_steps_alone(where: str, schedule: Any, instead: str) -> None:
@@ -177,7 +187,7 @@ def check_steps_alone(where: str, schedule: Any, instead: str) -> None:
             f"{where}: expected a jaxdecay schedule, got {schedule!r}; "
             f"jaxdecay.{hint} makes one of it"
         )
-    if schedule.decay.feedback is not None:
+    if isinstance(schedule, AdaptiveSchedule):
         raise ValueError(
             f"{where}: {schedule.family} follows a metric, which is not seen there; expected a "
             f"schedule of the step alone, or use {instead}"
@@ -186,4 +196,8 @@ def check_steps_alone(where: str, schedule: Any, instead: str) -> None:
 
 def warmed_up(schedule: Schedule, warmup_steps: float, init_value: float = 0.0) -> Schedule:
     """With a warm-up, or as it is where that has no steps."""
-    return warmup(schedule, warmup_steps, init_value) if warmup_steps else schedule
+    return (
+        warmup(schedule, warmup_steps=warmup_steps, init_value=init_value)
+        if warmup_steps
+        else schedule
+    )

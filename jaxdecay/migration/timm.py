@@ -22,7 +22,7 @@ from jaxdecay.decays import (
     multi_step,
     polynomial,
     step_decay,
-    tanh,
+    tanh_decay,
 )
 from jaxdecay.migration.peer import Peer, in_sequence, ramp_instead, ramp_to, warmed_up, whole
 from jaxdecay.migration.torch import reduce_lr_on_plateau
@@ -113,7 +113,7 @@ def _warm(
     if not warmup_prefix:
         return ramp_instead(schedule, warmup_t, warmup_lr_init, lr)
     if starts_at_lr:
-        return warmup(schedule, warmup_t, warmup_lr_init)
+        return warmup(schedule, warmup_steps=warmup_t, init_value=warmup_lr_init)
     return ramp_to(schedule, warmup_t, warmup_lr_init, lr)
 
 
@@ -132,13 +132,25 @@ def cosine_lr(
 ) -> Schedule:
     """Half cosines."""
     if cycle_limit == 1 and k_decay == 1 and warmup_t and warmup_prefix:
-        return warmup_cosine(lr, warmup_t, t_initial, warmup_lr_init, lr_min)
+        return warmup_cosine(
+            lr,
+            warmup_steps=warmup_t,
+            transition_steps=t_initial,
+            init_value=warmup_lr_init,
+            end_value=lr_min,
+        )
     if cycle_limit == 1:
         decay = _cosine(lr, lr_min, t_initial, k_decay)
     elif k_decay == 1 and cycle_limit > 1:
-        restarts = cosine_restarts(lr, t_initial, lr_min, cycle_mul, cycle_decay)
+        restarts = cosine_restarts(
+            lr,
+            period=t_initial,
+            end_value=lr_min,
+            period_multiplier=cycle_mul,
+            peak_multiplier=cycle_decay,
+        )
         end = whole(sum(t_initial * cycle_mul**cycle for cycle in range(cycle_limit)))
-        decay = join([restarts, lr_min], [end, 0])
+        decay = join([restarts, lr_min], lengths=[end, 0])
     else:
         decay = _cycles(
             lambda peak, length: _cosine(peak, lr_min, length, k_decay),
@@ -148,7 +160,11 @@ def cosine_lr(
 
 
 def _cosine(lr: float, lr_min: float, length: float, k: float) -> Schedule:
-    return cosine(lr, length, lr_min) if k == 1 else k_decay(lr, lr_min, length, k)
+    return (
+        cosine(lr, transition_steps=length, end_value=lr_min)
+        if k == 1
+        else k_decay(lr, end_value=lr_min, transition_steps=length, k=k)
+    )
 
 
 @TIMM.named("TanhLRScheduler")
@@ -167,7 +183,9 @@ def tanh_lr(
 ) -> Schedule:
     """Hyperbolic tangents, which neither start at `lr` nor end at `lr_min`."""
     decay = _cycles(
-        lambda peak, length: tanh(peak, lr_min, length, lb, ub),
+        lambda peak, length: tanh_decay(
+            peak, end_value=lr_min, transition_steps=length, lower=lb, upper=ub
+        ),
         *(lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit),
     )
     target = lr if warmup_prefix else float(decay(warmup_t))
@@ -194,7 +212,13 @@ def poly_lr(
         return _polynomial(peak, lr_min, length, k_decay, power)
 
     if cycle_limit == 1 and power == k_decay == 1 and warmup_t and warmup_prefix:
-        return warmup_linear(lr, warmup_t, t_initial, warmup_lr_init, lr_min)
+        return warmup_linear(
+            lr,
+            warmup_steps=warmup_t,
+            transition_steps=t_initial,
+            init_value=warmup_lr_init,
+            end_value=lr_min,
+        )
     if cycle_limit == 1:
         decay = cycle(lr, t_initial)
     else:
@@ -204,10 +228,12 @@ def poly_lr(
 
 def _polynomial(lr: float, lr_min: float, length: float, k: float, power: float) -> Schedule:
     if power == k == 1:
-        return linear(lr, lr_min, length)
+        return linear(lr, end_value=lr_min, transition_steps=length)
     if k == 1:
-        return polynomial(lr, lr_min, power, length)
-    return k_decay(lr, lr_min, length, k, power, shape="polynomial")
+        return polynomial(lr, end_value=lr_min, power=power, transition_steps=length)
+    return k_decay(
+        lr, end_value=lr_min, transition_steps=length, k=k, power=power, shape="polynomial"
+    )
 
 
 @TIMM.named("StepLRScheduler")
@@ -220,7 +246,7 @@ def step_lr(
     warmup_prefix: bool = True,
 ) -> Schedule:
     """A rate per `decay_t` steps."""
-    decay = step_decay(lr, decay_rate, decay_t)
+    decay = step_decay(lr, decay_rate=decay_rate, transition_steps=decay_t)
     return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
@@ -236,7 +262,7 @@ def multi_step_lr(
     """A rate one step before each `decay_t`."""
     if sorted(decay_t) != list(decay_t):
         raise ValueError("decay_t must rise: timm takes it for sorted; expected sorted(decay_t)")
-    decay = multi_step(lr, decay_rate, [max(0, step - 1) for step in decay_t])
+    decay = multi_step(lr, decay_rate=decay_rate, boundaries=[max(0, step - 1) for step in decay_t])
     starts_at_lr = not decay_t or decay_t[0] > 1
     return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr)
 
@@ -276,10 +302,17 @@ def wsd_lr(
         lengths, shape = (warmup_t, begin, decay_t), SHAPES[decay_fn]
         return warmup_stable_decay(lr, *lengths, warmup_lr_init, lr_min, shape=shape)
     if stable is None and decay_fn == "power":
-        decay = cooldown(lr, begin, decay_t, lr_min, decay_power, shape="power")
+        decay = cooldown(
+            lr,
+            begin=begin,
+            transition_steps=decay_t,
+            end_value=lr_min,
+            power=decay_power,
+            shape="power",
+        )
     else:
         falls, rises = _fall(begin, decay_t, decay_fn, decay_power, decay_ratio)
-        decay = lr * falls if stable is None else multiply(stable, falls)
+        decay = lr * falls if stable is None else multiply(stable, second=falls)
         decay = decay + lr_min * rises if lr_min else decay
     starts_at_lr = begin > 0 or stable is not None
     return _warm(decay, lr, warmup_t, warmup_lr_init, True, starts_at_lr)
@@ -298,8 +331,8 @@ def _stable(
     if stable_fn == "rsqrt":
         decay = inverse_sqrt(lr, transition_steps=timescale)
     else:
-        decay = inverse_time(lr, 1.0, timescale, power)
-    return clip(decay, lr_min) if lr_min else decay
+        decay = inverse_time(lr, decay_rate=1.0, transition_steps=timescale, power=power)
+    return clip(decay, lower=lr_min) if lr_min else decay
 
 
 def _fall(
@@ -308,14 +341,28 @@ def _fall(
     """From 1 to 0, and from 0 to 1, in the last steps."""
     if decay_fn == "power":
         return (
-            cooldown(1.0, begin, decay_t, 0.0, power, shape="power"),
-            cooldown(0.0, begin, decay_t, 1.0, power, shape="power"),
+            cooldown(
+                1.0,
+                begin=begin,
+                transition_steps=decay_t,
+                end_value=0.0,
+                power=power,
+                shape="power",
+            ),
+            cooldown(
+                0.0,
+                begin=begin,
+                transition_steps=decay_t,
+                end_value=1.0,
+                power=power,
+                shape="power",
+            ),
         )
     if decay_fn in SHAPES:
         shape = SHAPES[decay_fn]
         return (
-            cooldown(1.0, begin, decay_t, 0.0, shape=shape),
-            cooldown(0.0, begin, decay_t, 1.0, shape=shape),
+            cooldown(1.0, begin=begin, transition_steps=decay_t, end_value=0.0, shape=shape),
+            cooldown(0.0, begin=begin, transition_steps=decay_t, end_value=1.0, shape=shape),
         )
     # (rᵖ − r)/(1 − r) is below an exponential by a constant, and constants here are not negative:
     # a table of the whole steps.
@@ -323,8 +370,8 @@ def _fall(
     weight = -np.expm1((1 - progress) * np.log(ratio)) * ratio**progress / (1 - ratio)
     complement = -np.expm1(progress * np.log(ratio)) / (1 - ratio)
     return (
-        join([1.0, interpolate(weight.tolist())], [begin, decay_t]),
-        join([0.0, interpolate(complement.tolist())], [begin, decay_t]),
+        join([1.0, interpolate(weight.tolist())], lengths=[begin, decay_t]),
+        join([0.0, interpolate(complement.tolist())], lengths=[begin, decay_t]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxdecay.adaptive import reduce_on_plateau
 from jaxdecay.compose import multiply, scale
 from jaxdecay.compounds import one_cycle
 from jaxdecay.decays import (
@@ -26,7 +27,6 @@ from jaxdecay.decays import (
 )
 from jaxdecay.migration.peer import Peer, check_steps_alone, in_sequence, wave, whole
 from jaxdecay.schedule import Schedule
-from jaxdecay.stateful import reduce_on_plateau
 
 MOMENTUM = (
     "belongs to the cycle of the momentum, and from_torch gives the learning rate; leave it out, "
@@ -112,7 +112,7 @@ def constant_lr(lr: float, factor: float = 1 / 3, total_iters: int = 5) -> Sched
         "total_iters must be > 0: PyTorch never leaves the factor when it has nowhere to end; "
         f"jaxdecay.constant({lr!r}) is the whole rate",
     )
-    return piecewise_constant([lr * factor, lr], [total_iters])
+    return piecewise_constant([lr * factor, lr], boundaries=[total_iters])
 
 
 @TORCH.named("LinearLR")
@@ -125,25 +125,25 @@ def linear_lr(
         "total_iters must be > 0: PyTorch never leaves start_factor in a line of no steps; "
         f"jaxdecay.constant({lr * end_factor!r}) is its end",
     )
-    return linear(lr * start_factor, lr * end_factor, total_iters)
+    return linear(lr * start_factor, end_value=lr * end_factor, transition_steps=total_iters)
 
 
 @TORCH.named("ExponentialLR")
 def exponential_lr(lr: float, gamma: float) -> Schedule:
     """A rate per step."""
-    return exponential(lr, gamma)
+    return exponential(lr, decay_rate=gamma)
 
 
 @TORCH.named("StepLR")
 def step_lr(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
     """A rate per `step_size` steps."""
-    return step_decay(lr, gamma, step_size)
+    return step_decay(lr, decay_rate=gamma, transition_steps=step_size)
 
 
 @TORCH.named("MultiStepLR")
 def multi_step_lr(lr: float, milestones: Iterable[int], gamma: float = 0.1) -> Schedule:
     """A rate at each milestone."""
-    return multi_step(lr, gamma, sorted(milestones))
+    return multi_step(lr, decay_rate=gamma, boundaries=sorted(milestones))
 
 
 @TORCH.named("PolynomialLR")
@@ -154,7 +154,7 @@ def polynomial_lr(lr: float, total_iters: int = 5, power: float = 1.0) -> Schedu
         "total_iters must be > 0: PyTorch keeps the rate for ever when it has no steps to fall in; "
         f"that is jaxdecay.constant({lr!r})",
     )
-    return polynomial(lr, 0.0, power, total_iters)
+    return polynomial(lr, end_value=0.0, power=power, transition_steps=total_iters)
 
 
 @TORCH.named("CosineAnnealingLR")
@@ -172,7 +172,7 @@ def cosine_annealing_warm_restarts(
     eta_min: float = 0.0,
 ) -> Schedule:
     """Half cosines that start again."""
-    return cosine_restarts(lr, T_0, eta_min, T_mult)
+    return cosine_restarts(lr, period=T_0, end_value=eta_min, period_multiplier=T_mult)
 
 
 @TORCH.named("CyclicLR")
@@ -198,7 +198,14 @@ def cyclic_lr(
     _check(mode in rates, f"mode must be one of {', '.join(map(repr, rates))}")
     every = "step" if mode == "exp_range" else "cycle"
     down = step_size_up if step_size_down is None else step_size_down
-    return cyclic(base_lr, max_lr, step_size_up, down, rates[mode], decay_every=every)
+    return cyclic(
+        base_lr,
+        peak_value=max_lr,
+        up_steps=step_size_up,
+        down_steps=down,
+        decay_rate=rates[mode],
+        decay_every=every,
+    )
 
 
 @TORCH.named("OneCycleLR")
@@ -232,11 +239,11 @@ def one_cycle_lr(
     end = total_steps - 1
     return one_cycle(
         max_lr,
-        end,
-        (pct_start * total_steps - 1) / end,
-        div_factor,
-        final_div_factor,
-        interpolation="cosine" if anneal_strategy == "cos" else "linear",
+        transition_steps=end,
+        warmup_fraction=(pct_start * total_steps - 1) / end,
+        initial_divisor=div_factor,
+        final_divisor=final_div_factor,
+        shape="cosine" if anneal_strategy == "cos" else "linear",
         three_phase=three_phase,
     )
 
@@ -248,8 +255,8 @@ def swa_lr(
     """From the rate to another one, held."""
     _check(anneal_strategy in ("cos", "linear"), "anneal_strategy must be 'cos' or 'linear'")
     if anneal_strategy == "linear":
-        return linear(lr, swa_lr, anneal_epochs)
-    return cosine(lr, anneal_epochs, swa_lr)
+        return linear(lr, end_value=swa_lr, transition_steps=anneal_epochs)
+    return cosine(lr, transition_steps=anneal_epochs, end_value=swa_lr)
 
 
 @TORCH.named("SequentialLR")
@@ -280,7 +287,9 @@ def chained_scheduler(lr: float, schedulers: Sequence[tuple[str, Mapping[str, An
         )
     _check(len(schedulers) > 0, "schedulers must hold at least one")
     first, *others = (_part(lr, *each) for each in schedulers)
-    return functools.reduce(lambda all, one: multiply(all, scale(one, 1 / lr)), others, first)
+    return functools.reduce(
+        lambda all, one: multiply(all, second=scale(one, factor=1 / lr)), others, first
+    )
 
 
 def _check_pairs(schedulers: Sequence[Any]) -> None:
@@ -342,11 +351,11 @@ def reduce_lr_on_plateau(
     )
     return reduce_on_plateau(
         constant(lr),
-        factor,
-        patience,
-        threshold,
-        cooldown,
-        min_lr / lr,
+        factor=factor,
+        patience=patience,
+        threshold=threshold,
+        cooldown=cooldown,
+        min_scale=min_lr / lr,
         mode="min" if mode == "min" else "max",
         threshold_mode="relative" if threshold_mode == "rel" else "absolute",
     )
@@ -475,7 +484,7 @@ def to_torch(schedule: Schedule, optimizer: Any) -> Any:
     Example:
         >>> import jaxdecay
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # doctest: +SKIP
-        >>> scheduler = jaxdecay.to_torch(jaxdecay.cosine(0.1, 1_000), optimizer)  # doctest: +SKIP
+        >>> scheduler = jaxdecay.to_torch(jaxdecay.cosine(0.1, transition_steps=1_000), optimizer)  # doctest: +SKIP
         >>> scheduler.get_last_lr()  # doctest: +SKIP
         [0.10000000149011612]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from jaxdecay.adaptive import LARGEST_WINDOW, greedy
 from jaxdecay.compose import cooldown, join, warmup
 from jaxdecay.compounds import warmup_linear, warmup_stable_decay
 from jaxdecay.decays import constant, cosine_restarts, inverse_sqrt, polynomial
 from jaxdecay.migration.peer import Peer, in_sequence, ramp_to, warmed_up, wave, whole
 from jaxdecay.migration.torch import reduce_lr_on_plateau
 from jaxdecay.schedule import Schedule
-from jaxdecay.stateful import LARGEST_WINDOW, greedy
 
 TRANSFORMERS = Peer(
     "transformers",
@@ -92,7 +92,9 @@ def linear_with_warmup(lr: float, num_warmup_steps: int, num_training_steps: int
     """A line up, a line down to 0."""
     if num_training_steps <= num_warmup_steps:  # up, and nothing left to come down in
         return ramp_to(constant(0.0), num_warmup_steps, 0.0, lr)
-    return warmup_linear(lr, num_warmup_steps, num_training_steps - num_warmup_steps)
+    return warmup_linear(
+        lr, warmup_steps=num_warmup_steps, transition_steps=num_training_steps - num_warmup_steps
+    )
 
 
 def _cosine(lr: float, end_value: float, length: int, num_cycles: float) -> Schedule:
@@ -116,8 +118,8 @@ def cosine_with_restarts(
 ) -> Schedule:
     """Cycles of equal length, and 0 after the last; without a cycle, the rate until the end."""
     left = _left(num_warmup_steps, num_training_steps)
-    cycles = cosine_restarts(lr, whole(left / num_cycles)) if num_cycles else lr
-    return warmed_up(join([cycles, 0.0], [left]), num_warmup_steps)
+    cycles = cosine_restarts(lr, period=whole(left / num_cycles)) if num_cycles else lr
+    return warmed_up(join([cycles, 0.0], lengths=[left]), num_warmup_steps)
 
 
 @TRANSFORMERS.named("polynomial")
@@ -136,7 +138,9 @@ def polynomial_with_warmup(
             "num_training_steps must be above num_warmup_steps, which it includes (transformers "
             f"divides by the difference); expected at least {num_warmup_steps + 1}"
         )
-    decay = polynomial(lr, lr_end, power, num_training_steps - num_warmup_steps)
+    decay = polynomial(
+        lr, end_value=lr_end, power=power, transition_steps=num_training_steps - num_warmup_steps
+    )
     return warmed_up(decay, num_warmup_steps)
 
 
@@ -228,11 +232,23 @@ def warmup_stable_and_decay(
         decay = in_sequence([lr, fluctuation, floor], boundaries)
     elif warmup_type == "linear":
         return warmup_stable_decay(
-            lr, num_warmup_steps, num_stable_steps, num_decay_steps, floor, floor, shape=fall
+            lr,
+            warmup_steps=num_warmup_steps,
+            stable_steps=num_stable_steps,
+            transition_steps=num_decay_steps,
+            init_value=floor,
+            end_value=floor,
+            shape=fall,
         )
     else:
-        decay = cooldown(lr, num_stable_steps, num_decay_steps, floor, shape=fall)
-    return warmup(decay, num_warmup_steps, floor, shape=SHAPES[warmup_type])
+        decay = cooldown(
+            lr,
+            begin=num_stable_steps,
+            transition_steps=num_decay_steps,
+            end_value=floor,
+            shape=fall,
+        )
+    return warmup(decay, warmup_steps=num_warmup_steps, init_value=floor, shape=SHAPES[warmup_type])
 
 
 TRANSFORMERS.named("reduce_lr_on_plateau")(reduce_lr_on_plateau)
@@ -266,15 +282,15 @@ def greedy_lr(
         raise ValueError(f"window_size must be at most {LARGEST_WINDOW}")
     return greedy(
         constant(lr),
-        factor,
-        patience,
-        threshold,
-        cooldown,
-        warmup,
-        min_lr / lr,
-        max_lr / lr,
-        reset_start,
-        window_size if smooth else 1,
+        factor=factor,
+        patience=patience,
+        threshold=threshold,
+        cooldown=cooldown,
+        warmup=warmup,
+        min_scale=min_lr / lr,
+        max_scale=max_lr / lr,
+        reset_after=reset_start,
+        window=window_size if smooth else 1,
         mode="min" if mode == "min" else "max",
         threshold_mode="relative" if threshold_mode == "rel" else "absolute",
     )

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jaxdecay.feedback import value_at
 from jaxdecay.report.hyperparameters import Panel, panels
 from jaxdecay.schedule import Schedule
 from jaxdecay.training.result import SweepResult
@@ -125,8 +126,8 @@ def draw_schedules(schedules: Sequence[Schedule], steps: int) -> Figure:
     figure = Figure(figsize=(8, 4.5), layout="constrained", dpi=110)
     axis = figure.subplots()
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
-    for index, schedule in enumerate(schedules):
-        axis.plot(at, np.asarray(schedule(at)), **_line(index), label=_label(schedule))
+    for index, schedule in enumerate(each.resolve(steps=steps) for each in schedules):
+        axis.plot(at, np.asarray(value_at(schedule, at)), **_line(index), label=_label(schedule))
     axis.set(xlabel="step", ylabel="learning rate")
     axis.grid(alpha=0.3)
     if len(schedules) <= NAMED_SCHEDULES:

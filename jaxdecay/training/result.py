@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdecay.population import Population
-from jaxdecay.schedule import Schedule, nearest
+from jaxdecay.registry import nearest
+from jaxdecay.schedule import Schedule
 
 if TYPE_CHECKING:
     from jaxdecay.report.statistics import Comparison

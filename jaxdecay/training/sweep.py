@@ -14,6 +14,7 @@ import numpy as np
 import optax
 from jax import Array
 
+from jaxdecay.feedback import AdaptiveSchedule
 from jaxdecay.machine import machine, versions
 from jaxdecay.population import Population
 from jaxdecay.training.block import (
@@ -130,6 +131,9 @@ def sweep(
     """
     check_arguments(task, population, optimizer, seeds, seed, monitor, block)
     steps = steps_per_epoch(task.data, epochs, batch_size)
+    population = population.resolve(
+        steps=epochs * steps, steps_per_epoch=steps, samples_per_step=batch_size
+    )
     check_loss(task, batch_size)
     started = time.perf_counter()
     program = Program(task, optimizer, batch_size, precision, member_mesh())
@@ -186,7 +190,7 @@ def sweep(
             "block": rounds.block,
             "devices": jax.device_count(),
             "precision": precision,
-            **({"monitor": monitor} if population.has_state else {}),
+            **({"monitor": monitor} if population.is_adaptive else {}),
         },
         compile_seconds=compiled - started,
         run_seconds=time.perf_counter() - compiled,
@@ -220,10 +224,10 @@ class _Training:
         self._data = program.everywhere(program.task.data)
         keys = jnp.stack([jax.random.key(number) for number in seeds])
         self._keys = [program.by_device(keys[each]) for each in rounds.seeds]
-        self._states = jax.vmap(lambda key: population.init())(keys)
+        self._states = jax.vmap(lambda key: population.init_states())(keys)
         self._members: list[Any] = []
         self._rates_at = jax.jit(_learning_rates)
-        self._follow = jax.jit(jax.vmap(population.update))
+        self._follow = jax.jit(jax.vmap(population.update_states))
 
     def compile(self) -> None:
         """Compiles all that a sweep runs, whatever its number of members."""
@@ -343,14 +347,14 @@ class _Training:
 
     def learning_rates(self, epoch: int) -> np.ndarray:
         """Those of an epoch, [S, steps], or [K, S, steps] where states make members differ."""
-        states = self._states if self.population.has_state else None
+        states = self._states if self.population.is_adaptive else None
         steps = epoch * self.steps + jnp.arange(self.steps)
         return np.asarray(self._rates_at(self.population, states, steps))
 
     def _rates(self, index: int, table: np.ndarray) -> Array:
         """Learning rates [D, steps, k, s] of a round."""
         seeds, schedules = self.rounds.seeds[index], self.rounds.schedules[index]
-        if self.population.has_state:
+        if self.population.is_adaptive:
             rates = table[seeds[:, :, None], schedules[:, None, :]]
         else:
             rates = np.repeat(table[schedules][:, None], seeds.shape[1], axis=1)
@@ -361,7 +365,7 @@ class _Training:
 
         Their states are what the metrics until now make of them, so no checkpoint needs them.
         """
-        if self.population.has_state:
+        if self.population.is_adaptive:
             self._states = self._follow(self._states, monitored(found, self.monitor).T)
         self.history.append(found)
 
@@ -492,7 +496,7 @@ def _check_mode(population: Population, monitor: str) -> None:
     """Refuses to reduce a rate because an accuracy rises, or because a loss falls."""
     better = "max" if monitor.endswith("accuracy") else "min" if monitor.endswith("loss") else None
     for group in population.groups:
-        mode = group.options.get("mode", better) if group.decay.feedback is not None else better
+        mode = group.options.get("mode", better) if isinstance(group, AdaptiveSchedule) else better
         if better is not None and mode != better:
             raise ValueError(
                 f'{group.family}: mode must be "{better}" with monitor="{monitor}", got "{mode}"'

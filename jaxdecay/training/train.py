@@ -17,7 +17,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.data import Data, check_data
-from jaxdecay.schedule import Schedule, nearest
+from jaxdecay.feedback import AdaptiveSchedule, value_at
+from jaxdecay.registry import nearest
+from jaxdecay.schedule import Schedule
 from jaxdecay.training.task import Batch, Parameters, Task
 
 Optimizer = Callable[[Any], optax.GradientTransformation]
@@ -96,8 +98,12 @@ def train(
         True
     """
     steps = steps_per_epoch(data, epochs, batch_size)
-    member = init_member(task, optimizer, schedule(0), key)
+    if isinstance(schedule, Schedule):
+        schedule = schedule.resolve(
+            steps=epochs * steps, steps_per_epoch=steps, samples_per_step=batch_size
+        )
     first_state, learning_rate, follow = _with_state(schedule)
+    member = init_member(task, optimizer, learning_rate(0, first_state), key)
 
     def run_epoch(carry: tuple[Member, Any], epoch: Array) -> tuple[Any, dict[str, Array]]:
         member, state = carry
@@ -121,8 +127,12 @@ def _with_state(
     schedule: Callable[[ArrayLike], Array],
 ) -> tuple[Any, Callable[[ArrayLike, Any], Array], Callable[[Any, Array], Any]]:
     """First state, value and update of a schedule; of a plain function too, which has no state."""
-    if isinstance(schedule, Schedule):
-        return schedule.init(), schedule, schedule.update
+    if isinstance(schedule, AdaptiveSchedule):
+        return (
+            schedule.init(),
+            lambda step, state: value_at(schedule, step, state),
+            lambda state, metric: schedule.update(state, value=metric),
+        )
     return (), lambda step, state: jnp.asarray(schedule(step), float), lambda state, metric: state
 
 

@@ -1,11 +1,11 @@
-"""Schedules with state: decays whose value also depends on a metric, such as the test loss.
+"""Adaptive schedules: decays whose value also depends on a metric, such as the validation loss.
 
-`schedule.init()` makes the state, `schedule.update(state, metric)` the next one, and
-`schedule(step, state)` is the value. All three are pure, and every hyperparameter can be traced.
+Inside `optax.inject_hyperparams` they see the metric with each update, in a sweep once an epoch.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
@@ -16,14 +16,17 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import same_kind
+from jaxdecay.definition import decay
 from jaxdecay.domain import LAST_STEP, Count, NonNegative, Positive, Search, is_any
-from jaxdecay.schedule import Feedback, ScheduleLike, decay, value_at
+from jaxdecay.feedback import Feedback, ScheduleLike, value_at
+from jaxdecay.number import as_number
 
 LARGEST_WINDOW = 100
 """The most metrics that `greedy` takes the mean of: its state has room for so many."""
 
-Metrics = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Search(1, 20)]
-Window = Annotated[ArrayLike, Ge(1), Le(LARGEST_WINDOW), Count(), Search(1, 20)]
+Metrics = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(relative=False), Search(1, 20)]
+Window = Annotated[ArrayLike, Ge(1), Le(LARGEST_WINDOW), Count(relative=False), Search(1, 20)]
+Size = Annotated[ArrayLike, Ge(1), Le(LAST_STEP), Count(relative=False), Search(1, 100)]
 Share = Annotated[ArrayLike, Gt(0), Lt(1), Search(0.1, 0.9)]
 Mode = Literal["min", "max"]
 ThresholdMode = Literal["relative", "absolute"]
@@ -37,12 +40,16 @@ class PlateauState(NamedTuple):
         best: the best metric so far.
         bad: metrics in a row that were not better.
         resting: metrics that the cooldown will still leave uncounted.
+        mean: of the metrics since the last full window.
+        seen: how many those are.
     """
 
     scale: Array
     best: Array
     bad: Array
     resting: Array
+    mean: Array
+    seen: Array
 
 
 class GreedyState(NamedTuple):
@@ -84,10 +91,32 @@ def _is_better(
 
 def _plateau_init(*, cooldown: Array, mode: str, **_: Any) -> PlateauState:
     none = jnp.asarray(0, int)
-    return PlateauState(jnp.asarray(1.0, float), _worst(mode), none, jnp.zeros_like(cooldown))
+    nothing = jnp.asarray(0.0, float)
+    return PlateauState(
+        scale=jnp.asarray(1.0, float),
+        best=_worst(mode),
+        bad=none,
+        resting=jnp.zeros_like(cooldown),
+        mean=nothing,
+        seen=none,
+    )
 
 
 def _plateau_update(
+    state: PlateauState, value: Array, *, accumulation_size: Array, **settings: Any
+) -> PlateauState:
+    """Judges the mean of each window of metrics; a window of 1 is the metric itself."""
+    seen = state.seen + 1
+    mean = (state.mean * as_number(state.seen) + value) / as_number(seen)
+    counted, size = same_kind(seen, accumulation_size)
+    judged = _judged(state, mean, **settings)._replace(
+        mean=jnp.zeros_like(mean), seen=jnp.zeros_like(seen)
+    )
+    waiting = state._replace(mean=mean, seen=seen)
+    return jax.tree.map(functools.partial(jnp.where, counted >= size), judged, waiting)
+
+
+def _judged(
     state: PlateauState,
     metric: Array,
     *,
@@ -106,7 +135,7 @@ def _plateau_update(
     waited, allowed = same_kind(bad, patience)
     enough = waited > allowed if patience_rule == "exceeds" else waited >= allowed
     reduce = enough & (bad > 0)
-    return PlateauState(
+    return state._replace(
         scale=jnp.where(reduce, _reduced(state.scale, factor, min_scale), state.scale),
         best=jnp.where(better, metric, state.best),
         bad=jnp.where(reduce, 0, bad),
@@ -126,12 +155,13 @@ def _increased(scale: Array, factor: Array, max_scale: Array) -> Array:
 def reduce_on_plateau(
     step: ArrayLike,
     schedule: ScheduleLike,
+    *,
     factor: Share = 0.1,
     patience: Metrics = 10,
-    threshold: NonNegative = 1e-4,
+    threshold: NonNegative = 0.0001,
     cooldown: Metrics = 0,
     min_scale: NonNegative = 0.0,
-    *,
+    accumulation_size: Size = 1,
     mode: Mode = "min",
     threshold_mode: ThresholdMode = "relative",
     patience_rule: Literal["exceeds", "reaches"] = "exceeds",
@@ -146,49 +176,48 @@ def reduce_on_plateau(
     Args:
         schedule: the schedule to reduce, or a number for a constant one.
         factor: > 0 and < 1, without unit: what each reduction leaves.
-        patience: how many bad metrics in a row are put up with, ≥ 0.
+        patience: how many bad metrics in a row are tolerated, ≥ 0.
         threshold: by how much a metric must be better than the best, ≥ 0: a share of the best
             if `threshold_mode` is "relative", in units of the metric if it is "absolute".
         cooldown: how many metrics after a reduction are not counted as bad, ≥ 0.
         min_scale: the smallest s, ≥ 0, without unit; from 1 on nothing is ever reduced.
+        accumulation_size: judge the mean of so many metrics instead of each, ≥ 1. A loss at each
+            step is noisy; 1 fits one metric an epoch.
         mode: "min" if less is better (a loss), "max" if more is (an accuracy).
         threshold_mode: "relative" or "absolute".
         patience_rule: reduce when the number of bad metrics "exceeds" patience (PyTorch) or when
             it "reaches" it (Keras, Optax), which is one metric earlier.
 
     Returns:
-        A `Schedule` with state.
+        An `AdaptiveSchedule`.
 
     Raises:
-        ValueError: a hyperparameter outside its range, or a schedule that has state itself.
+        ValueError: a hyperparameter outside its range, or a schedule that is adaptive itself.
 
     Example:
         >>> import jaxdecay
         >>> schedule = jaxdecay.reduce_on_plateau(0.5, factor=0.5, patience=1)
         >>> state, rates = schedule.init(), []
-        >>> for step, loss in enumerate([3.0, 2.0, 2.0, 2.0, 1.0]):
-        ...     rates.append(float(schedule(step, state)))
-        ...     state = schedule.update(state, loss)
+        >>> for loss in (3.0, 2.0, 2.0, 2.0, 1.0):
+        ...     rates.append(float(schedule(state)))
+        ...     state = schedule.update(state, value=loss)
         >>> rates
         [0.5, 0.5, 0.5, 0.5, 0.25]
 
-        An optimizer has no metric: given the schedule itself, it would use the value before any.
-        In a loop of your own, give it the rate:
+        In an optimizer, which passes it the loss of each step:
 
         >>> import jax.numpy as jnp, optax
+        >>> optimizer = optax.inject_hyperparams(optax.adamw)(learning_rate=schedule)
         >>> parameters = jnp.array([1.0])
-        >>> optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=schedule(0))
-        >>> optimizer_state = optimizer.init(parameters)
-        >>> optimizer_state.hyperparams["learning_rate"] = schedule(5, state)
-        >>> updates, optimizer_state = optimizer.update(jnp.array([1.0]), optimizer_state)
-        >>> updates.tolist()
-        [-0.25]
+        >>> state = optimizer.init(parameters)
+        >>> updates, state = optimizer.update(parameters, state, parameters, value=3.0)
 
     Source:
         PyTorch `ReduceLROnPlateau`: the same arguments, min_scale = min_lr/lr, and its eps leaves
         out changes of at most 1e-8. Keras `ReduceLROnPlateau`: "absolute", "reaches", and a
         cooldown of max(0, cooldown − 1), since its last one counts. Optax
-        `contrib.reduce_on_plateau`: "reaches", with rtol relative or atol absolute. PyTorch and
+        `contrib.reduce_on_plateau`: "reaches", with rtol relative or atol absolute, and the same
+        accumulation_size. PyTorch and
         Optax take a share of b instead of `abs(b)`: of a negative metric, one that stays the same
         is then always better, and nothing is ever reduced.
     """
@@ -211,7 +240,7 @@ def _greedy_init(*, cooldown: Array, warmup: Array, mode: str, **_: Any) -> Gree
 
 def _greedy_update(
     state: GreedyState,
-    metric: Array,
+    value: Array,
     *,
     factor: Array,
     patience: Array,
@@ -226,7 +255,7 @@ def _greedy_update(
     threshold_mode: str,
     **_: Any,
 ) -> GreedyState:
-    latest = jnp.concatenate([metric[None], state.latest[:-1]])
+    latest = jnp.concatenate([value[None], state.latest[:-1]])
     seen = jnp.minimum(state.seen + 1, LARGEST_WINDOW)
     mean = _mean_of_latest(latest, seen, window)
     better = _is_better(mean, state.best, threshold, mode, threshold_mode)
@@ -279,16 +308,16 @@ def _check_scales(min_scale: Any, max_scale: Any, **_: Any) -> None:
 def greedy(
     step: ArrayLike,
     schedule: ScheduleLike,
+    *,
     factor: Share = 0.95,
     patience: Metrics = 10,
-    threshold: NonNegative = 1e-6,
+    threshold: NonNegative = 1e-06,
     cooldown: Metrics = 0,
     warmup: Metrics = 0,
     min_scale: NonNegative = 0.01,
     max_scale: Positive = 10.0,
     reset_after: Metrics = 500,
     window: Window = 1,
-    *,
     mode: Mode = "min",
     threshold_mode: ThresholdMode = "absolute",
 ) -> ArrayLike:
@@ -317,21 +346,19 @@ def greedy(
         threshold_mode: "absolute" or "relative".
 
     Returns:
-        A `Schedule` with state.
+        An `AdaptiveSchedule`.
 
     Raises:
         ValueError: a hyperparameter outside its range, `min_scale` above `max_scale`, or a
-            schedule that has state itself.
+            schedule that is adaptive itself.
 
     Example:
-        As with `reduce_on_plateau`, an optimizer must be given the rate, not the schedule.
-
         >>> import jaxdecay
         >>> schedule = jaxdecay.greedy(0.5, factor=0.5, patience=1)
         >>> state, rates = schedule.init(), []
-        >>> for step, loss in enumerate([3.0, 2.0, 1.0, 1.0, 1.0]):
-        ...     state = schedule.update(state, loss)
-        ...     rates.append(float(schedule(step, state)))
+        >>> for loss in (3.0, 2.0, 1.0, 1.0, 1.0):
+        ...     state = schedule.update(state, value=loss)
+        ...     rates.append(float(schedule(state)))
         >>> rates
         [0.5, 1.0, 1.0, 1.0, 0.5]
 

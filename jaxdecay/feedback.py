@@ -1,0 +1,197 @@
+"""Schedules that follow a metric: their state, their protocol, which is Optax's, and values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Annotated, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from annotated_types import Ge
+from jax import Array
+from jax.typing import ArrayLike
+
+from jaxdecay.domain import LAST_STEP
+from jaxdecay.number import as_number, as_step, is_strong, weakly_typed
+from jaxdecay.parameter import IsSchedule
+from jaxdecay.schedule import Schedule
+
+
+@dataclasses.dataclass(frozen=True)
+class Feedback:
+    """How an adaptive schedule follows a metric: two pure functions.
+
+    The state is any pytree of arrays with a field `scale`: the value of the schedule is that of
+    its function times `scale`.
+
+    Args:
+        init: `init(**hyperparameters, **options) -> state`, before any metric.
+        update: `update(state, value, **hyperparameters, **options) -> state`, after a metric.
+
+    Example:
+        >>> from typing import NamedTuple
+        >>> import jax, jax.numpy as jnp, jaxdecay
+        >>> from jaxdecay.domain import Factor
+        >>> class Worst(NamedTuple):
+        ...     scale: jax.Array
+        ...     worst: jax.Array
+        >>> def update(state, value, *, factor, **_):
+        ...     worse = value > state.worst
+        ...     scale = jnp.where(worse, state.scale * factor, state.scale)
+        ...     return Worst(scale, jnp.maximum(state.worst, value))
+        >>> feedback = jaxdecay.Feedback(lambda **_: Worst(jnp.ones(()), -jnp.inf), update)
+        >>> @jaxdecay.decay(feedback=feedback)
+        ... def reduce_on_record(step, schedule: jaxdecay.ScheduleLike, *, factor: Factor = 0.5):
+        ...     return jaxdecay.value_at(schedule, step)
+        >>> schedule = reduce_on_record(0.1)
+        >>> state = schedule.init()
+        >>> for loss in (3.0, 2.0, 4.0):
+        ...     state = schedule.update(state, value=loss)
+        >>> round(float(schedule(state)), 6)  # the first loss is a record as well
+        0.025
+    """
+
+    init: Callable[..., Any]
+    update: Callable[..., Any]
+
+
+class AdaptiveState(NamedTuple):
+    """The state of an `AdaptiveSchedule`.
+
+    Attributes:
+        count: the step at which the schedule is evaluated: updates so far. Where the metric comes
+            less often, such as once an epoch, `state._replace(count=step)` sets it.
+        feedback: what the decay's `Feedback` remembers of the metric.
+    """
+
+    count: Array
+    feedback: Any
+
+
+@jax.tree_util.register_pytree_with_keys_class
+class AdaptiveSchedule(Schedule):
+    """A schedule that follows a metric: an `optax.schedules.StatefulSchedule`.
+
+    Inside `optax.inject_hyperparams` it sees the metric with each update, as `value=`. Without an
+    optimizer, call `init`, `update` and the schedule yourself; all three are pure.
+
+    Example:
+        >>> import jax.numpy as jnp, jaxdecay, optax
+        >>> rate = jaxdecay.reduce_on_plateau(0.5, factor=0.5, patience=1)
+        >>> optimizer = optax.inject_hyperparams(optax.sgd)(rate)
+        >>> parameters = jnp.array([1.0])
+        >>> state = optimizer.init(parameters)
+        >>> for loss in (2.0, 2.0, 2.0, 2.0):
+        ...     _, state = optimizer.update(parameters, state, parameters, value=loss)
+        >>> float(state.hyperparams["learning_rate"])
+        0.25
+    """
+
+    __slots__ = ()
+
+    def init(self) -> AdaptiveState:
+        """The state before any metric, at step 0."""
+        return AdaptiveState(jnp.zeros([], jnp.int32), self._run("_init"))
+
+    def update(self, state: AdaptiveState, **extra_args: Any) -> AdaptiveState:
+        """The state one step later, after a metric: a pure function, to be compiled and mapped.
+
+        Args:
+            state: from `init()`, or from the update before.
+            **extra_args: `value`, the metric: a number, such as the loss; others are ignored.
+
+        Returns:
+            A state of the same kind.
+
+        Raises:
+            TypeError: there is no `value`.
+            ValueError: `value` is an array of several numbers.
+        """
+        self._check_state(state)
+        if extra_args.get("value") is None:
+            raise TypeError(
+                f"{self.family} follows a metric: give it to each update as value=…, as in "
+                "optimizer.update(gradients, state, parameters, value=loss)"
+            )
+        value = extra_args["value"]
+        if np.ndim(value):
+            raise ValueError(
+                f"{self.family}: a metric is one number, got an array of shape {np.shape(value)}; "
+                "for many members use jax.vmap, or a jaxdecay.Population"
+            )
+        return self._run("_update", state, value)
+
+    def __call__(self, state: Any, **extra_args: Any) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The value at the step of a state, after the metrics that it has seen.
+
+        Args:
+            state: from `init` or `update`.
+            **extra_args: ignored; Optax passes them.
+
+        Returns:
+            A float array, as from other schedules, with the shape of `state.count`.
+
+        Raises:
+            TypeError: a step instead of a state: what calls it so, such as
+                `optax.sgd(schedule)`, would never show it a metric.
+        """
+        self._check_state(state)
+        return self._run("_value_of_state", state._replace(count=as_step(state.count)))
+
+    def _init(self, _: bool) -> Any:
+        return self.decay.feedback.init(**self._arguments())
+
+    def _update(self, _: bool, state: AdaptiveState, value: ArrayLike) -> AdaptiveState:
+        count = jnp.asarray(state.count)
+        return AdaptiveState(
+            jnp.where(count < LAST_STEP, count + 1, count).astype(count.dtype),
+            self.decay.feedback.update(state.feedback, as_number(value), **self._arguments()),
+        )
+
+    def _value_of_state(self, weak: bool, state: AdaptiveState) -> Array:
+        value = self._value(weak, state.count) * state.feedback.scale
+        return weakly_typed(value) if weak and not is_strong(state.count) else value
+
+    def _check_state(self, state: Any) -> None:
+        if not isinstance(state, AdaptiveState):
+            raise TypeError(
+                f"{self.family} follows a metric and must see one at each update, got "
+                f"{_kind(state)} where its state belongs; give it to "
+                "optax.inject_hyperparams(optax.sgd)(schedule) and call optimizer.update(gradients,"
+                " state, parameters, value=loss)"
+            )
+
+
+def _kind(value: Any) -> str:
+    shape = np.shape(value) if hasattr(value, "shape") else None
+    return f"{type(value).__name__}" if shape is None else f"an array of shape {shape}"
+
+
+ScheduleLike = Annotated[Schedule | ArrayLike, IsSchedule(), Ge(0)]
+"""A schedule, or a number that stands for a constant one."""
+
+
+def value_at(schedule: ScheduleLike, step: ArrayLike, state: Any = None) -> Array:
+    """The value of a schedule, or of a number that stands for a constant one, at a step.
+
+    Args:
+        schedule: a schedule or a number.
+        step: as for a schedule.
+        state: of an adaptive schedule, what it has seen; None for before any metric.
+
+    Returns:
+        A float array.
+
+    Example:
+        >>> import jaxdecay
+        >>> float(jaxdecay.value_at(0.5, 10))
+        0.5
+        >>> float(jaxdecay.value_at(jaxdecay.reduce_on_plateau(0.5), 10))
+        0.5
+    """
+    if isinstance(schedule, AdaptiveSchedule):
+        state = schedule.init() if state is None else state
+        return schedule(state._replace(count=step))
+    return schedule(step) if isinstance(schedule, Schedule) else as_number(schedule)

@@ -1,0 +1,49 @@
+"""Families by name: every decay that was defined, the library's and your own."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxdecay.definition import Family
+
+families: dict[str, Family[..., Any]] = {}
+"""Every decay that was defined, by its family name."""
+
+
+def family(name: str) -> Family[..., Any]:
+    """The decay with a family name.
+
+    Raises:
+        ValueError: no decay has this name; the message suggests the nearest one.
+
+    Example:
+        >>> import jaxdecay
+        >>> jaxdecay.family("constant")(0.5)
+        constant(value=0.5)
+    """
+    if not isinstance(name, str) or name not in families:
+        raise ValueError(
+            f"unknown family {name!r}{nearest(name, families)}; known are {', '.join(families)}"
+        )
+    return families[name]
+
+
+def register(family: Family[..., Any]) -> None:
+    """Adds a decay; ValueError if another module has already defined one with its name."""
+    name = family.decay.family
+    before = families.get(name)
+    if before is not None and before.__module__ != family.__module__:
+        raise ValueError(
+            f"a decay named {name!r} exists already, in {before.__module__}; "
+            "give this function another name"
+        )
+    families[name] = family
+
+
+def nearest(name: Any, known: Iterable[str]) -> str:
+    """The end of an error message that suggests the nearest known name, or an empty string."""
+    close = difflib.get_close_matches(str(name), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
