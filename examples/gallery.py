@@ -193,7 +193,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
 
 def values(schedule: Schedule) -> np.ndarray:
     """The rate at each step; a schedule with state watches METRICS."""
-    if schedule.decay.feedback is None:
+    if not isinstance(schedule, jaxdecay.AdaptiveSchedule):
         return np.asarray(schedule(np.arange(STEPS + 1)))
 
     def follow(state: Any, metric: ArrayLike) -> tuple[Any, jax.Array]:

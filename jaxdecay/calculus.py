@@ -44,7 +44,9 @@ def integral(schedule: Schedule | Population, steps: int) -> Array:
     Example:
         >>> import jax, jaxdecay
         >>> def area_of(rate):
-        ...     return jaxdecay.integral(jaxdecay.linear(rate, end_value=0.0, transition_steps=1_000), 1_000)
+        ...     return jaxdecay.integral(
+        ...         jaxdecay.linear(rate, end_value=0.0, transition_steps=1_000), 1_000
+        ...     )
         >>> float(area_of(0.5)), round(float(jax.grad(area_of)(0.5)), 2)
         (250.25, 500.5)
 
@@ -73,7 +75,14 @@ def mean_value(schedule: Schedule | Population, steps: int) -> Array:
 
     Example:
         >>> import jaxdecay
-        >>> round(float(jaxdecay.mean_value(jaxdecay.linear(0.5, end_value=0.0, transition_steps=1_000), 1_000)), 5)
+        >>> round(
+        ...     float(
+        ...         jaxdecay.mean_value(
+        ...             jaxdecay.linear(0.5, end_value=0.0, transition_steps=1_000), 1_000
+        ...         )
+        ...     ),
+        ...     5,
+        ... )
         0.25025
 
     Source:

@@ -72,7 +72,9 @@ def warmup(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.warmup(jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), warmup_steps=10)
+        >>> schedule = jaxdecay.warmup(
+        ...     jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), warmup_steps=10
+        ... )
         >>> [float(schedule(step)) for step in (0, 5, 10, 60, 110)]
         [0.0, 0.5, 1.0, 0.5, 0.0]
 
@@ -226,7 +228,9 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], *, lengths: Boundar
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.join([0.5, jaxdecay.linear(0.5, end_value=0.0, transition_steps=10)], lengths=[100, 10])
+        >>> schedule = jaxdecay.join(
+        ...     [0.5, jaxdecay.linear(0.5, end_value=0.0, transition_steps=10)], lengths=[100, 10]
+        ... )
         >>> [float(schedule(step)) for step in (0, 99, 105, 110, 1_000)]
         [0.5, 0.5, 0.25, 0.0, 0.0]
 
@@ -264,7 +268,9 @@ def hold(step: ArrayLike, schedule: ScheduleLike, *, begin: Steps) -> ArrayLike:
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.hold(jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), begin=75)
+        >>> schedule = jaxdecay.hold(
+        ...     jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), begin=75
+        ... )
         >>> [float(schedule(step)) for step in (0, 50, 75, 1_000)]
         [1.0, 0.5, 0.25, 0.25]
 
@@ -292,7 +298,9 @@ def delay(step: ArrayLike, schedule: ScheduleLike, *, delay_steps: Steps) -> Arr
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.delay(jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), delay_steps=50)
+        >>> schedule = jaxdecay.delay(
+        ...     jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), delay_steps=50
+        ... )
         >>> [float(schedule(step)) for step in (0, 50, 100, 150)]
         [1.0, 1.0, 0.5, 0.0]
 
@@ -321,7 +329,9 @@ def advance(step: ArrayLike, schedule: ScheduleLike, *, advance_steps: Steps) ->
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.advance(jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), advance_steps=50)
+        >>> schedule = jaxdecay.advance(
+        ...     jaxdecay.linear(1.0, end_value=0.0, transition_steps=100), advance_steps=50
+        ... )
         >>> [float(schedule(step)) for step in (0, 25, 50)]
         [0.5, 0.25, 0.0]
 
@@ -354,7 +364,9 @@ def repeat(step: ArrayLike, schedule: ScheduleLike, *, period: PositiveSteps) ->
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.repeat(jaxdecay.linear(1.0, end_value=0.0, transition_steps=4), period=4)
+        >>> schedule = jaxdecay.repeat(
+        ...     jaxdecay.linear(1.0, end_value=0.0, transition_steps=4), period=4
+        ... )
         >>> [float(schedule(step)) for step in range(6)]
         [1.0, 0.75, 0.5, 0.25, 1.0, 0.75]
 
@@ -424,7 +436,9 @@ def per_epoch(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.per_epoch(jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=10), steps_per_epoch=1_875)
+        >>> schedule = jaxdecay.per_epoch(
+        ...     jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=10), steps_per_epoch=1_875
+        ... )
         >>> [float(schedule(epoch * 1_875)) for epoch in (0, 9, 10, 20)]
         [1.0, 1.0, 0.5, 0.25]
 
@@ -641,7 +655,9 @@ def multiply(step: ArrayLike, first: ScheduleLike, *, second: ScheduleLike) -> A
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.linear(1.0, end_value=0.0, transition_steps=10) * jaxdecay.constant(0.5)
+        >>> schedule = jaxdecay.linear(1.0, end_value=0.0, transition_steps=10) * jaxdecay.constant(
+        ...     0.5
+        ... )
         >>> float(schedule(5))
         0.25
 
@@ -714,7 +730,9 @@ def clip(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.clip(jaxdecay.linear(1.0, end_value=0.0, transition_steps=4), lower=0.25, upper=0.75)
+        >>> schedule = jaxdecay.clip(
+        ...     jaxdecay.linear(1.0, end_value=0.0, transition_steps=4), lower=0.25, upper=0.75
+        ... )
         >>> [float(schedule(step)) for step in range(5)]
         [0.75, 0.75, 0.5, 0.25, 0.25]
 

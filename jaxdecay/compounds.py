@@ -148,7 +148,9 @@ def warmup_stable_decay(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.warmup_stable_decay(1.0, warmup_steps=10, stable_steps=70, transition_steps=20)
+        >>> schedule = jaxdecay.warmup_stable_decay(
+        ...     1.0, warmup_steps=10, stable_steps=70, transition_steps=20
+        ... )
         >>> [float(schedule(step)) for step in (0, 5, 10, 80, 85, 100)]
         [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
 
@@ -217,7 +219,15 @@ def infinite_schedule(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.infinite_schedule(1.0, stable_value=0.5, end_value=0.125, warmup_steps=10, cooldown_steps=20, stable_steps=50, transition_steps=20)
+        >>> schedule = jaxdecay.infinite_schedule(
+        ...     1.0,
+        ...     stable_value=0.5,
+        ...     end_value=0.125,
+        ...     warmup_steps=10,
+        ...     cooldown_steps=20,
+        ...     stable_steps=50,
+        ...     transition_steps=20,
+        ... )
         >>> [float(schedule(step)) for step in (0, 10, 20, 30, 80, 90, 100)]
         [0.0, 1.0, 0.75, 0.5, 0.5, 0.25, 0.125]
 
@@ -280,7 +290,9 @@ def one_cycle(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.one_cycle(1.0, transition_steps=100, warmup_fraction=0.25, initial_divisor=4, final_divisor=2)
+        >>> schedule = jaxdecay.one_cycle(
+        ...     1.0, transition_steps=100, warmup_fraction=0.25, initial_divisor=4, final_divisor=2
+        ... )
         >>> [float(schedule(step)) for step in (0, 25, 100, 200)]
         [0.25, 1.0, 0.125, 0.125]
         >>> schedule.parts().boundaries.tolist()
@@ -330,7 +342,9 @@ def slanted_triangular(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.slanted_triangular(1.0, transition_steps=100, warmup_fraction=0.25, initial_divisor=4)
+        >>> schedule = jaxdecay.slanted_triangular(
+        ...     1.0, transition_steps=100, warmup_fraction=0.25, initial_divisor=4
+        ... )
         >>> [float(schedule(step)) for step in (0, 25, 50, 100, 200)]
         [0.25, 1.0, 0.75, 0.25, 0.25]
 

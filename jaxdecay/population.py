@@ -268,7 +268,14 @@ def stack(schedules: Iterable[Schedule]) -> Population:
 
     Example:
         >>> import jaxdecay
-        >>> len(jaxdecay.stack([jaxdecay.constant(0.1), jaxdecay.linear(0.1, end_value=0.0, transition_steps=100)]))
+        >>> len(
+        ...     jaxdecay.stack(
+        ...         [
+        ...             jaxdecay.constant(0.1),
+        ...             jaxdecay.linear(0.1, end_value=0.0, transition_steps=100),
+        ...         ]
+        ...     )
+        ... )
         2
     """
     kinds: dict[Any, list[tuple[int, list[Any]]]] = {}

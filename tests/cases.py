@@ -109,9 +109,9 @@ def _held_values() -> list[Case]:
         points("two jumps", [0.1, 0.3, 0.2, 0.05, 0.01], [7, 7, 7, 30, 30]),
         points("one", [0.3], [10]),
         points("long", [0.0, 0.3, 0.1, 0.0], [1, 10**6, 2**24 + 1, LAST_STEP]),
-        points("cosine", [0.1, 0.5, 0.02], [10, 20, 1000], interpolation="cosine"),
-        points("cosine with a jump", [0.1, 0.3, 0.2, 0.0], [0, 9, 9, 80], interpolation="cosine"),
-        points("long cosine", [0.0, 0.3, 0.0], [1, 10**6, LAST_STEP], interpolation="cosine"),
+        points("cosine", [0.1, 0.5, 0.02], [10, 20, 1000], shape="cosine"),
+        points("cosine with a jump", [0.1, 0.3, 0.2, 0.0], [0, 9, 9, 80], shape="cosine"),
+        points("long cosine", [0.0, 0.3, 0.0], [1, 10**6, LAST_STEP], shape="cosine"),
         table("each step", [0.0, 0.1, 0.05, 0.02]),
         table("usual", [0.3, 0.1, 0.2, 0.0], 100),
         table("one", [0.3], 10),
@@ -167,9 +167,9 @@ def _cosine() -> list[Case]:
         wave("to zero", 0.1, 1000),
         wave("falling", 0.1, 10**4, end_value=0.01),
         wave("rising", 0.0, 100, end_value=0.3),
-        wave("squared", 0.1, 500, exponent=2.0),
-        wave("root", 0.1, 500, end_value=0.001, exponent=0.5),
-        wave("exponent 0", 0.1, 20, end_value=0.01, exponent=0.0),
+        wave("squared", 0.1, 500, power=2.0),
+        wave("root", 0.1, 500, end_value=0.001, power=0.5),
+        wave("exponent 0", 0.1, 20, end_value=0.01, power=0.0),
         wave("one step", 0.1, 1),
         wave("no step", 0.1, 0, end_value=0.02),
         wave("million", 0.1, 10**6),
@@ -203,8 +203,8 @@ def _k_decay() -> list[Case]:
 
 
 def _tanh() -> list[Case]:
-    curve = functools.partial(case, "tanh")
-    exact = functools.partial(case, "tanh", normalized=True)
+    curve = functools.partial(case, "tanh_decay")
+    exact = functools.partial(case, "tanh_decay", normalized=True)
     return [
         curve("usual", 0.1, 0.01, 1000),
         curve("to zero", 0.1, 0.0, PRIME),
@@ -341,14 +341,14 @@ def _inverse() -> list[Case]:
         model("scaled", 768, 997, 2.0),
         model("million", 64, 10**6),
         model("longest", 1.0, LAST_STEP),
-        law("usual", 0.02, -0.51, 1000),
-        law("each step", 0.1, -0.5),
-        law("floor", 0.1, -0.5, 100, 0.01),
-        law("steep", 1.0, -1.0, PRIME, 1e-6),
+        law("usual", 0.02, 0.51, 1000),
+        law("each step", 0.1, 0.5),
+        law("floor", 0.1, 0.5, 100, 0.01),
+        law("steep", 1.0, 1.0, PRIME, 1e-6),
         law("level", 0.1, 0.0, 100),
-        law("at its floor", 0.1, -0.5, 100.5, 0.1),
-        law("million", 0.1, -0.7, 10**6),
-        law("longest", 0.1, -0.5, LAST_STEP),
+        law("at its floor", 0.1, 0.5, 100.5, 0.1),
+        law("million", 0.1, 0.7, 10**6),
+        law("longest", 0.1, 0.5, LAST_STEP),
         staircase("each step", 0.1, 1e-4),
         staircase("epochs", 1.0, 0.07, 10),
         staircase("floor", 0.3, 0.011, 7, 0.01),
@@ -394,7 +394,7 @@ def _restarts() -> list[Case]:
 
 def _periodic() -> list[Case]:
     triangle = functools.partial(case, "cyclic")
-    wave = functools.partial(case, "sine")
+    wave = functools.partial(case, "sine_wave")
     return [
         triangle("uneven", 0.01, 0.1, 30, 71),
         triangle("usual", 0.001, 0.006, 2000),
@@ -495,7 +495,7 @@ def _cooldown() -> list[Case]:
 def _in_time() -> list[Case]:
     held, late, early, again, units, longer = (
         functools.partial(case, each)
-        for each in ("hold", "delay", "advance", "repeat", "in_units", "extend")
+        for each in ("hold", "delay", "advance", "repeat", "count_units", "extend")
     )
     drops = case("step_decay", "", 1.0, 0.5, 10)
     stairs = case("step_decay", "", 1.0, 0.5, 10**8)
@@ -570,17 +570,18 @@ def _with_state() -> list[Case]:
 
 
 def _compounds() -> list[Case]:
-    cosine, linear, stable, stages, endless, cycle, slanted = (
+    cosine, linear, stable, endless, cycle, slanted = (
         functools.partial(case, each)
         for each in (
-            *("warmup_cosine", "warmup_linear", "warmup_stable_decay", "tri_stage"),
-            *("infinite", "one_cycle", "slanted_triangular"),
+            *("warmup_cosine", "warmup_linear", "warmup_stable_decay"),
+            *("infinite_schedule", "one_cycle", "slanted_triangular"),
         )
     )
+    stages = functools.partial(stable, shape="exponential")
     return [
         cosine("usual", 0.1, 100, 900, 0.001, 0.01),
         cosine("to zero", 0.1, 10, PRIME),
-        cosine("squared", 0.1, 10, 997, exponent=2.0),
+        cosine("squared", 0.1, 10, 997, power=2.0),
         cosine("no warm-up", 0.1, 0, 100, 0.5),
         cosine("no decay", 0.1, 10, 0, 0.0, 0.02),
         cosine("nothing", 0.1, 0, 0, 0.5, 0.02),
@@ -599,10 +600,10 @@ def _compounds() -> list[Case]:
         stable("cosine", 0.1, 10, 60, 30, shape="cosine"),
         stable("inverse", 0.1, 10, 60, 30, 0.0, 0.001, shape="inverse"),
         stable("exponential", 0.1, 10, 60, 30, 0.0, 0.001, shape="exponential"),
-        stages("usual", 0.1, 100, 600, 300, 0.001, 0.01),
-        stages("from zero", 0.1, 10, PRIME, 997, 1e-6, tolerance=1e-5),
-        stages("nothing", 0.1, 0, 0, 0, 0.02, 0.5),
-        stages("long", 0.1, 10**6, 10**9, 10**9, 0.001, tolerance=1e-5),
+        stages("three stages", 0.1, 100, 600, 300, 0.01, 0.001),
+        stages("three stages from zero", 0.1, 10, PRIME, 997, 0.0, 1e-6, tolerance=1e-5),
+        stages("three stages of nothing", 0.1, 0, 0, 0, 0.5, 0.02),
+        stages("three long stages", 0.1, 10**6, 10**9, 10**9, 0.0, 0.001, tolerance=1e-5),
         endless("usual", 0.3, 0.1, 0.01, 10, 50, 100, 30, 0.001),
         endless("from zero", 0.3, 0.1, 0.01, 10, 997, 100, 30),
         endless("nothing", 0.3, 0.1, 0.01, 0, 0, 0, 0, 0.5),
@@ -616,10 +617,10 @@ def _compounds() -> list[Case]:
         cycle("only up", 0.1, 100, 1.0),
         cycle("only down", 0.1, 100, 0.0),
         cycle("longest that is exact", 0.1, 2**24),
-        cycle("linear", 0.1, 1000, interpolation="linear"),
+        cycle("linear", 0.1, 1000, shape="linear"),
         cycle("three phases", 0.1, 1000, three_phase=True),
         cycle("two and nothing", 0.1, 100, 0.5, three_phase=True),
-        cycle("three, linear", 0.1, 997, 0.45, interpolation="linear", three_phase=True),
+        cycle("three, linear", 0.1, 997, 0.45, shape="linear", three_phase=True),
         slanted("usual", 0.1, 1000),
         slanted("prime", 0.1, 997, 0.3, 10.0),
         slanted("level", 0.1, 100, 0.3, 1.0),
@@ -650,7 +651,7 @@ def _nested() -> list[Case]:
         case("per_epoch", "of a join", case("join", "", [warm, LINE], [100, 50]), 469),
         case("clip", "of a cooldown of a warm-up", cooled, 0.0005, 0.25),
         case("repeat", "of a delay of a hold", late, 120),
-        case("in_units", "of an extended cycle", longer, 8),
+        case("count_units", "of an extended cycle", longer, 8),
         case("reduce_on_plateau", "of a cooldown of a warm-up", cooled),
     ]
 

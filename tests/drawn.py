@@ -40,7 +40,7 @@ def numbers(domain: Domain, wide: bool = False) -> strategies.SearchStrategy[Any
 
 
 def _arguments(reference: Reference, wide: bool) -> strategies.SearchStrategy[dict[str, Any]]:
-    parameters = jaxdecay.families[reference.family].parameters
+    parameters = jaxdecay.families[reference.family].decay.parameters
     fit = FITTING.get(reference.family, lambda drawn: {})
     return strategies.fixed_dictionaries(
         {
@@ -66,7 +66,7 @@ def _argument(parameter: Parameter, value: Any, wide: bool) -> strategies.Search
     return vectors.map(sorted) if parameter.name == "boundaries" else vectors
 
 
-_ONE_SCHEDULE = jaxdecay.families["scale"].parameters["schedule"]
+_ONE_SCHEDULE = jaxdecay.families["scale"].decay.parameters["schedule"]
 
 
 def _below(low: str, high: str) -> Callable[[dict[str, Any]], dict[str, Any]]:

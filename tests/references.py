@@ -33,13 +33,13 @@ def piecewise_constant(t, values, boundaries):
     return values[sum(boundary <= t for boundary in boundaries)]
 
 
-def piecewise_linear(t, values, boundaries, interpolation="linear"):
+def piecewise_linear(t, values, boundaries, shape="linear"):
     boundaries = list(itertools.accumulate(boundaries, max))
     after = sum(boundary <= t for boundary in boundaries)
     if after in (0, len(values)):
         return values[max(after - 1, 0)]
     start, end = boundaries[after - 1 : after + 1]
-    return _between(values[after - 1], values[after], (t - start) / (end - start), interpolation)
+    return _between(values[after - 1], values[after], (t - start) / (end - start), shape)
 
 
 def interpolate(t, values, transition_steps=1):
@@ -64,9 +64,9 @@ def polynomial(t, init_value, end_value, power, transition_steps, cycle=False):
     return end_value + (init_value - end_value) * _power(remaining, power)
 
 
-def cosine(t, init_value, transition_steps, end_value=0.0, exponent=1.0):
+def cosine(t, init_value, transition_steps, end_value=0.0, power=1.0):
     half_wave = _half_wave(_share(t, transition_steps))
-    return end_value + (init_value - end_value) * _power(half_wave, exponent)
+    return end_value + (init_value - end_value) * _power(half_wave, power)
 
 
 def k_decay(t, init_value, end_value, transition_steps, k, power=1.0, shape="cosine"):
@@ -78,7 +78,7 @@ def k_decay(t, init_value, end_value, transition_steps, k, power=1.0, shape="cos
     return end_value + (init_value - end_value) * _power(weight, power)
 
 
-def tanh(t, init_value, end_value, transition_steps, lower=-6.0, upper=3.0, normalized=False):
+def tanh_decay(t, init_value, end_value, transition_steps, lower=-6.0, upper=3.0, normalized=False):
     share = _share(t, transition_steps)
     angle = lower * (1 - share) + upper * share
     if not normalized:
@@ -100,14 +100,14 @@ def inverse_linear(t, init_value, end_value, transition_steps):
     return _between(init_value, end_value, _share(t, transition_steps), "inverse")
 
 
-def hyperbolic(t, init_value, infimum_value, transition_steps, upper_bound=None):
+def hyperbolic(t, init_value, end_value, transition_steps, upper_bound=None):
     rise = _hyperbola(t, transition_steps, upper_bound)
-    return init_value + (init_value - infimum_value) * rise
+    return init_value + (init_value - end_value) * rise
 
 
-def exponential_hyperbolic(t, init_value, infimum_value, transition_steps, upper_bound=None):
+def exponential_hyperbolic(t, init_value, end_value, transition_steps, upper_bound=None):
     rise = _hyperbola(t, transition_steps, upper_bound)
-    return init_value * (init_value / infimum_value) ** rise
+    return init_value * (init_value / end_value) ** rise
 
 
 def _hyperbola(t, steps, bound):
@@ -151,8 +151,8 @@ def noam(t, d_model, warmup_steps, scale=1.0):
     return scale / d_model.sqrt() * min(1 / one_based.sqrt(), rise)
 
 
-def power_law(t, init_value, exponent, transition_steps=1, end_value=0.0):
-    return max(init_value * max(Decimal(1), t / transition_steps) ** exponent, end_value)
+def power_law(t, init_value, power, transition_steps=1, end_value=0.0):
+    return max(init_value * max(Decimal(1), t / transition_steps) ** -power, end_value)
 
 
 def step_decay(t, init_value, decay_rate, transition_steps):
@@ -163,19 +163,19 @@ def multi_step(t, init_value, decay_rate, boundaries):
     return init_value * decay_rate ** sum(boundary <= t for boundary in boundaries)
 
 
-def discrete_staircase(t, init_value, decay_rate, transition_steps=1, end_value=0.0):
-    return max(init_value - decay_rate * _transitions(t, transition_steps, True), end_value)
+def discrete_staircase(t, init_value, decrement, transition_steps=1, end_value=0.0):
+    return max(init_value - decrement * _transitions(t, transition_steps, True), end_value)
 
 
 # Decays that come back.
 
 
 def cosine_restarts(
-    t, init_value, transition_steps, end_value=0.0, period_multiplier=1.0, peak_multiplier=1.0
+    t, init_value, period, end_value=0.0, period_multiplier=1.0, peak_multiplier=1.0
 ):
-    cycle = _cycle(t, transition_steps, period_multiplier)
-    start = _cycle_start(cycle, transition_steps, period_multiplier)
-    share = (t - start) / (transition_steps * period_multiplier**cycle)
+    cycle = _cycle(t, period, period_multiplier)
+    start = _cycle_start(cycle, period, period_multiplier)
+    share = (t - start) / (period * period_multiplier**cycle)
     peak = init_value * peak_multiplier**cycle
     return end_value + (peak - end_value) * _half_wave(share)
 
@@ -210,10 +210,10 @@ def cyclic(
     return max(init_value + (peak_value - init_value) * height * faded, Decimal(0))
 
 
-def sine(t, init_value, peak_value, transition_steps, decay_rate=1.0, decay_every="cycle"):
-    arches = _floor(t / (2 * transition_steps))
-    since = t - 2 * transition_steps * arches
-    height = _cos(PI * (since / transition_steps - 1) / 2) if since else 0
+def sine_wave(t, init_value, peak_value, up_steps, decay_rate=1.0, decay_every="cycle"):
+    arches = _floor(t / (2 * up_steps))
+    since = t - 2 * up_steps * arches
+    height = _cos(PI * (since / up_steps - 1) / 2) if since else 0
     faded = decay_rate ** (arches if decay_every == "cycle" else t)
     return max(init_value + (peak_value - init_value) * faded * height, Decimal(0))
 
@@ -267,7 +267,7 @@ def per_epoch(t, schedule, steps_per_epoch):
     return schedule(_floor(t / steps_per_epoch))
 
 
-def in_units(t, schedule, units_per_step):
+def count_units(t, schedule, units_per_step):
     return schedule(t * units_per_step)
 
 
@@ -322,12 +322,12 @@ def _warmed(t, warmup_steps, init_value, *phases):
 
 
 def warmup_cosine(
-    t, peak_value, warmup_steps, transition_steps, init_value=0.0, end_value=0.0, exponent=1.0
+    t, peak_value, warmup_steps, transition_steps, init_value=0.0, end_value=0.0, power=1.0
 ):
     if t < warmup_steps:
-        peak = cosine(Decimal(0), peak_value, transition_steps, end_value, exponent)
+        peak = cosine(Decimal(0), peak_value, transition_steps, end_value, power)
         return _between(init_value, peak, t / warmup_steps)
-    return cosine(t - warmup_steps, peak_value, transition_steps, end_value, exponent)
+    return cosine(t - warmup_steps, peak_value, transition_steps, end_value, power)
 
 
 def warmup_linear(t, peak_value, warmup_steps, transition_steps, init_value=0.0, end_value=0.0):
@@ -358,26 +358,14 @@ def warmup_stable_decay(
     )
 
 
-def tri_stage(
-    t, peak_value, warmup_steps, stable_steps, transition_steps, end_value, init_value=0.0
-):
-    return _warmed(
-        t,
-        warmup_steps,
-        init_value,
-        (stable_steps, peak_value, peak_value, "linear"),
-        (transition_steps, peak_value, end_value, "exponential"),
-    )
-
-
-def infinite(
+def infinite_schedule(
     t,
     peak_value,
-    constant_value,
+    stable_value,
     end_value,
     warmup_steps,
     cooldown_steps,
-    constant_steps,
+    stable_steps,
     transition_steps,
     init_value=0.0,
 ):
@@ -385,9 +373,9 @@ def infinite(
         t,
         warmup_steps,
         init_value,
-        (cooldown_steps, peak_value, constant_value, "cosine"),
-        (constant_steps, constant_value, constant_value, "linear"),
-        (transition_steps, constant_value, end_value, "exponential"),
+        (cooldown_steps, peak_value, stable_value, "cosine"),
+        (stable_steps, stable_value, stable_value, "linear"),
+        (transition_steps, stable_value, end_value, "exponential"),
     )
 
 
@@ -398,7 +386,7 @@ def one_cycle(
     warmup_fraction=0.3,
     initial_divisor=25.0,
     final_divisor=1e4,
-    interpolation="cosine",
+    shape="cosine",
     three_phase=False,
 ):
     start = peak_value / initial_divisor
@@ -407,28 +395,28 @@ def one_cycle(
         return end
     up = warmup_fraction * transition_steps
     if three_phase:
-        down = (up, peak_value, start, interpolation)
+        down = (up, peak_value, start, shape)
         return _phases(
             t,
-            (up, start, peak_value, interpolation),
+            (up, start, peak_value, shape),
             down,
-            (transition_steps - 2 * up, start, end, interpolation),
+            (transition_steps - 2 * up, start, end, shape),
         )
     return _phases(
         t,
-        (up, start, peak_value, interpolation),
-        (transition_steps - up, peak_value, end, interpolation),
+        (up, start, peak_value, shape),
+        (transition_steps - up, peak_value, end, shape),
     )
 
 
-def slanted_triangular(t, peak_value, transition_steps, cut_fraction=0.1, ratio=32.0):
+def slanted_triangular(t, peak_value, transition_steps, warmup_fraction=0.1, initial_divisor=32.0):
     if t >= transition_steps:
-        return peak_value / ratio
-    up = cut_fraction * transition_steps
+        return peak_value / initial_divisor
+    up = warmup_fraction * transition_steps
     return _phases(
         t,
-        (up, peak_value / ratio, peak_value, "linear"),
-        (transition_steps - up, peak_value, peak_value / ratio, "linear"),
+        (up, peak_value / initial_divisor, peak_value, "linear"),
+        (transition_steps - up, peak_value, peak_value / initial_divisor, "linear"),
     )
 
 
@@ -436,14 +424,14 @@ FORMULAS: Mapping[str, Callable[..., Decimal]] = {
     each.__name__: each
     for each in (
         *(constant, piecewise_constant, piecewise_linear, interpolate),
-        *(linear, polynomial, cosine, k_decay, tanh, rex, inverse_linear),
+        *(linear, polynomial, cosine, k_decay, tanh_decay, rex, inverse_linear),
         *(hyperbolic, exponential_hyperbolic),
         *(exponential, natural_exponential, inverse_time, inverse_sqrt, noam, power_law),
         *(step_decay, multi_step, discrete_staircase),
-        *(cosine_restarts, cyclic, sine),
-        *(warmup, cooldown, join, hold, delay, advance, repeat, per_epoch, in_units, extend),
+        *(cosine_restarts, cyclic, sine_wave),
+        *(warmup, cooldown, join, hold, delay, advance, repeat, per_epoch, count_units, extend),
         *(add, multiply, scale, clip, reduce_on_plateau, greedy),
-        *(warmup_cosine, warmup_linear, warmup_stable_decay, tri_stage, infinite),
+        *(warmup_cosine, warmup_linear, warmup_stable_decay, infinite_schedule),
         *(one_cycle, slanted_triangular),
     )
 }

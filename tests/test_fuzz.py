@@ -51,7 +51,7 @@ plain = strategies.recursive(
 
 def parameters_of(family: str) -> list[str]:
     known = jaxdecay.families.get(family)
-    return sorted(known.parameters) if known is not None else []
+    return sorted(known.decay.parameters) if known is not None else []
 
 
 @strategies.composite

@@ -107,7 +107,7 @@ def test_every_hyperparameter_is_differentiated() -> None:
         (name, parameter.name)
         for name, family in jaxdecay.families.items()
         if family.__module__.startswith("jaxdecay.")
-        for parameter in family.parameters.values()
+        for parameter in family.decay.parameters.values()
         if parameter.kind == "number"
     }
     covered = {

@@ -115,7 +115,7 @@ def test_every_family_says_all_of_it(decay):
     if decay.__module__.startswith("jaxdecay."):
         for part in ("Formula: ", "Args:", "Returns:", "Raises:", "Example:", ">>> ", "Source:"):
             assert part in decay.__doc__, f"{decay.family}: {part}"
-        for name in decay.parameters:
+        for name in decay.decay.parameters:
             assert f"\n        {name}: " in decay.__doc__, f"{decay.family}: {name}"
 
 

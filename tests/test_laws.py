@@ -71,7 +71,7 @@ def test_every_option_has_a_case() -> None:
         (family, name, choice)
         for family, each in jaxdecay.families.items()
         if each.__module__.startswith("jaxdecay.")
-        for name, parameter in each.parameters.items()
+        for name, parameter in each.decay.parameters.items()
         for choice in parameter.choices
     }
     covered = {

@@ -136,7 +136,7 @@ def test_samples_are_in_the_search_range(family: str) -> None:
     population = jaxdecay.sample(decay, 50, key)
     assert list(population) == list(jaxdecay.sample(decay, 50, key))
     assert list(population) != list(jaxdecay.sample(decay, 50, jax.random.key(8)))
-    for name, parameter in decay.parameters.items():
+    for name, parameter in decay.decay.parameters.items():
         drawn = [getattr(schedule, name) for schedule in population]
         if parameter.required:
             search = parameter.domain.search
@@ -420,6 +420,6 @@ def test_a_number_of_samples_is_an_integer() -> None:
 @pytest.mark.parametrize("family", sorted(jaxdecay.families))
 def test_every_family_of_numbers_can_be_sampled(family: str) -> None:
     decay = jaxdecay.families[family]
-    needed = [each for each in decay.parameters.values() if each.required]
+    needed = [each for each in decay.decay.parameters.values() if each.required]
     if all(each.kind == "number" and each.domain.search for each in needed):
         assert len(jaxdecay.sample(decay, 64, jax.random.key(0))) == 64

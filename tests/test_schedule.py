@@ -379,18 +379,18 @@ def test_two_modules_cannot_share_a_family(hyperbola: Any) -> None:
     with pytest.raises(ValueError, match=r"'linear' exists already, in jaxdecay\.decays"):
         jaxdecay.decay(linear)
     assert jaxdecay.family("linear") is jaxdecay.linear
-    again = jaxdecay.decay(hyperbola.function)  # a cell that is run again
+    again = jaxdecay.decay(hyperbola.decay.function)  # a cell that is run again
     assert jaxdecay.family("hyperbola") is again
 
 
 def test_parameters_are_read_from_annotations() -> None:
-    parameters = jaxdecay.warmup.parameters
+    parameters = jaxdecay.warmup.decay.parameters
     assert [parameters[name].kind for name in parameters] == [
         *("schedule", "number", "number", "option", "option")
     ]
-    assert jaxdecay.join.parameters["schedules"].kind == "schedules"
+    assert jaxdecay.join.decay.parameters["schedules"].kind == "schedules"
     assert parameters["first_step"].choices == ("init", "one_over_w")
-    assert jaxdecay.exponential.parameters["end_value"].domain.limits() == "≥ 0"
+    assert jaxdecay.exponential.decay.parameters["end_value"].domain.limits() == "≥ 0"
     assert not parameters["init_value"].required
     assert parameters["warmup_steps"].required
 
@@ -410,7 +410,7 @@ def test_a_schedule_in_an_annotation() -> None:
 
     try:
         assert float(half(jaxdecay.constant(0.5))(0)) == 0.25
-        assert half.parameters["schedule"].kind == "schedule"
+        assert half.decay.parameters["schedule"].kind == "schedule"
     finally:
         del jaxdecay.families["half"]
 

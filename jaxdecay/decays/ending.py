@@ -204,7 +204,9 @@ def k_decay(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.k_decay(1.0, end_value=0.0, transition_steps=1_000, k=2, shape="polynomial")
+        >>> schedule = jaxdecay.k_decay(
+        ...     1.0, end_value=0.0, transition_steps=1_000, k=2, shape="polynomial"
+        ... )
         >>> [round(float(schedule(step)), 4) for step in (0, 500, 1_000, 2_000)]
         [1.0, 0.75, 0.0, 0.0]
 
@@ -264,7 +266,9 @@ def tanh_decay(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.tanh_decay(1.0, end_value=0.0, transition_steps=1_000, normalized=True)
+        >>> schedule = jaxdecay.tanh_decay(
+        ...     1.0, end_value=0.0, transition_steps=1_000, normalized=True
+        ... )
         >>> [round(float(schedule(step)), 4) for step in (0, 500, 750, 1_000, 2_000)]
         [1.0, 0.9525, 0.1804, 0.0, 0.0]
 

@@ -57,7 +57,9 @@ def cosine_restarts(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.cosine_restarts(1.0, period=10, period_multiplier=2, peak_multiplier=0.5)
+        >>> schedule = jaxdecay.cosine_restarts(
+        ...     1.0, period=10, period_multiplier=2, peak_multiplier=0.5
+        ... )
         >>> [round(float(schedule(step)), 4) for step in (0, 5, 10, 20, 30)]
         [1.0, 0.5, 0.5, 0.25, 0.25]
 

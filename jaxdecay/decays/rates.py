@@ -73,7 +73,9 @@ def exponential(
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.exponential(0.1, decay_rate=0.96, transition_steps=1_000, staircase=True)
+        >>> schedule = jaxdecay.exponential(
+        ...     0.1, decay_rate=0.96, transition_steps=1_000, staircase=True
+        ... )
         >>> float(schedule(28_125))
         0.031885575503110886
 

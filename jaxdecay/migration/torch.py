@@ -484,7 +484,9 @@ def to_torch(schedule: Schedule, optimizer: Any) -> Any:
     Example:
         >>> import jaxdecay
         >>> optimizer = torch.optim.SGD(model.parameters(), lr=1.0)  # doctest: +SKIP
-        >>> scheduler = jaxdecay.to_torch(jaxdecay.cosine(0.1, transition_steps=1_000), optimizer)  # doctest: +SKIP
+        >>> scheduler = jaxdecay.to_torch(
+        ...     jaxdecay.cosine(0.1, transition_steps=1_000), optimizer
+        ... )  # doctest: +SKIP
         >>> scheduler.get_last_lr()  # doctest: +SKIP
         [0.10000000149011612]
 
