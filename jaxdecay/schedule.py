@@ -113,6 +113,7 @@ class Schedule:
         try:
             return self._kept
         except AttributeError:
+            self._check_resolved()
             leaves, structure = jax.tree.flatten(self)
             traced = any(isinstance(leaf, Tracer) for leaf in leaves)
             weak = not any(map(is_strong, leaves))
@@ -195,6 +196,9 @@ class Schedule:
 
     def _check_resolved(self) -> None:
         for name, value in self.hyperparameters.items():
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Schedule):
+                    part._check_resolved()
             if is_relative(value):
                 raise ValueError(
                     f"{self.family}: {name} is {_repr(value)} of a run that is not known; call "
@@ -222,8 +226,6 @@ class Schedule:
         return partition(self)
 
     def _as_array(self, parameter: Parameter, value: Any) -> Any:
-        if is_relative(value):
-            self._check_resolved()
         if value is None or parameter.kind == "schedules" or isinstance(value, Schedule):
             return value
         if np.ndim(value) != parameter.domain.rank:
