@@ -2,7 +2,8 @@
 
 They are written literally, in decimal arithmetic of 60 digits, without the care that float32
 needs, without JAX, and without a look at the library. They are evaluated at the hyperparameters
-as float32 holds them. Counts of steps that are integers stay exact.
+as float32 holds them, but for those that steps multiply: of bases and rates at float64, of
+lengths as they are written, since 11 steps of 1.1 are 10 stairs. Integer counts stay exact.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 
 LAST_STEP = 2**31 - 1
+EXACT = ("decay_rate", "peak_multiplier", "period_multiplier")
+AS_WRITTEN = ("transition_steps", "up_steps", "down_steps", "period", "steps_per_epoch")
 DIGITS = decimal.Context(prec=60, Emax=10**9, Emin=-(10**9), traps=[decimal.InvalidOperation])
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620900")
 
@@ -71,9 +74,7 @@ def cosine(t, init_value, transition_steps, end_value=0.0, power=1.0):
 
 def k_decay(t, init_value, end_value, transition_steps, k, power=1.0, shape="cosine"):
     share = _share(t, transition_steps)
-    if share in (0, 1):
-        return end_value if share else init_value
-    warped = share**k
+    warped = _power(share, k)
     weight = _half_wave(warped) if shape == "cosine" else 1 - warped
     return end_value + (init_value - end_value) * _power(weight, power)
 
@@ -235,8 +236,8 @@ def cooldown(t, schedule, begin, transition_steps, end_value=0.0, power=0.5, sha
     if t < begin:
         return schedule(t)
     share = _share(t - begin, transition_steps)
-    if shape == "power" and share not in (0, 1):
-        return _between(schedule(begin), end_value, share**power)
+    if shape == "power":
+        return _between(schedule(begin), end_value, _power(share, power))
     return _between(schedule(begin), end_value, share, "linear" if shape == "power" else shape)
 
 
@@ -458,7 +459,7 @@ def _transitions(t: Decimal, transition_steps: Decimal | int, staircase: bool) -
 
 
 def _power(base: Decimal, exponent: Decimal) -> Decimal:
-    return base**exponent if base > 0 else Decimal(0)  # the end is the end, even with power 0
+    return base**exponent if base > 0 else Decimal(exponent == 0)  # also of Optax, Keras, PyTorch
 
 
 def _floor(number: Decimal) -> Decimal:
@@ -599,4 +600,10 @@ class Operand:
             return value
         if isinstance(value, int) and not self.floats:
             return Decimal(value)
-        return Decimal(float(np.float32(value))) + self.changes.get(path, 0)
+        if name in EXACT:
+            number = Decimal(float(value))
+        elif name in AS_WRITTEN:
+            number = Decimal(repr(float(value)))
+        else:
+            number = Decimal(float(np.float32(value)))
+        return number + self.changes.get(path, 0)
