@@ -14,7 +14,7 @@ from jax.core import Tracer
 from jaxdecay.domain import Domain
 from jaxdecay.feedback import AdaptiveSchedule, Feedback
 from jaxdecay.length import is_relative
-from jaxdecay.parameter import Parameter, as_python, read_parameter
+from jaxdecay.parameter import Parameter, as_python, in_plain_types, read_parameter
 from jaxdecay.registry import families, nearest, register
 from jaxdecay.schedule import Schedule
 
@@ -337,17 +337,28 @@ def _defined(known: Decay, function: Callable[..., Any]) -> Any:
     def family(*args: Any, **kwargs: Any) -> Schedule:
         return known(*args, **kwargs)
 
-    # For what reads signatures: inspect, typing.get_type_hints, command-line builders.
     public: Any = family
-    public.__signature__ = known.signature
-    public.__annotations__ = {
-        **{name: each.annotation for name, each in known.signature.parameters.items()},
-        "return": known.signature.return_annotation,
-    }
+    _describe(public, known, function)
     public.decay = known
     known.public = public
     register(public)
     return public
+
+
+def _describe(public: Any, known: Decay, function: Callable[..., Any]) -> None:
+    """For what reads signatures: inspect, typing.get_type_hints, command-line builders."""
+    parameters = [
+        each.replace(annotation=in_plain_types(each.annotation))
+        for each in known.signature.parameters.values()
+    ]
+    public.__signature__ = known.signature.replace(parameters=parameters)
+    public.__annotations__ = {
+        **{each.name: each.annotation for each in parameters},
+        "return": known.signature.return_annotation,
+    }
+    # Where its source is; some take the annotations from there as well.
+    public.__wrapped__ = types.FunctionType(function.__code__, function.__globals__)
+    public.__wrapped__.__annotations__ = public.__annotations__
 
 
 def _signature_without_step(
