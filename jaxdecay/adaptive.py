@@ -20,6 +20,7 @@ from jaxdecay.definition import decay
 from jaxdecay.domain import LAST_STEP, Count, NonNegative, Positive, Search, is_any
 from jaxdecay.feedback import Feedback, ScheduleLike, value_at
 from jaxdecay.number import as_number
+from jaxdecay.serialization import serializable_state
 
 LARGEST_WINDOW = 100
 """The most metrics that `greedy` takes the mean of: its state has room for so many."""
@@ -74,6 +75,10 @@ class GreedyState(NamedTuple):
     lows: Array
     seen: Array
     latest: Array
+
+
+serializable_state(PlateauState)
+serializable_state(GreedyState)
 
 
 def _worst(mode: str) -> Array:

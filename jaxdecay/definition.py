@@ -17,6 +17,7 @@ from jaxdecay.length import is_relative
 from jaxdecay.parameter import Parameter, as_python, in_plain_types, read_parameter
 from jaxdecay.registry import families, nearest, register
 from jaxdecay.schedule import Schedule
+from jaxdecay.serialization import introduce_to_flax
 
 P = ParamSpec("P")
 S_co = TypeVar("S_co", bound=Schedule, covariant=True)
@@ -107,6 +108,7 @@ class Decay:
         self, hyperparameters: Mapping[str, Any], options: Mapping[str, Any]
     ) -> Schedule | AdaptiveSchedule:
         """A schedule of values that are already checked."""
+        introduce_to_flax()
         kind = Schedule if self.feedback is None else AdaptiveSchedule
         return kind(self, hyperparameters, options)
 
