@@ -21,6 +21,7 @@ from jaxdecay.domain import LAST_STEP, Count, Digits, NonNegative, Positive, Sea
 from jaxdecay.feedback import Feedback, ScheduleLike, value_at
 from jaxdecay.number import as_number
 from jaxdecay.pairs import Pair, pair, plus, product, quotient
+from jaxdecay.serialization import serializable_state
 
 LARGEST_WINDOW = 100
 """The most metrics that `greedy` takes the mean of: its state has room for so many."""
@@ -81,6 +82,10 @@ class GreedyState(NamedTuple):
     lows: Array
     seen: Array
     latest: Array
+
+
+serializable_state(PlateauState)
+serializable_state(GreedyState)
 
 
 def _worst(mode: str) -> Array:

@@ -25,7 +25,6 @@ from jaxdecay.definition import decay
 from jaxdecay.domain import (
     LAST_STEP,
     Boundaries,
-    Domain,
     Exponent,
     NonNegative,
     Period,
@@ -33,10 +32,11 @@ from jaxdecay.domain import (
     Steps,
     is_any,
 )
+from jaxdecay.extent import end_of
 from jaxdecay.feedback import ScheduleLike, value_at
 from jaxdecay.number import as_number
 from jaxdecay.pairs import Pair, minus, over, pair, plus, times
-from jaxdecay.schedule import Schedule
+from jaxdecay.resolution import has_lengths
 
 
 @decay(order=("warmup_steps", "schedule"))
@@ -419,9 +419,7 @@ def count_units(
 
 
 @decay(unit=lambda steps_per_epoch, **_: steps_per_epoch)
-def per_epoch(
-    step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: Period
-) -> ArrayLike:
+def per_epoch(step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: Period) -> ArrayLike:
     """A schedule that counts epochs: its value changes only between epochs.
 
     Formula: schedule(⌊t/steps_per_epoch⌋), epochs counted from 0.
@@ -452,21 +450,12 @@ def per_epoch(
 
 
 def _check_extension(schedule: Any, transition_steps: Any, **_: Any) -> None:
-    if transition_steps is None and _length(schedule) is None:
+    # The lengths of a run that is not known yet are added up once they are resolved.
+    if transition_steps is None and not has_lengths(schedule) and end_of(schedule) is None:
         raise ValueError(
             "extend: transition_steps must say at which step the schedule ends, which "
             f"{schedule!r} does not say by itself; give extend(…, transition_steps=…)"
         )
-
-
-def _length(schedule: Any) -> Any:
-    """Its `transition_steps`, if that is an end, not a unit, and no other phase comes on top."""
-    if not isinstance(schedule, Schedule):
-        return None
-    parameters = schedule.decay.parameters.values()
-    counts = [(each.name, each.domain) for each in parameters if each.domain.count]
-    alone = counts == [("transition_steps", Domain.of(Steps))]
-    return schedule.hyperparameters["transition_steps"] if alone else None
 
 
 @decay(check=_check_extension)
@@ -488,9 +477,8 @@ def extend(
         at: A, the step at which the run is prolonged, 0 … 2³¹−1.
         new_transition_steps: T', the step at which it now ends, 0 … 2³¹−1; at most A means that
             it ends at A. It may be below T: the run is cut short, and its schedule hurries.
-        transition_steps: T, the step at which the schedule ends, 0 … 2³¹−1. Default: that of the
-            schedule, if it is its whole length; not with a warm-up or a cooldown, which are
-            counted apart.
+        transition_steps: T, the step at which the schedule ends, 0 … 2³¹−1. Default: the sum of
+            the lengths that the schedule declares, its warm-up included.
 
     Returns:
         A `Schedule`.
@@ -512,7 +500,7 @@ def extend(
         steps that float32 holds the schedule is a parabola; from there on it is the whole step
         before.
     """
-    end = _length(schedule) if transition_steps is None else transition_steps
+    end = end_of(schedule) if transition_steps is None else transition_steps
     counts = [as_number(each, count=True) for each in (step, at, new_transition_steps, end)]
     integers = all(jnp.issubdtype(each.dtype, jnp.integer) for each in counts)
     step, at, new_end, end = counts if integers else map(as_number, counts)

@@ -15,9 +15,10 @@ from jaxdecay.domain import Domain
 from jaxdecay.feedback import AdaptiveSchedule, Feedback
 from jaxdecay.length import is_relative
 from jaxdecay.pairs import as_one
-from jaxdecay.parameter import Parameter, as_python, read_parameter
+from jaxdecay.parameter import Parameter, as_python, in_plain_types, read_parameter
 from jaxdecay.registry import families, nearest, register
 from jaxdecay.schedule import Schedule
+from jaxdecay.serialization import introduce_to_flax
 
 P = ParamSpec("P")
 S_co = TypeVar("S_co", bound=Schedule, covariant=True)
@@ -108,6 +109,7 @@ class Decay:
         self, hyperparameters: Mapping[str, Any], options: Mapping[str, Any]
     ) -> Schedule | AdaptiveSchedule:
         """A schedule of values that are already checked."""
+        introduce_to_flax()
         kind = Schedule if self.feedback is None else AdaptiveSchedule
         return kind(self, hyperparameters, options)
 
@@ -338,17 +340,28 @@ def _defined(known: Decay, function: Callable[..., Any]) -> Any:
     def family(*args: Any, **kwargs: Any) -> Schedule:
         return known(*args, **kwargs)
 
-    # For what reads signatures: inspect, typing.get_type_hints, command-line builders.
     public: Any = family
-    public.__signature__ = known.signature
-    public.__annotations__ = {
-        **{name: each.annotation for name, each in known.signature.parameters.items()},
-        "return": known.signature.return_annotation,
-    }
+    _describe(public, known, function)
     public.decay = known
     known.public = public
     register(public)
     return public
+
+
+def _describe(public: Any, known: Decay, function: Callable[..., Any]) -> None:
+    """For what reads signatures: inspect, typing.get_type_hints, command-line builders."""
+    parameters = [
+        each.replace(annotation=in_plain_types(each.annotation))
+        for each in known.signature.parameters.values()
+    ]
+    public.__signature__ = known.signature.replace(parameters=parameters)
+    public.__annotations__ = {
+        **{each.name: each.annotation for each in parameters},
+        "return": known.signature.return_annotation,
+    }
+    # Where its source is; some take the annotations from there as well.
+    public.__wrapped__ = types.FunctionType(function.__code__, function.__globals__)
+    public.__wrapped__.__annotations__ = public.__annotations__
 
 
 def _signature_without_step(

@@ -16,7 +16,8 @@ from jax.typing import ArrayLike
 from jaxdecay.domain import LAST_STEP
 from jaxdecay.number import as_number, as_step, is_strong, weakly_typed
 from jaxdecay.parameter import IsSchedule
-from jaxdecay.schedule import Schedule
+from jaxdecay.schedule import Schedule, known_to_others
+from jaxdecay.serialization import serializable_state
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +163,10 @@ class AdaptiveSchedule(Schedule):
                 "optax.inject_hyperparams(optax.sgd)(schedule) and call optimizer.update(gradients,"
                 " state, parameters, value=loss)"
             )
+
+
+serializable_state(AdaptiveState)
+known_to_others(AdaptiveSchedule)
 
 
 def _kind(value: Any) -> str:

@@ -16,6 +16,8 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxdecay.serialization import serializable
+
 Unit = Literal["percent", "epochs", "samples", "tokens"]
 
 
@@ -38,6 +40,15 @@ class Length:
     def __str__(self) -> str:
         """As in files: "10%" or "3 epochs"."""
         return f"{self.value}%" if self.unit == "percent" else f"{self.value} {self.unit}"
+
+
+serializable(
+    Length,
+    children=lambda length: {"value": length.value},
+    restored=lambda length, values: Length(values["value"], length.unit),
+    static=list,
+    from_static=tuple,
+)
 
 
 def percent(value: float) -> Length:

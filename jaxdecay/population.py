@@ -28,6 +28,7 @@ from jaxdecay.pairs import Pair, as_one
 from jaxdecay.parameter import Parameter
 from jaxdecay.resolution import has_lengths
 from jaxdecay.schedule import Schedule, partition
+from jaxdecay.serialization import serializable
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -252,6 +253,17 @@ class Population:
 
     def _in_order(self) -> bool:
         return self.order == tuple(range(len(self)))
+
+
+serializable(
+    Population,
+    children=lambda population: {"groups": population.groups},
+    restored=lambda population, values: Population.tree_unflatten(
+        population.order, values.values()
+    ),
+    static=list,
+    from_static=tuple,
+)
 
 
 def stack(schedules: Iterable[Schedule]) -> Population:

@@ -26,6 +26,7 @@ from jaxdecay.pairs import Pair, as_one, joined, split
 from jaxdecay.parameter import Parameter
 from jaxdecay.registry import family
 from jaxdecay.resolution import resolved
+from jaxdecay.serialization import serializable
 
 if TYPE_CHECKING:
     from jaxdecay.definition import Decay
@@ -402,6 +403,20 @@ class Schedule:
             raise ValueError(str(error)) from None
         except RecursionError:
             raise ValueError("schedules are nested too deeply to be read") from None
+
+
+def known_to_others(kind: type[Schedule]) -> None:
+    """Makes a kind of schedule known to `jax.export` and Flax."""
+    serializable(
+        kind,
+        children=lambda schedule: dict(schedule.hyperparameters),
+        restored=lambda schedule, values: kind(schedule.decay, values, schedule.options),
+        static=lambda data: [data[0].name_in_files(), [list(option) for option in data[1]]],
+        from_static=lambda data: (family(data[0]).decay, tuple(map(tuple, data[1]))),
+    )
+
+
+known_to_others(Schedule)
 
 
 def partition(tree: Any) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], Any]]:

@@ -53,16 +53,12 @@ def test_what_does_not_fit(family: str, arguments: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     "without_an_end_of_its_own",
     [
-        *(
-            0.1,
-            WAVE * 2.0,
-            jaxdecay.warmup(WAVE, warmup_steps=5),
-            jaxdecay.exponential(0.1, decay_rate=0.5, transition_steps=10),
-        ),
-        *(
-            jaxdecay.cooldown(0.1, begin=10, transition_steps=10),
-            jaxdecay.warmup_cosine(0.1, warmup_steps=10, transition_steps=10),
-        ),
+        0.1,
+        WAVE * 2.0,
+        jaxdecay.warmup(0.1, warmup_steps=5),
+        jaxdecay.exponential(0.1, decay_rate=0.5, transition_steps=10),
+        jaxdecay.join([WAVE, 0.1], lengths=[10]),
+        jaxdecay.polynomial(0.1, end_value=0.01, power=2, transition_steps=9, cycle=True),
     ],
     ids=repr,
 )

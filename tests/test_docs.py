@@ -36,7 +36,7 @@ pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 def no_new_families(monkeypatch):
     """Decays that examples define are forgotten after them."""
     known = dict(jaxdecay.families)
-    monkeypatch.setattr("jaxdecay.schedule.families", known)
+    monkeypatch.setattr("jaxdecay.registry.families", known)
     monkeypatch.setattr("jaxdecay.families", known)
 
 

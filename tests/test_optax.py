@@ -20,9 +20,9 @@ from jax.typing import ArrayLike
 from rows import QUICK_TO_COMPILE
 
 import jaxdecay
-from jaxdecay.domain import Count
 from jaxdecay import ScheduleLike, value_at
 from jaxdecay.definition import Decay
+from jaxdecay.domain import Count
 
 STEPS = 4
 

@@ -25,6 +25,7 @@ from rows import called
 
 import jaxdecay
 from jaxdecay import Schedule, ScheduleLike
+from jaxdecay.definition import Decay
 from jaxdecay.domain import (
     Boundaries,
     Domain,
@@ -36,7 +37,6 @@ from jaxdecay.domain import (
     Steps,
     Values,
 )
-from jaxdecay.definition import Decay
 
 INVERSE = jaxdecay.inverse_time(0.1, decay_rate=0.5)
 

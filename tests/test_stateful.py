@@ -19,11 +19,11 @@ import keras
 import numpy as np
 import optax
 import pytest
+from jaxdecay.stateful import LARGEST_WINDOW
 
 import jaxdecay
 from jaxdecay import Schedule
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.stateful import LARGEST_WINDOW
 
 RECORDED = Path(__file__).parent / "recorded"
 THRESHOLD_MODES = {"rel": "relative", "abs": "absolute"}

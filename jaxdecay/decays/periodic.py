@@ -227,7 +227,9 @@ def _triangle(step: ArrayLike, up: ArrayLike, down: ArrayLike) -> tuple[Pair, Pa
     cycle, done, left = since(step, period)
     rising = done < as_one(up)
     if isinstance(up, Pair):
-        to_top = with_slope_of(minus(up, pair(jax.lax.stop_gradient(done))).number(), up.high - done)
+        to_top = with_slope_of(
+            minus(up, pair(jax.lax.stop_gradient(done))).number(), up.high - done
+        )
         below = jnp.abs(to_top)
     else:
         below = jnp.where(rising, up - done, done - up)
@@ -249,9 +251,7 @@ def _counts(*counts: Any) -> list[Any]:
 
 
 @jax.jit  # many small operations, slow one by one
-def _cycle(
-    step: ArrayLike, transition_steps: Any, multiplier: Any
-) -> tuple[Array, Array, Array]:
+def _cycle(step: ArrayLike, transition_steps: Any, multiplier: Any) -> tuple[Array, Array, Array]:
     """The index of the cycle that a step is in, the steps left in it and the steps done.
 
     They are counted where they can be, and have the slopes of the formula in floats.

@@ -1,0 +1,69 @@
+"""Where a schedule ends, added up from the lengths that its decay declares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxdecay.decays.time import same_kind
+from jaxdecay.domain import LAST_STEP, Domain, Steps
+from jaxdecay.schedule import Schedule
+
+
+def end_of(schedule: Any) -> Any:
+    """The step from which on a schedule holds its last value; None if it does not say so itself.
+
+    It is the sum of the lengths that follow each other, or `transition_steps` where that is the
+    only length. A number never says when it ends, nor does a decay without an end, such as
+    `exponential`, whose transition_steps are a unit, or one that cycles.
+
+    Example:
+        >>> import jaxdecay
+        >>> from jaxdecay.extent import end_of
+        >>> end_of(jaxdecay.warmup_cosine(0.1, warmup_steps=10, transition_steps=90))
+        100
+        >>> end_of(jaxdecay.constant(0.1)) is None
+        True
+    """
+    if not isinstance(schedule, Schedule) or schedule.options.get("cycle", False):
+        return None
+    decay = schedule.decay
+    counts = {name for name, each in decay.parameters.items() if each.domain.count}
+    if decay.order and counts <= set(decay.order):
+        return _end_of_sequence(schedule)
+    if counts == {"transition_steps"}:
+        ends = decay.parameters["transition_steps"].domain == Domain.of(Steps)
+        return schedule.hyperparameters["transition_steps"] if ends else None
+    return end_of(schedule.parts()) if decay.is_compound else None
+
+
+def _end_of_sequence(schedule: Schedule) -> Any:
+    """The sum of lengths and of the schedule that comes last."""
+    end, lengths = 0, ()
+    for name in schedule.decay.order:
+        value = schedule.hyperparameters[name]
+        kind = schedule.decay.parameters[name].kind
+        if kind == "number":
+            lengths = value if schedule.decay.parameters[name].domain.rank else (value,)
+            lengths = lengths.tolist() if isinstance(lengths, np.ndarray) else lengths
+            for length in lengths:
+                end = _sum(end, length)
+        elif kind == "schedule" or len(value) > len(lengths):
+            last = end_of(value if kind == "schedule" else value[-1])
+            if last is None:
+                return None
+            end = _sum(end, last)
+    return end
+
+
+def _sum(first: Any, second: Any) -> Any:
+    """Of two counts; integers stay within the largest step."""
+    if isinstance(first, int | float) and isinstance(second, int | float):
+        total = first + second
+        return min(total, LAST_STEP) if isinstance(total, int) else total
+    first, second = same_kind(first, second)
+    if not jnp.issubdtype(first.dtype, jnp.integer):
+        return first + second
+    return jnp.where(first > LAST_STEP - second, LAST_STEP, first + second)
