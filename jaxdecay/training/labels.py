@@ -17,11 +17,11 @@ BY_HAND = "write a jaxdecay.Task with a loss for them"
 
 
 def with_class_numbers(data: Data) -> Data:
-    """The data with labels that are booleans as the class numbers 0 and 1."""
+    """The data with booleans, one for each example, as the class numbers 0 and 1."""
     numbers = {
         name: np.asarray(labels, np.uint8)
         for name, labels in _labels(data)
-        if np.asarray(labels).dtype == np.bool_
+        if np.asarray(labels).dtype == np.bool_ and np.ndim(labels) == 1
     }
     return dataclasses.replace(data, **numbers) if numbers else data
 
@@ -79,6 +79,8 @@ def _remedy(labels: np.ndarray) -> str:
     """What labels that are no class numbers look like, and what to do with them."""
     if not (jnp.issubdtype(labels.dtype, np.number) or labels.dtype == np.bool_) or not labels.size:
         return "Number the classes from 0"
+    if not np.isfinite(labels).all():
+        return "Some are missing (not a number): drop these examples"
     integers = np.issubdtype(labels.dtype, np.integer)
     whole = integers or bool((labels == np.round(labels)).all())
     if labels.ndim == 2 and labels.shape[1] == 1 and whole:
