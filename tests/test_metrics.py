@@ -107,8 +107,8 @@ def test_what_ranks_is_declared():
 def test_a_plateau_follows_the_declared_direction(larger, wrong):
     task = scored(larger)
     right = "max" if larger else "min"
+    plateau = jaxdecay.stack([jaxdecay.reduce_on_plateau(0.1, mode=wrong)])
     with pytest.raises(ValueError, match=f'mode must be "{right}" with monitor="test_score"'):
-        plateau = jaxdecay.stack([jaxdecay.reduce_on_plateau(0.1, mode=wrong)])
         jaxdecay.sweep(task, plateau, batch_size=16, monitor="test_score")
     with pytest.raises(ValueError, match=f'mode must be "{right}" with monitor="test_score"'):
         jaxdecay.train(

@@ -91,13 +91,14 @@ def draw_hyperparameters(result: SweepResult) -> dict[str, Figure]:
 
 def _draw_panel(result: SweepResult, panel: Panel) -> Figure:
     found, metric = result.compare(), result.main_metric.replace("_", " ")
+    larger = result.larger_is_better(result.main_metric)
     means = found.mean[panel.schedules]
     columns = 1 if panel.is_grid else len(panel.names)
     figure = Figure(figsize=(1.5 + 4 * columns, 4), layout="constrained", dpi=110)
     figure.suptitle(f"{panel.family} on {result.settings['data']}")
     axes = np.ravel(figure.subplots(1, columns, sharey=True))
     if panel.is_grid:
-        image = _draw_heat(axes[0], panel, means, better_is_high=result.larger_is_better(result.main_metric))
+        image = _draw_heat(axes[0], panel, means, better_is_high=larger)
         figure.colorbar(image, label=metric)
         return figure
     half = np.nan_to_num(found.high[panel.schedules] - means)

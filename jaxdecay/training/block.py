@@ -20,12 +20,12 @@ from jax import Array
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdecay.training.layout import restored, stored
-from jaxdecay.training.optimizers import Optimizer, tested
+from jaxdecay.training.optimizers import Optimizer
 from jaxdecay.training.task import Batch, Task
 from jaxdecay.training.train import (
     Member,
     epoch_order,
-    evaluate,
+    evaluate_member,
     init_member,
     train_epoch,
     train_step,
@@ -229,7 +229,9 @@ class Program:
 
     @property
     def _train_all(self) -> Any:
-        def train_one(member: Member, step: Array, rate: Array, batch: Batch) -> tuple[Member, Array]:
+        def train_one(
+            member: Member, step: Array, rate: Array, batch: Batch
+        ) -> tuple[Member, Array]:
             trained, loss = train_step(
                 self.task, self.optimizer, _restored(member), step, rate, batch
             )
@@ -241,8 +243,7 @@ class Program:
 
     def _measure_all(self, data: Any) -> Any:
         def measure(member: Member) -> dict[str, Array]:
-            member = _restored(member)
-            return evaluate(self.task, tested(member.optimizer_state, member.parameters), data)
+            return evaluate_member(self.task, _restored(member), data)
 
         return _over_members(measure, in_axes=((0,), (0,)))
 

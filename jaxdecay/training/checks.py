@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,6 @@ from jax import Array
 from jaxdecay.data import Data
 from jaxdecay.training.optimizers import Optimizer, init_state, name_of, update
 from jaxdecay.training.task import TEST_BATCH, Batch, Parameters, Task, as_parameters, take
-
 
 NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float)
 """What JAX takes for an array."""
@@ -49,7 +49,7 @@ def _batch(inputs: Any, labels: Any, size: int, scale: float) -> Batch:
     one = [jax.ShapeDtypeStruct(jnp.shape(each)[1:], _type(each)) for each in (inputs, labels)]
     many = [jax.ShapeDtypeStruct((size, *each.shape), each.dtype) for each in one]
     indices = jax.ShapeDtypeStruct((size,), jnp.int32)
-    return jax.eval_shape(lambda *each: take(*each, scale), *many, indices)
+    return jax.eval_shape(functools.partial(take, scale=scale), *many, indices)
 
 
 def _type(array: Any) -> Any:

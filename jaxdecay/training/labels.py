@@ -45,8 +45,8 @@ def count_classes(data: Data) -> int:
     labels = _all(data)
     if labels.min() < 0:
         raise ValueError(
-            f"{data.name}: labels must be class numbers from 0, got {labels.min()}; remove examples "
-            "to ignore, such as those of label -1, and number the classes from 0"
+            f"{data.name}: labels must be class numbers from 0, got {labels.min()}; remove "
+            "examples to ignore, such as those of label -1, and number the classes from 0"
         )
     return int(labels.max()) + 1
 

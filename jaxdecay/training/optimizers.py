@@ -48,15 +48,14 @@ def update(
     made = _made(optimizer, learning_rate)
     if any(map(_is_injected, jax.tree.leaves(state, is_leaf=_is_injected))):
         state = _with_hyperparameters(state, made.init(parameters))
-    return made.update(
-        gradients, state, parameters, value=value, grad=gradients, value_fn=value_fn
-    )
+    return made.update(gradients, state, parameters, value=value, grad=gradients, value_fn=value_fn)
 
 
 def _made(optimizer: Optimizer, learning_rate: Array) -> optax.GradientTransformationExtraArgs:
     made = optimizer(learning_rate)
     if isinstance(made, optax.MultiSteps):
-        return optax.GradientTransformationExtraArgs(made.init, made.update)
+        change: Any = made.update  # its own `gradient_transformation` would not pass the loss on
+        return optax.GradientTransformationExtraArgs(made.init, change)
     if not isinstance(made, optax.GradientTransformation):
         raise TypeError(
             f"{name_of(optimizer)} must make an optimizer of Optax from a learning rate, "
@@ -86,7 +85,7 @@ def _with_hyperparameters(state: Any, first: Any) -> Any:
     return jax.tree.map(put, state, first, is_leaf=_is_injected)
 
 
-def tested(state: Any, parameters: Any) -> Any:
+def parameters_to_test(state: Any, parameters: Any) -> Any:
     """The parameters to test: those in training, but for `optax.contrib.schedule_free`."""
     free = _nodes(state, optax.contrib.ScheduleFreeState)
     return optax.contrib.schedule_free_eval_params(free[0], parameters) if free else parameters
@@ -124,9 +123,7 @@ def update_clock(optimizer: Optimizer, parameters: Any, steps: int) -> UpdateClo
     rate = jnp.asarray(1e-3)
     like = jax.eval_shape(lambda each: init_state(optimizer, rate, each), parameters)
     if not _nodes(like, optax.MultiStepsState):
-        return UpdateClock(
-            jnp.asarray(0), lambda first: (first + steps, first + jnp.arange(steps))
-        )
+        return UpdateClock(jnp.asarray(0), lambda first: (first + steps, first + jnp.arange(steps)))
     _check_accumulation(optimizer, like)
 
     def step(counts: list[Array], _: None) -> tuple[list[Array], Array]:

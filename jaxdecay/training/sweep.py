@@ -504,4 +504,3 @@ def check_arguments(
         raise ValueError(f"block must be at least 1, got {block}; None measures what is fastest")
     if not 0 <= seed <= seed + seeds <= 2**32:
         raise ValueError(f"seeds must be within 0 … 2³²−1, got {seeds} from {seed} on")
-

@@ -24,7 +24,7 @@ from jaxdecay.training.optimizers import (
     Optimizer,
     UpdateClock,
     init_state,
-    tested,
+    parameters_to_test,
     update,
     update_clock,
 )
@@ -49,11 +49,12 @@ class Trained(NamedTuple):
     """What `train` returns.
 
     Attributes:
-        parameters: of the network, after the last epoch.
+        parameters: of the network; those to test with, where `optax.contrib.schedule_free` trains
+            others.
         history: by name, one number an epoch: `learning_rate` (at the epoch's first step),
-            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`
-            (not a number from where it diverged).
-        diverged_at: the first step whose loss, or whose network, was not finite, or -1.
+            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`. From
+            the epoch in which it diverged, all but the learning rate are not a number.
+        diverged_at: the first step whose training loss, or whose network, was not finite, or -1.
     """
 
     parameters: Parameters
@@ -119,7 +120,7 @@ def train(
         counts, updates = clock.epoch(counts)
         member, history = train_epoch(
             lambda *step: train_step(task, optimizer, *step),
-            lambda member: evaluate(task, tested(member.optimizer_state, member.parameters), data),
+            lambda member: evaluate_member(task, member, data),
             member,
             epoch * steps,
             jax.vmap(lambda step: learning_rate(step, state))(updates),
@@ -130,7 +131,7 @@ def train(
 
     start = member, first_state, clock.start
     (member, *_), history = jax.lax.scan(run_epoch, start, jnp.arange(epochs))
-    parameters = tested(member.optimizer_state, member.parameters)
+    parameters = parameters_to_test(member.optimizer_state, member.parameters)
     return Trained(parameters, history, member.diverged_at)
 
 
@@ -270,6 +271,11 @@ def finite(parameters: Parameters, members: tuple[int, ...]) -> Array:
     return sound
 
 
+def evaluate_member(task: Task, member: Member, data: Data) -> dict[str, Array]:
+    """The metrics and loss of a member on the test data."""
+    return evaluate(task, parameters_to_test(member.optimizer_state, member.parameters), data)
+
+
 def evaluate(
     task: Task, parameters: Parameters, data: Data, batch_size: int = TEST_BATCH
 ) -> dict[str, Array]:
@@ -292,8 +298,8 @@ def evaluate(
     if whole < examples:
         sums.append(measure(jnp.arange(whole, examples)))
     means = jax.tree.map(lambda *parts: sum(parts) / examples, *sums)
-    finished = {metric.name: metric.finish for metric in task.measures if metric.finish is not None}
-    return {name: finished.get(name, jnp.asarray)(mean) for name, mean in means.items()}
+    finish = {metric.name: metric.finish or jnp.asarray for metric in task.measures}
+    return {name: finish.get(name, jnp.asarray)(mean) for name, mean in means.items()}
 
 
 def steps_per_epoch(data: Data, epochs: int, batch_size: int) -> int:
