@@ -352,10 +352,12 @@ def watch(
         from jaxdecay.report.watch import watch as follow
         from jaxdecay.run import Run, is_written
         from jaxdecay.sweeping import print_result
+        from jaxdecay.training.task import ACCURACY
 
         run = Run.read(folder)
         kind = progress.JsonLines if as_json else progress.for_people()
-        display = kind(len(run.schedules) * run.seeds, run.epochs, run.steps)
+        metric, larger = f"test_{ACCURACY.name}", ACCURACY.larger_is_better
+        display = kind(len(run.schedules) * run.seeds, run.epochs, run.steps, metric, larger)
         told = False
 
         def idle() -> None:

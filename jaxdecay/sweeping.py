@@ -128,6 +128,7 @@ def _run_and_tell(
 ) -> Any:
     """Trains, and says how far it is."""
     from jaxdecay.report import progress
+    from jaxdecay.training.metric import larger_is_better
     from jaxdecay.training.train import steps_per_epoch
 
     epochs, seeds, batch_size = settings["epochs"], settings["seeds"], settings["batch_size"]
@@ -139,7 +140,10 @@ def _run_and_tell(
             f"{len(population)} schedules × {seeds} seeds = {members} members, "
             f"{epochs} epochs of {task.data.name}, batch size {batch_size}"
         )
-    display = kind(members, epochs, steps_per_epoch(task.data, epochs, batch_size))
+    ranks_by = f"test_{task.ranks_by}"
+    larger = larger_is_better(task.measures)[ranks_by]
+    steps = steps_per_epoch(task.data, epochs, batch_size)
+    display = kind(members, epochs, steps, ranks_by, larger)
 
     def trained_epoch(epoch: int, history: Any) -> None:
         report(epoch, history)

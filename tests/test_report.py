@@ -197,7 +197,8 @@ def test_a_task_without_accuracy_is_reported_by_its_loss(result):
     history = {name: each * 1e-4 for name, each in result.history.items() if "loss" in name}
     history |= {"learning_rate": result.history["learning_rate"]}
     history |= {"test_f1": result.history["test_accuracy"]}
-    one = dataclasses.replace(result, history=history)
+    f1 = jaxdecay.Metric("f1", larger_is_better=True)
+    one = dataclasses.replace(result, history=history, measures=(f1,), ranks_by="loss")
     found = content_of(page(one))
     assert found["main"] == "test_loss"
     best = found["schedules"][found["best"]]

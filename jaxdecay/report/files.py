@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxdecay.population import stack
 from jaxdecay.schedule import Schedule
+from jaxdecay.training.metric import Metric
 from jaxdecay.training.result import SweepResult
 
 NAMES = ("report.html", "members.csv", "history.csv", "curves.png", "sweep.json")
@@ -92,6 +93,8 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
             run_seconds=about["run_seconds"],
             machine=about["machine"],
             versions=about["versions"],
+            measures=tuple(Metric(**each) for each in about["measures"]),
+            ranks_by=about["ranks_by"],
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         go_on = f"; go on with it: jaxdecay sweep --resume {folder}"
@@ -209,6 +212,8 @@ def summary(result: SweepResult, target: float | None = None) -> dict[str, Any]:
     steps_to = None if target is None else result.steps_to(target, result.main_metric).mean(axis=1)
     return {
         "settings": dict(result.settings),
+        "measures": [metric.to_dict() for metric in result.measures],
+        "ranks_by": result.ranks_by,
         "schedules": [schedule.to_dict() for schedule in result.population],
         "seeds": list(result.seeds),
         "members": int(result.diverged_at.size),
