@@ -26,16 +26,15 @@ from jaxdecay.training.block import (
 )
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import (
-    FORMAT,
     CheckpointError,
     Checkpoints,
     Snapshot,
     Writer,
-    digest,
     packed,
     unpacked,
 )
-from jaxdecay.training.limits import bytes_of, check_limits, member_shapes
+from jaxdecay.training.identity import identity, name_of
+from jaxdecay.training.limits import bytes_of, check_limits
 from jaxdecay.training.processes import agreed, all_equal, any_of, exchanged
 from jaxdecay.training.result import SweepResult
 from jaxdecay.training.task import Task, check_loss
@@ -113,8 +112,9 @@ def sweep(
         TypeError: `population` is not a `Population`, or `optimizer` not a function of the rate.
         ValueError: `epochs`, `batch_size`, `seeds`, `seed` or `block` out of range, a `monitor`
             that is not in the history, inputs and labels that do not fit each other, a loss that
-            is not one float, more members than memory or disk hold, or checkpoints of another
-            sweep.
+            is not one float, more members than memory or disk hold, checkpoints of another
+            sweep (also if a function of the task, the optimizer or an own decay was edited), or
+            checkpoints of one whose functions hold what cannot be compared, such as a lock.
         CheckpointError: checkpoints cannot be written or read.
         ProcessError: another process of the sweep has ended.
 
@@ -137,7 +137,7 @@ def sweep(
     # Now with blocks of one, as to put millions of members into blocks takes memory of its own.
     check_limits(program, share, 1, steps, len(population), checkpoints)
     numbers = tuple(range(seed, seed + seeds))
-    about = {} if checkpoints is None else _about(program, population, numbers, monitor)
+    about = {} if checkpoints is None else identity(program, population, numbers, monitor)
     rounds = _arranged(program, len(population), seeds, block, checkpoints, about)
     members = rounds.real.size
     check_limits(program, members, rounds.block, steps, len(population), checkpoints)
@@ -178,7 +178,7 @@ def sweep(
         {
             "data": task.data.name,
             "test_examples": int(np.shape(task.data.test_labels)[0]),
-            "optimizer": _name(optimizer),
+            "optimizer": name_of(optimizer),
             "epochs": epochs,
             "batch_size": batch_size,
             "seeds": seeds,
@@ -409,23 +409,6 @@ def _writer(
         yield writer
 
 
-def _about(
-    program: Program, population: Population, seeds: Sequence[int], monitor: str
-) -> dict[str, Any]:
-    """What makes a sweep the same one, in words that can be compared."""
-    return {
-        "format": FORMAT,
-        "data": digest(program.task.data),
-        "optimizer": _name(program.optimizer),
-        "batch_size": program.batch_size,
-        "precision": program.precision,
-        "monitor": monitor,
-        "seeds": list(seeds),
-        "member": member_shapes(program),
-        "schedules": [repr(schedule) for schedule in population],
-    }
-
-
 def _without_keys(leaves: list[Any]) -> list[Any]:
     """Arrays of numbers instead of JAX's random keys, which some optimizers have in their state."""
     return [jax.random.key_data(leaf) if _is_key(leaf) else leaf for leaf in leaves]
@@ -441,10 +424,6 @@ def _with_keys(leaves: list[Any], like: list[Any]) -> list[Any]:
 
 def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _name(optimizer: Optimizer) -> str:
-    return getattr(optimizer, "__name__", type(optimizer).__name__)
 
 
 def _learning_rates(population: Population, states: Any, steps: Array) -> Array:
