@@ -75,7 +75,8 @@ class Checkpoints:
         anew: begin anew: checkpoints that are there are removed when training begins.
 
     Raises:
-        ValueError: `every` or `keep` are too small.
+        ValueError: `every` or `keep` are too small, or the folder's name is no text in the
+            locale of this process.
 
     Example:
         >>> import tempfile, jaxdecay
@@ -100,6 +101,11 @@ class Checkpoints:
         if self.keep < 2:
             raise ValueError(
                 f"keep must be at least 2, the newest and one in its stead, got {self.keep}"
+            )
+        if any("\ud800" <= each <= "\udfff" for each in str(Path(self.folder).absolute())):
+            raise ValueError(  # Orbax's storage takes UTF-8 only
+                f"the name of {self.folder} is no text in this locale; "
+                "set LC_ALL=C.UTF-8 or PYTHONUTF8=1, or choose another name"
             )
 
     def block(self, about: Mapping[str, Any]) -> int | None:
