@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from flax import nnx
+from flax import linen, nnx
 
 import jaxdecay
 from jaxdecay.training.fingerprint import fingerprint, of_own_decays
@@ -120,7 +120,7 @@ CHANGES = {
         "return 2",
     ),
     "method of the class before": (
-        "class B:\n    def g(self):\n        return 1\nclass A(B):\n    pass\nf = A().g",
+        "class B:\n    def g(self):\n        return 1\nclass A(B):\n    pass\nf = lambda x: A().g()",
         "return 1",
         "return 2",
     ),
@@ -390,9 +390,10 @@ def test_functions_of_other_modules_are_seen(tmp_path, monkeypatch):
     del sys.modules["losses_N"]
 
 
-def test_the_most_distant_function_is_seen(load):
+@pytest.mark.parametrize("end", ["x + 1", "f0(x) + 1"], ids=["chain", "ring"])
+def test_the_most_distant_function_is_seen(load, end):
     lines = [f"def f{n}(x):\n    return f{n + 1}(x)" for n in range(60)]
-    text = "\n".join([*lines, "def f60(x):\n    return x + 1", "f = f0"])
+    text = "\n".join([*lines, f"def f60(x):\n    return {end}", "f = f0"])
     assert mark(load(text).f) != mark(load(text.replace("+ 1", "+ 2")).f)
 
 
@@ -449,6 +450,7 @@ VALUES = {
     "optimizer": lambda: optax.adamw(0.1, mask=double),
     "key": lambda: jax.random.key(3),
     "module": lambda: nnx.split(nnx.Linear(2, 3, rngs=nnx.Rngs(0))),
+    "Linen module": lambda: linen.Dense(3).apply,
     "random": lambda: np.random.default_rng(3),
     "object": lambda: Remembers(3),
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from jaxdecay.machine import versions
 from jaxdecay.population import Population
@@ -44,8 +44,9 @@ def identity(
 
 def _fingerprints(program: Program, population: Population) -> dict[str, str]:
     """Of all functions that a sweep calls, by name."""
-    # Made, an optimizer also shows what its function looks up when it is called.
-    made = program.optimizer(jnp.asarray(0.1))
+    # Made, an optimizer also shows what its function looks up when it is called. The rate is a
+    # number of NumPy, for which JAX compiles nothing.
+    made = program.optimizer(np.float32(0.1))
     functions = {
         "optimizer": {"function": program.optimizer, "transformation": made},
         **{

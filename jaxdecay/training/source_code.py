@@ -16,16 +16,16 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jaxdecay
+from jaxdecay.machine import PACKAGES
 
-_HOME = Path(jaxdecay.__file__).parent
 _STANDARD_LIBRARY = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")]
 
 
 def package_of(module: Mapping[str, Any]) -> str | None:
     """Name and version of the installed package that a module, by its globals, is part of.
 
-    None for modules of the user: also for those of packages that are installed as editable.
+    None for modules of the user: also for those of packages that are installed as editable, other
+    than this library and those that it is built on.
     """
     return _package_of(str(module.get("__name__")), module.get("__file__"))
 
@@ -33,11 +33,11 @@ def package_of(module: Mapping[str, Any]) -> str | None:
 @functools.cache
 def _package_of(name: str, file: str | None) -> str | None:
     top = name.partition(".")[0]
+    if top in PACKAGES:
+        return _version_of(top)
     if file is None:
         return "python" if top in sys.stdlib_module_names else None
     path = Path(file)
-    if path.is_relative_to(_HOME):
-        return f"jaxdecay {jaxdecay.__version__}"
     if {"site-packages", "dist-packages"} & set(path.parts):
         return _version_of(top)
     return "python" if any(map(path.is_relative_to, _STANDARD_LIBRARY)) else None
