@@ -73,8 +73,8 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
     """
     folder = Path(folder)
     try:
-        about = json.loads((folder / "sweep.json").read_text())
-        with (folder / "members.csv").open(newline="") as file:
+        about = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+        with (folder / "members.csv").open(newline="", encoding="utf-8") as file:
             csv.field_size_limit(sys.maxsize)  # a schedule may be long
             rates = [float(row["final_learning_rate"]) for row in csv.DictReader(file)]
         shape = len(about["schedules"]), len(about["seeds"])
@@ -109,12 +109,12 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
 
 def target_of(folder: Path) -> float | None:
     """What a finished sweep is ranked by the steps to, if it is."""
-    return json.loads((folder / "sweep.json").read_text()).get("target")
+    return json.loads((folder / "sweep.json").read_text(encoding="utf-8")).get("target")
 
 
 def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:
     """The epochs in `history.csv` until now: by name, [E, S, K]."""
-    with (folder / "history.csv").open(newline="") as file:
+    with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
         names = next(csv.reader(file), [])[2:]
         rows = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
     if not names or not len(rows):

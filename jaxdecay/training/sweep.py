@@ -26,17 +26,16 @@ from jaxdecay.training.block import (
 )
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import (
-    FORMAT,
     CheckpointError,
     Checkpoints,
     Snapshot,
     Writer,
-    digest,
     packed,
     unpacked,
 )
 from jaxdecay.training.checks import check_training
-from jaxdecay.training.limits import bytes_of, check_limits, member_shapes
+from jaxdecay.training.identity import identity
+from jaxdecay.training.limits import bytes_of, check_limits
 from jaxdecay.training.optimizers import Optimizer, name_of
 from jaxdecay.training.processes import agreed, all_equal, any_of, exchanged
 from jaxdecay.training.result import SweepResult
@@ -125,8 +124,10 @@ def sweep(
         ValueError: `epochs`, `batch_size`, `seeds`, `seed` or `block` out of range, a `monitor`
             that is not in the history, inputs and labels that do not fit each other, a loss that
             is not one float, metrics that are not declared or need the complete test set, an
-            optimizer that needs more than a step has, more members than memory or disk hold, or
-            checkpoints of another sweep.
+            optimizer that needs more than a step has, more members than memory or disk hold,
+            checkpoints of another sweep (also if a function of the task, the optimizer or an own
+            decay was edited), or checkpoints of one whose functions hold what cannot be
+            compared, such as a lock.
         CheckpointError: checkpoints cannot be written or read.
         ProcessError: another process of the sweep has ended.
 
@@ -150,7 +151,7 @@ def sweep(
     # Now with blocks of one, as to put millions of members into blocks takes memory of its own.
     check_limits(program, share, 1, steps, len(population), checkpoints)
     numbers = tuple(range(seed, seed + seeds))
-    about = {} if checkpoints is None else _about(program, population, numbers, monitor)
+    about = {} if checkpoints is None else identity(program, population, numbers, monitor)
     rounds = _arranged(program, len(population), seeds, block, checkpoints, about)
     members = rounds.real.size
     check_limits(program, members, rounds.block, steps, len(population), checkpoints)
@@ -430,23 +431,6 @@ def _writer(
         return
     with checkpoints.writer(about, block, done) as writer:
         yield writer
-
-
-def _about(
-    program: Program, population: Population, seeds: Sequence[int], monitor: str
-) -> dict[str, Any]:
-    """What makes a sweep the same one, in words that can be compared."""
-    return {
-        "format": FORMAT,
-        "data": digest(program.task.data),
-        "optimizer": name_of(program.optimizer),
-        "batch_size": program.batch_size,
-        "precision": program.precision,
-        "monitor": monitor,
-        "seeds": list(seeds),
-        "member": member_shapes(program),
-        "schedules": [repr(schedule) for schedule in population],
-    }
 
 
 def _without_keys(leaves: list[Any]) -> list[Any]:
