@@ -12,6 +12,7 @@ import jax
 
 from jaxdecay.compose import advance, join, repeat, warmup
 from jaxdecay.decays import cosine, linear
+from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule, ScheduleLike, nearest
 
 Converter = Callable[..., Schedule]
@@ -171,6 +172,11 @@ def ramp_instead(
 
 def check_steps_alone(where: str, schedule: Any, instead: str) -> None:
     """TypeError for what is no schedule, ValueError for one that follows a metric."""
+    if isinstance(schedule, Population):
+        raise TypeError(
+            f"{where}: expected one jaxdecay schedule, got a population of {len(schedule)}; "
+            "convert them one by one, as in population[0]"
+        )
     if not isinstance(schedule, Schedule):
         hint = "from_function" if callable(schedule) else "constant"
         raise TypeError(
