@@ -71,6 +71,9 @@ def cycle(chance: Chance) -> tuple[dict[str, Any], list[float]]:
     ends = [length]
     if chance.random() < 0.5:
         limit, growth = chance.choice([1, 2, 3]), chance.choice([1, 1.0, 1.1, 2, 3, 10, 0.5])
+        if growth in (3, 10):  # where the logarithm that finds a cycle rounds down
+            limit = chance.choice([1, 3, 6 if growth == 3 else 4])
+            length = arguments["t_initial"] = chance.choice([1, 2, 5, 10])
         decay = chance.choice([1.0, 1, 0.1, 0.97, chance.share()])
         arguments |= {"cycle_limit": limit, "cycle_mul": growth, "cycle_decay": decay}
         ends = sums([length * growth**i for i in range(limit)])
@@ -103,7 +106,7 @@ def stairs(chance: Chance) -> Drawn:
     length, base = chance.length(2_000), chance.base()
     arguments = {"lr": chance.rate(), "decay_t": length, "decay_rate": base, **warmup(chance)}
     warm = arguments.get("warmup_t", 0)
-    ends = [warm + length * i for i in (1, 2, 3, chance.randint(4, 40))]
+    ends = [warm + length * i for i in (1, 2, 10, 20, chance.randint(4, 40))]
     return arguments, chance.steps([warm, *ends], int(warm + 60 * length) + 3)
 
 
