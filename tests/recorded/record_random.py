@@ -10,7 +10,7 @@ again, in an environment of its own::
 
 A file `random_PEER.json` holds `{"versions": {...}, "found": [...], "cases": [...]}`. `found` names
 all schedulers that the peer has, by inspection: the test wants each converted, or refused for a
-reason. A case, a line: `scheduler`, `arguments`, and either `steps` and `rates`, the rate that the
+reason. A case, a line: `scheduler`, `arguments`, `steps`, and either `rates`, the rate that the
 optimizer has at each step, or `raises`, the error of the peer.
 """
 
@@ -44,9 +44,9 @@ def record(peer: str) -> Iterator[dict[str, Any]]:
     for name, draw in module.DRAWS.items():
         for seed in range(FEWER.get(name, SETS[peer])):
             arguments, steps = draw(Chance(f"{peer} {name} {seed}"))
-            case = {"scheduler": name, "arguments": arguments}
+            case = {"scheduler": name, "arguments": arguments, "steps": steps}
             try:
-                yield {**case, "steps": steps, "rates": module.rates(name, arguments, steps)}
+                yield {**case, "rates": module.rates(name, arguments, steps)}
             except (
                 AssertionError,
                 ValueError,
