@@ -12,6 +12,7 @@ import jax
 
 from jaxdecay.compose import advance, join, repeat, warmup
 from jaxdecay.decays import cosine, linear
+from jaxdecay.domain import LAST_STEP
 from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule, ScheduleLike, nearest
 
@@ -77,7 +78,7 @@ class Peer:
         with self.reported(name, given):
             for argument, value in given.items():
                 _check_number(signature.parameters[argument], value)
-            return self.converters[name](**given)
+            return self.converters[name](**{each: _fits(value) for each, value in given.items()})
 
     @contextlib.contextmanager
     def reported(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
@@ -102,6 +103,11 @@ def _check_number(parameter: inspect.Parameter, value: Any) -> None:
     none = value is None and optional != "None"
     if kind in ("int", "float") and (none or isinstance(value, str)):
         raise ValueError(f"{parameter.name} must be a number, got {value!r}")
+
+
+def _fits(value: Any) -> Any:
+    """A count too large for an integer of JAX as a float, as which the families take it."""
+    return float(value) if type(value) is int and abs(value) > LAST_STEP else value
 
 
 TRACED = (
