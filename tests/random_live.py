@@ -84,7 +84,7 @@ def cosine(chance: Chance) -> Drawn:
 
 def boundaries(chance: Chance) -> dict[int, float]:
     scales = (0.1, 0.5, 2, 1, chance.share())
-    return {each: chance.choice(scales) for each in chance.counts(chance.choice([1, 3, 5]))}
+    return {each: chance.choice(scales) for each in chance.counts(chance.choice([1, 4]))}
 
 
 def piecewise_constant(chance: Chance) -> Drawn:

@@ -33,8 +33,8 @@ Arguments = dict[str, Any]
 Draw = Callable[[Chance], tuple[Arguments, list[int]]]
 Rates = Callable[[str, Arguments, list[int]], list[float]]
 
-SETS = {"torch": 80, "transformers": 60, "timm": 45}
-FEWER = {"SequentialLR": 30, "ChainedScheduler": 30, "WSDLRScheduler": 30, "constant": 20}
+SETS = {"torch": 80, "transformers": 60, "timm": 40}
+FEWER = {"SequentialLR": 24, "ChainedScheduler": 24, "WSDLRScheduler": 24, "constant": 20}
 """Of schedulers of which almost each case is a program of its own, or that have one argument."""
 PEERS = {"torch": random_torch, "transformers": random_transformers, "timm": random_timm}
 
