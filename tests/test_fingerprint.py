@@ -120,8 +120,7 @@ CHANGES = {
         "return 2",
     ),
     "method of the class before": (
-        "class B:\n    def g(self):\n        return 1\n"
-        "class A(B):\n    pass\nf = lambda x: A().g()",
+        "class B:\n    def g(s):\n        return 1\nclass A(B):\n    pass\nf = lambda x: A().g()",
         "return 1",
         "return 2",
     ),
