@@ -18,6 +18,9 @@ from jax.typing import ArrayLike
 
 Unit = Literal["percent", "epochs", "samples", "tokens"]
 
+# `percent` and so on are annotated as returning Any: a Length stands wherever a decay declares a
+# number of steps, and inside a decay, where it is resolved, that is a number and nothing else.
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Length:
         return f"{self.value}%" if self.unit == "percent" else f"{self.value} {self.unit}"
 
 
-def percent(value: float) -> Length:
+def percent(value: float) -> Any:
     """A share of the run, in percent of its steps.
 
     Args:
@@ -61,7 +64,7 @@ def percent(value: float) -> Length:
     return _length(value, "percent")
 
 
-def epochs(value: float) -> Length:
+def epochs(value: float) -> Any:
     """A number of passes through the training data.
 
     Args:
@@ -82,7 +85,7 @@ def epochs(value: float) -> Length:
     return _length(value, "epochs")
 
 
-def samples(value: float) -> Length:
+def samples(value: float) -> Any:
     """A number of training examples.
 
     Args:
@@ -103,7 +106,7 @@ def samples(value: float) -> Length:
     return _length(value, "samples")
 
 
-def tokens(value: float) -> Length:
+def tokens(value: float) -> Any:
     """A number of training tokens.
 
     Args:

@@ -237,8 +237,8 @@ def to_keras(schedule: Schedule) -> Any:
 
     Returns:
         A `keras.optimizers.schedules.LearningRateSchedule`. Its config is `schedule.to_dict()`. To
-        load a model that was saved with it, call `keras_schedule_class()` first, so that Keras knows the
-        class.
+        load a model that was saved with it, call `keras_schedule_class()` first, so that Keras
+        knows the class.
 
     Raises:
         TypeError: what is given is no schedule.
