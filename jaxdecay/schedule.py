@@ -98,10 +98,10 @@ class Schedule:
             ValueError: the schedule is stacked and this is not inside `jax.vmap`, or a length is
                 relative to a run that is not known: `resolve` it first.
         """
-        step, known = as_step(step), self._known()
-        if known.evaluate is None or isinstance(step, Tracer):
-            return self._value(known.weak, step)
-        return known.evaluate(known.leaves, step)
+        at, known = as_step(step), self._known()
+        if known.evaluate is None or isinstance(at, Tracer):
+            return self._value(known.weak, at)
+        return known.evaluate(known.leaves, at)
 
     def _run(self, method: str, *arguments: Any) -> Any:
         """Calls a method, compiled where nothing is traced: once for all of this structure."""

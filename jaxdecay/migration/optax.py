@@ -157,7 +157,8 @@ def piecewise_constant_schedule(
     """Multiplied by a scale at each boundary."""
     if not boundaries_and_scales:
         return constant(init_value)
-    return piecewise_constant(*_scaled(init_value, boundaries_and_scales))
+    values, boundaries = _scaled(init_value, boundaries_and_scales)
+    return piecewise_constant(values, boundaries=boundaries)
 
 
 @OPTAX.converter

@@ -303,8 +303,15 @@ def wsd_lr(
     stable = _stable(lr, lr_min, stable_fn, stable_timescale or warmup_t, stable_power)
     begin = t_initial - decay_t
     if stable is None and decay_fn in SHAPES:
-        lengths, shape = (warmup_t, begin, decay_t), SHAPES[decay_fn]
-        return warmup_stable_decay(lr, *lengths, warmup_lr_init, lr_min, shape=shape)
+        return warmup_stable_decay(
+            lr,
+            warmup_steps=warmup_t,
+            stable_steps=begin,
+            transition_steps=decay_t,
+            init_value=warmup_lr_init,
+            end_value=lr_min,
+            shape=SHAPES[decay_fn],
+        )
     if stable is None and decay_fn == "power":
         decay = cooldown(
             lr,
