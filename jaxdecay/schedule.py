@@ -22,7 +22,7 @@ from jax.typing import ArrayLike
 
 from jaxdecay.length import Length, Position, Run, is_relative, parse_length
 from jaxdecay.number import as_number, as_step, as_used, clamped, is_strong, weakly_typed
-from jaxdecay.pairs import Pair, as_one, joined, split
+from jaxdecay.pairs import Pair, as_one, joined, normalised, split
 from jaxdecay.parameter import Parameter
 from jaxdecay.registry import family
 from jaxdecay.resolution import resolved
@@ -114,6 +114,7 @@ class Schedule:
         try:
             return self._kept
         except AttributeError:
+            self._check_resolved()
             leaves, structure = jax.tree.flatten(self)
             traced = any(isinstance(leaf, Tracer) for leaf in leaves)
             weak = not any(map(is_strong, leaves))
@@ -196,6 +197,9 @@ class Schedule:
 
     def _check_resolved(self) -> None:
         for name, value in self.hyperparameters.items():
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Schedule):
+                    part._check_resolved()
             if is_relative(value):
                 raise ValueError(
                     f"{self.family}: {name} is {_repr(value)} of a run that is not known; call "
@@ -223,15 +227,13 @@ class Schedule:
         return partition(self)
 
     def _as_array(self, parameter: Parameter, value: Any) -> Any:
-        if is_relative(value):
-            self._check_resolved()
         if value is None or parameter.kind == "schedules" or isinstance(value, Schedule):
             return value
         if parameter.domain.digits:
             value = split(value)
         if isinstance(value, Pair):
             high = self._as_number(parameter, value.high)
-            return Pair(high, jax.lax.stop_gradient(as_number(value.low)))
+            return normalised(Pair(high, jax.lax.stop_gradient(as_number(value.low))))
         return self._as_number(parameter, value)
 
     def _as_number(self, parameter: Parameter, value: Any) -> Array:

@@ -18,7 +18,12 @@ from typing import Any
 import numpy as np
 
 LAST_STEP = 2**31 - 1
-EXACT = ("decay_rate", "peak_multiplier", "period_multiplier")
+EXACT = (
+    *(("exponential", "decay_rate"), ("natural_exponential", "decay_rate")),
+    *(("step_decay", "decay_rate"), ("multi_step", "decay_rate")),
+    *(("cosine_restarts", "period_multiplier"), ("cosine_restarts", "peak_multiplier")),
+    *(("cyclic", "decay_rate"), ("sine_wave", "decay_rate")),
+)
 AS_WRITTEN = ("transition_steps", "up_steps", "down_steps", "period", "steps_per_epoch")
 DIGITS = decimal.Context(prec=60, Emax=10**9, Emin=-(10**9), traps=[decimal.InvalidOperation])
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620900")
@@ -600,7 +605,7 @@ class Operand:
             return value
         if isinstance(value, int) and not self.floats:
             return Decimal(value)
-        if name in EXACT:
+        if (self.formula.__name__, name) in EXACT:
             number = Decimal(float(value))
         elif name in AS_WRITTEN:
             number = Decimal(repr(float(value)))

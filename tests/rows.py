@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from cases import Case
 
-from jaxdecay import Schedule
+from jaxdecay import Schedule, value_at
 
 ROWS = 2048
 TINY = 1e-30
@@ -29,7 +29,7 @@ For derivatives and optimizers, which are as exact without them; values are comp
 
 @jax.jit
 def called(schedule: Any, steps: Any) -> Any:
-    return schedule(steps)
+    return value_at(schedule, steps)
 
 
 def errors(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
