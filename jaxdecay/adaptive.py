@@ -20,7 +20,7 @@ from jaxdecay.definition import decay
 from jaxdecay.domain import LAST_STEP, Count, Digits, NonNegative, Positive, Search, is_any
 from jaxdecay.feedback import Feedback, ScheduleLike, value_at
 from jaxdecay.number import as_number
-from jaxdecay.pairs import Pair, pair, plus, product, quotient
+from jaxdecay.pairs import Pair, normalised, pair, product, quotient
 from jaxdecay.serialization import serializable_state
 
 LARGEST_WINDOW = 100
@@ -161,21 +161,16 @@ def _judged(
 
 def _reduced(scale: Pair, factor: Pair, min_scale: Array) -> Pair:
     """scale·factor, but not below `min_scale`, unless it is there already."""
-    smaller = _rounded(product(scale, factor))
+    smaller = normalised(product(scale, factor))
     smaller = _where(smaller.high < min_scale, pair(min_scale), smaller)
     return _where(smaller.high < scale.high, smaller, scale)
 
 
 def _increased(scale: Pair, factor: Pair, max_scale: Array) -> Pair:
     """scale/factor, but not above `max_scale`, unless it is there already."""
-    larger = _rounded(quotient(scale, factor))
+    larger = normalised(quotient(scale, factor))
     larger = _where(larger.high > max_scale, pair(max_scale), larger)
     return _where(larger.high > scale.high, larger, scale)
-
-
-def _rounded(number: Pair) -> Pair:
-    """The same number, with the float next to it as `high`."""
-    return plus(pair(number.high), pair(number.low))
 
 
 def _where(condition: Array, first: Any, second: Any) -> Any:

@@ -76,6 +76,11 @@ def pair(number: ArrayLike | Pair) -> Pair:
     return Pair(number, jnp.zeros_like(number))
 
 
+def normalised(number: Pair) -> Pair:
+    """The same number, of which `high` is the float next to it."""
+    return Pair(*_sum_of_floats(number.high, number.low))
+
+
 def plus(a: Pair, b: Pair) -> Pair:
     """Their sum."""
     high, low = _sum_of_floats(a.high, b.high)
@@ -183,7 +188,7 @@ def _logarithm(number: Pair) -> Pair:
     mantissa, exponent = jnp.frexp(high)
     doubled = mantissa < math.sqrt(0.5)
     mantissa = jnp.where(doubled, 2 * mantissa, mantissa)
-    doublings = (exponent - doubled).astype(high.dtype)
+    doublings = jnp.where(doubled, exponent - 1, exponent).astype(high.dtype)
     low = low * (mantissa / high)
     above, rest = _sum_of_floats(mantissa, 1.0)
     ratio = quotient(Pair(mantissa - 1, low), Pair(above, rest + low))

@@ -22,7 +22,7 @@ from jax.typing import ArrayLike
 
 from jaxdecay.length import Length, Position, Run, is_relative, parse_length
 from jaxdecay.number import as_number, as_step, as_used, clamped, is_strong, weakly_typed
-from jaxdecay.pairs import Pair, as_one, joined, split
+from jaxdecay.pairs import Pair, as_one, joined, normalised, split
 from jaxdecay.parameter import Parameter
 from jaxdecay.registry import family
 from jaxdecay.resolution import resolved
@@ -234,7 +234,7 @@ class Schedule:
             value = split(value)
         if isinstance(value, Pair):
             high = self._as_number(parameter, value.high)
-            return Pair(high, jax.lax.stop_gradient(as_number(value.low)))
+            return normalised(Pair(high, jax.lax.stop_gradient(as_number(value.low))))
         return self._as_number(parameter, value)
 
     def _as_number(self, parameter: Parameter, value: Any) -> Array:

@@ -49,6 +49,11 @@ def leaf_names(schedule: Schedule) -> list[str]:
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
 
 
+def number_of(leaf_name: str) -> str | None:
+    """The hyperparameter that a leaf is; None for the last digits of one, which have no slope."""
+    return None if leaf_name.endswith(".low") else leaf_name.removesuffix(".high")
+
+
 def values_at(schedule: Schedule, steps: Sequence[int]) -> np.ndarray:
     """The value at each step, compiled, in calls of one shape."""
     found = [called(schedule, many) for many in _chunks(steps)]
@@ -72,7 +77,7 @@ def values_and_slopes(
     values = np.concatenate([value for value, _ in found]).astype(np.float64)
     by_name = {}
     for name, *parts in zip(leaf_names(schedule), *(slope for _, slope in found), strict=True):
-        if parts[0] is not None:
+        if parts[0] is not None and (name := number_of(name)):
             slope = np.concatenate(parts).astype(np.float64)[: len(steps)]
             by_name |= _columns(name, slope)
     return values[: len(steps)], by_name
@@ -133,6 +138,9 @@ def _sizes(schedule: Schedule) -> dict[str, float]:
     """By name of each number, its size: of a rate that of its vector, of a count at least 1."""
     sizes = {}
     for name, leaf in zip(leaf_names(schedule), jax.tree.leaves(schedule), strict=True):
+        name = number_of(name)
+        if name is None:
+            continue
         largest = float(np.max(np.abs(leaf), initial=0))
         if np.ndim(leaf) == 0:
             sizes[name] = largest

@@ -28,6 +28,7 @@ from rows import QUICK_TO_COMPILE, errors, leaf_names, values_at
 import jaxdecay
 from jaxdecay import Population, Schedule, value_at
 from jaxdecay.domain import Positive
+from jaxdecay.pairs import Pair
 from jaxdecay.schedules_file import read_schedules
 
 FAMILIES = [case.schedule.family for case in one_of_each_family()]
@@ -140,15 +141,19 @@ def test_is_double_where_x64_is_on(cases: list[Case]) -> None:
         for case in cases[:2]:
             steps = some_steps(case, 64)
             expected = np.array([case.reference(int(step)) for step in steps])
-            value = value_at(jax.tree.map(_at_float32, case.schedule), steps)
+            value = value_at(_at_float32(case.schedule), steps)
             assert value.dtype == jnp.float64
             assert np.max(errors(np.asarray(value), expected)) < 1e-11, case.name
 
 
-def _at_float32(leaf: Any) -> Any:
-    """A leaf as float32 holds it, in double; integers stay as they are."""
-    kept = np.issubdtype(np.asarray(leaf).dtype, np.integer)
-    return leaf if kept else np.float32(leaf).astype(np.float64)
+def _at_float32(schedule: Any) -> Any:
+    """A schedule as float32 holds it, in double; integers, and pairs of floats, as they are."""
+
+    def rounded(leaf: Any) -> Any:
+        kept = isinstance(leaf, Pair) or np.issubdtype(np.asarray(leaf).dtype, np.integer)
+        return leaf if kept else np.float32(leaf).astype(np.float64)
+
+    return jax.tree.map(rounded, schedule, is_leaf=lambda each: isinstance(each, Pair))
 
 
 # Law 2: eager, compiled, mapped and stacked agree.
