@@ -354,7 +354,7 @@ def watch(
         from jaxdecay.report.watch import watch as follow
         from jaxdecay.run import Run, is_written
         from jaxdecay.sweeping import print_result
-        from jaxdecay.training.task import ACCURACY
+        from jaxdecay.training.metric import ACCURACY
 
         run = Run.read(folder)
         kind = progress.JsonLines if as_json else progress.for_people()

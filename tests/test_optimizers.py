@@ -137,6 +137,16 @@ ACCUMULATING = {
         ),
         lambda batch: batch // 4,
     ),
+    # A count that does not begin at 0: the first two batches are not accumulated.
+    "late": (
+        lambda rate: optax.chain(
+            multi_steps(optax.sgd(rate)).gradient_transformation(),
+            optax.GradientTransformation(
+                lambda params: jnp.asarray(5), lambda updates, state, params: (updates, state + 1)
+            ),
+        ),
+        lambda batch: batch // 4,
+    ),
     "masked": (
         lambda rate: multi_steps(
             optax.chain(
@@ -228,6 +238,10 @@ def beside(rate):
     return optax.chain(accumulated, accumulated)
 
 
+def beside_within(rate):
+    return multi_steps(beside(rate), 2)
+
+
 def skipping(rate):
     return multi_steps(optax.sgd(rate), should_skip_update_fn=optax.skip_not_finite)
 
@@ -237,6 +251,7 @@ def skipping(rate):
     [
         (apart, "apart accumulates the gradients of some parameters apart from.*the complete opt"),
         (beside, "beside accumulates the gradients of some parameters apart from others"),
+        (beside_within, "beside_within accumulates the gradients of some parameters apart from"),
         (skipping, "skipping skips updates by their values .should_skip_update_fn.*leave the opt"),
     ],
 )

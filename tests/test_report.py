@@ -316,10 +316,12 @@ def test_watching_ends_with_ctrl_c_and_says_what_there_is_not(tmp_path, saved):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(5)
+    assert watching.stderr is not None
+    errors = watching.stderr.readline()
+    time.sleep(3)  # some more looks
     assert watching.poll() is None
     watching.send_signal(signal.SIGINT)
-    _, errors = watching.communicate(timeout=20)
+    errors += watching.communicate(timeout=20)[1]
     assert "Traceback" not in errors
     assert errors.count("is writing into ., 0 of 1 epochs are done; if it was stopped") == 1
 

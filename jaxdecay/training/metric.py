@@ -65,6 +65,10 @@ class Metric:
         }
 
 
+ACCURACY = Metric("accuracy", larger_is_better=True, is_share=True)
+"""The metric of a classifier, which ranks its schedules."""
+
+
 def check_metrics(measures: Any, ranks_by: Any) -> None:
     """TypeError or ValueError for metrics, or a choice among them, that a task cannot declare."""
     if not isinstance(measures, Sequence) or not all(isinstance(m, Metric) for m in measures):

@@ -133,23 +133,27 @@ def update_clock(optimizer: Optimizer, parameters: Any, steps: int) -> UpdateClo
         return UpdateClock(jnp.asarray(0), lambda first: (first + steps, first + jnp.arange(steps)))
     _check_accumulation(optimizer, like)
 
-    def step(counts: list[Array], _: None) -> tuple[list[Array], Array]:
-        """No count depends on a gradient, so zeros will do, and are not computed with."""
+    def first() -> tuple[Any, Any]:
+        # No count depends on a gradient, so zeros will do, and are not computed with.
         zeros = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), parameters)
-        loss = jnp.zeros(())
-        state = _with_counts(init_state(optimizer, rate, zeros), counts)
+        return zeros, init_state(optimizer, rate, zeros)
+
+    def step(counts: list[Array], _: None) -> tuple[list[Array], Array]:
+        zeros, state = first()
+        state, loss = _with_counts(state, counts), jnp.zeros(())
         _, after = update(optimizer, rate, state, zeros, zeros, loss, lambda _: loss)
         return _counts(after), _updates_done(state)
 
     def epoch(counts: list[Array]) -> tuple[list[Array], Array]:
         return jax.lax.scan(step, counts, length=steps)
 
-    zeros = [jnp.zeros(each.shape, each.dtype) for each in _counts(like)]
-    return UpdateClock(zeros, epoch)
+    return UpdateClock(_counts(first()[1]), epoch)
 
 
 def _check_accumulation(optimizer: Optimizer, state: Any) -> None:
     found = _nodes(state, optax.MultiStepsState)
+    if not found:
+        return
     apart = _nodes(state, optax.transforms.PartitionState)
     if len(found) > 1 or any(_nodes(each, optax.MultiStepsState) for each in apart):
         raise ValueError(
@@ -157,15 +161,13 @@ def _check_accumulation(optimizer: Optimizer, state: Any) -> None:
             "but a schedule counts the updates of all; put optax.MultiSteps around the complete "
             "optimizer"
         )
-    while found:
-        (accumulation,) = found
-        if jax.tree.leaves(accumulation.skip_state):
-            raise ValueError(
-                f"{name_of(optimizer)} skips updates by their values (should_skip_update_fn of "
-                "optax.MultiSteps), so which update a batch is part of is not known before an "
-                "epoch; leave the option out (diverged members are marked without it)"
-            )
-        found = _nodes(accumulation.inner_opt_state, optax.MultiStepsState)
+    if jax.tree.leaves(found[0].skip_state):
+        raise ValueError(
+            f"{name_of(optimizer)} skips updates by their values (should_skip_update_fn of "
+            "optax.MultiSteps), so which update a batch is part of is not known before an epoch; "
+            "leave the option out (diverged members are marked without it)"
+        )
+    _check_accumulation(optimizer, found[0].inner_opt_state)
 
 
 def _nodes(state: Any, kind: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from jax.typing import ArrayLike
 from jaxdecay.data import Data
 from jaxdecay.training.labels import count_classes, missing_classes, with_class_numbers
 from jaxdecay.training.layout import kernel_first
-from jaxdecay.training.metric import LOSS, Metric, check_metrics
+from jaxdecay.training.metric import ACCURACY, LOSS, Metric, check_metrics
 
 Parameters = Any
 """The parameters of a network: a pytree of float arrays."""
@@ -104,10 +104,6 @@ class MLP(nnx.Module):
         """Logits [n, classes] of inputs [n, ...]."""
         flat = inputs.reshape(inputs.shape[0], -1)
         return self.output(nnx.relu(self.hidden(flat)))
-
-
-ACCURACY = Metric("accuracy", larger_is_better=True, is_share=True)
-"""The metric of a classifier, which ranks its schedules."""
 
 
 def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None) -> Task:
