@@ -118,7 +118,7 @@ def test_every_public_name_is_there_and_documented():
             assert value.__doc__, name
 
 
-@pytest.mark.parametrize("decay", jaxdecay.families.values(), ids=str)
+@pytest.mark.parametrize("decay", jaxdecay.families.values(), ids=jaxdecay.families)
 def test_every_family_says_all_of_it(decay):
     if decay.__module__.startswith("jaxdecay."):
         for part in ("Formula: ", "Args:", "Returns:", "Raises:", "Example:", ">>> ", "Source:"):
