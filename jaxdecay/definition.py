@@ -359,8 +359,15 @@ def _describe(public: Any, known: Decay, function: Callable[..., Any]) -> None:
         "return": known.signature.return_annotation,
     }
     # Where its source is; some take the annotations from there as well.
-    public.__wrapped__ = types.FunctionType(function.__code__, function.__globals__)
-    public.__wrapped__.__annotations__ = public.__annotations__
+    if isinstance(function, types.FunctionType):
+        public.__wrapped__ = types.FunctionType(
+            function.__code__,
+            function.__globals__,
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
+        )
+        public.__wrapped__.__annotations__ = public.__annotations__
 
 
 def _signature_without_step(
