@@ -122,7 +122,8 @@ class Decay:
         return f"<decay {self.family}({', '.join(self.parameters)})>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # For what pickles functions by value; a schedule is pickled by its public function.
+        # For what pickles functions by value, without the names that only annotations use; a
+        # schedule is pickled by its public function.
         options = {
             "check": self.check,
             "is_compound": self.is_compound,
@@ -130,7 +131,8 @@ class Decay:
             "order": self.order,
             "unit": self.unit,
         }
-        return _restored, (self.function, options)
+        annotations = {name: each.annotation for name, each in self.signature.parameters.items()}
+        return _restored, (self.function, annotations, options)
 
     def name_in_files(self) -> str:
         """The name by which a file finds it; ValueError if it has none."""
@@ -392,12 +394,13 @@ def _signature_without_step(
     return signature.replace(parameters=parameters, return_annotation=Schedule)
 
 
-def _restored(function: Callable[..., Any], options: Mapping[str, Any]) -> Decay:
+def _restored(function: Any, annotations: Mapping[str, Any], options: Mapping[str, Any]) -> Decay:
     """The decay of a pickled function: the one that is registered, if it is the same."""
     known = families.get(getattr(function, "__name__", ""))
     code = getattr(function, "__code__", None)
     if known is not None and getattr(known.decay.function, "__code__", None) == code:
         return known.decay
+    function.__annotations__ = dict(annotations)
     return Decay(function, **options)
 
 
