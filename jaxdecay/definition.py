@@ -123,7 +123,8 @@ class Decay:
         return f"<decay {self.family}({', '.join(self.parameters)})>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # For what pickles functions by value; a schedule is pickled by its public function.
+        # For what pickles functions by value, without the names that only annotations use; a
+        # schedule is pickled by its public function.
         options = {
             "check": self.check,
             "is_compound": self.is_compound,
@@ -131,7 +132,8 @@ class Decay:
             "order": self.order,
             "unit": self.unit,
         }
-        return _restored, (self.function, options)
+        annotations = {name: each.annotation for name, each in self.signature.parameters.items()}
+        return _restored, (self.function, annotations, options)
 
     def name_in_files(self) -> str:
         """The name by which a file finds it; ValueError if it has none."""
@@ -360,8 +362,15 @@ def _describe(public: Any, known: Decay, function: Callable[..., Any]) -> None:
         "return": known.signature.return_annotation,
     }
     # Where its source is; some take the annotations from there as well.
-    public.__wrapped__ = types.FunctionType(function.__code__, function.__globals__)
-    public.__wrapped__.__annotations__ = public.__annotations__
+    if isinstance(function, types.FunctionType):
+        public.__wrapped__ = types.FunctionType(
+            function.__code__,
+            function.__globals__,
+            function.__name__,
+            function.__defaults__,
+            function.__closure__,
+        )
+        public.__wrapped__.__annotations__ = public.__annotations__
 
 
 def _signature_without_step(
@@ -386,12 +395,13 @@ def _signature_without_step(
     return signature.replace(parameters=parameters, return_annotation=Schedule)
 
 
-def _restored(function: Callable[..., Any], options: Mapping[str, Any]) -> Decay:
+def _restored(function: Any, annotations: Mapping[str, Any], options: Mapping[str, Any]) -> Decay:
     """The decay of a pickled function: the one that is registered, if it is the same."""
     known = families.get(getattr(function, "__name__", ""))
     code = getattr(function, "__code__", None)
     if known is not None and getattr(known.decay.function, "__code__", None) == code:
         return known.decay
+    function.__annotations__ = dict(annotations)
     return Decay(function, **options)
 
 

@@ -15,6 +15,7 @@ import flax.serialization
 import jax
 import jax.export
 import jax.numpy as jnp
+import numpy as np
 import optax
 import orbax.checkpoint
 from flax import nnx
@@ -247,7 +248,9 @@ def write_with_orbax(tree: Any, folder: Path) -> None:
 
 def read_with_orbax(tree: Any, folder: Path) -> Any:
     with orbax.checkpoint.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore(folder / "orbax", tree)
+        restored = checkpointer.restore(folder / "orbax", tree)
+    # Not bound to a device, for which everything would be compiled again.
+    return jax.tree.map(lambda each: jnp.asarray(np.asarray(each)), restored)
 
 
 class Orbax(Row):
@@ -337,7 +340,8 @@ class Export(Row):
             if not structures:
                 structures.append(structure)
                 written = jax.export.export(jax.jit(of_leaves))(leaves, value).serialize()
-                call.read = jax.jit(jax.export.deserialize(written).call)
+                exported = jax.export.deserialize(written)
+                call.read = jax.jit(exported.call, compiler_options=QUICK_TO_COMPILE)
             return structures[1].unflatten(call.read(leaves, value))
 
         return call

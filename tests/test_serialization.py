@@ -1,9 +1,10 @@
-"""Schedules in functions that `jax.export` writes, and in Flax's bytes."""
+"""Schedules in functions that `jax.export` writes, in Flax's bytes and in Orbax's checkpoints."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import flax.serialization
@@ -11,6 +12,7 @@ import jax
 import jax.export
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint
 import pytest
 from cases import one_of_each_family
 
@@ -82,3 +84,16 @@ def test_a_function_without_a_name_cannot_be_exported() -> None:
     exported = jax.export.export(jax.jit(lambda schedule: schedule(3)))(nameless)
     with pytest.raises(ValueError, match="has no name in files; write @jaxdecay"):
         exported.serialize()
+
+
+def test_orbax_writes_and_reads_schedules_populations_and_states(tmp_path: Path) -> None:
+    tree = {"schedules": SCHEDULES, "population": POPULATION, "states": STATES}
+    others = jax.tree.map(lambda leaf: np.full_like(leaf, 7), tree)
+    with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+        checkpointer.save(tmp_path / "tree", tree)
+    with orbax.checkpoint.StandardCheckpointer() as checkpointer:
+        read = checkpointer.restore(tmp_path / "tree", others)
+    assert jax.tree.structure(read) == jax.tree.structure(tree)
+    assert read["schedules"] == SCHEDULES
+    jax.tree.map(np.testing.assert_array_equal, read["population"], POPULATION)
+    jax.tree.map(np.testing.assert_array_equal, read["states"], STATES)

@@ -9,12 +9,14 @@ import typing
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, get_args, get_origin
 
+import cloudpickle
 import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
 from cases import Case, one_of_each_family
 
 import jaxdecay
+from jaxdecay.domain import NonNegative
 
 FAMILIES = pytest.mark.parametrize("case", one_of_each_family(), ids=lambda case: case.name)
 
@@ -132,3 +134,17 @@ def test_a_number_stands_for_a_schedule() -> None:
     hints = typing.get_type_hints(jaxdecay.warmup, include_extras=True)
     assert parsed(["0.5"], hints["schedule"]) == 0.5
     assert jaxdecay.Schedule in get_args(get_args(hints["schedule"])[0])
+
+
+def test_a_function_with_a_closure_is_a_family(monkeypatch: Any) -> None:
+    monkeypatch.setattr("jaxdecay.registry.families", dict(jaxdecay.families))
+    floor = 0.25
+
+    def above(step: Any, init_value: NonNegative, *, end_value: NonNegative = 0.0) -> Any:
+        return init_value + end_value + floor
+
+    family = jaxdecay.decay(above)
+    assert float(family(0.5)(0)) == 0.75
+    assert inspect.getsource(family).lstrip().startswith("def above(")
+    again = cloudpickle.loads(cloudpickle.dumps(family))
+    assert float(again(0.5)(0)) == 0.75
