@@ -374,7 +374,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         for said, given in {
             "expected one of them above 0": {"atol": 0.1},
             "patience must be at least 1": {"patience": 0},
-            "accumulation_size must be 1": {"accumulation_size": 2},
+            "accumulation_size must be a number ≥ 1": {"accumulation_size": 0},
             "min_scale must be at most 1": {"min_scale": 2.0},
         }.items()
     },
@@ -462,7 +462,7 @@ def test_keras_by_name() -> None:
 
 
 def test_plateaus() -> None:
-    """The mappings that `test_stateful.py` compares with the peers."""
+    """The mappings that `test_adaptive.py` compares with the peers."""
     line = jaxdecay.linear(0.5, end_value=0.0, transition_steps=100)
     assert from_optax(
         optax.contrib.reduce_on_plateau, 0.5, 3, 0.0, 0.25, 2, lr=line, min_scale=0.1
@@ -479,6 +479,9 @@ def test_plateaus() -> None:
     assert from_optax("reduce_on_plateau", lr=0.5) == jaxdecay.reduce_on_plateau(
         0.5, factor=0.1, patience=10, threshold=1e-4, patience_rule="reaches"
     )
+    assert from_optax(
+        "reduce_on_plateau", lr=0.5, accumulation_size=8
+    ) == jaxdecay.reduce_on_plateau(0.5, accumulation_size=8, patience_rule="reaches")
     keras_rule = {"threshold_mode": "absolute", "patience_rule": "reaches"}
     assert from_keras(
         "ReduceLROnPlateau", lr=0.5, mode="max", min_delta=-0.25, cooldown=3, min_lr=0.125
@@ -761,7 +764,7 @@ def test_goes_to_keras_and_back(relaxed_promotion: None) -> None:
 def test_another_backend_of_keras() -> None:
     program = (
         "import jaxdecay, numpy, keras; assert keras.backend.backend() == 'numpy';"
-        "rate = jaxdecay.to_keras(jaxdecay.linear(1.0, 0.0, 4));"
+        "rate = jaxdecay.to_keras(jaxdecay.linear(1.0, end_value=0.0, transition_steps=4));"
         "print(float(rate(1)), float(rate(numpy.int64(3))))"
     )
     run = subprocess.run(

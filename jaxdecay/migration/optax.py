@@ -331,10 +331,6 @@ def reduce_on_plateau(
         raise ValueError(
             "patience must be at least 1: with less Optax reduces when the metric gets better"
         )
-    if accumulation_size != 1:
-        raise ValueError(
-            "accumulation_size must be 1; give the mean of so many metrics to schedule.update"
-        )
     if min_scale > 1:
         raise ValueError("min_scale must be at most 1: with more Optax raises the rate")
     return reduced_on_plateau(
@@ -344,6 +340,7 @@ def reduce_on_plateau(
         threshold=atol or rtol,
         cooldown=cooldown,
         min_scale=min_scale,
+        accumulation_size=accumulation_size,
         threshold_mode="absolute" if atol else "relative",
         patience_rule="reaches",
     )
