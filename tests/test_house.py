@@ -14,12 +14,14 @@ import jaxdecay
 PACKAGE = Path(jaxdecay.__file__).parent
 
 LAYERS = [
-    {"domain", "length", "registry"},
-    {"parameter", "number", "resolution"},
+    {"domain", "pairs", "registry", "serialization"},
+    {"length", "number"},
+    {"parameter", "resolution"},
     {"schedule"},
     {"feedback"},
     {"definition"},
-    {"decays.pairs", "decays.time", "decays.transition"},
+    {"decays.time", "decays.transition"},
+    {"extent"},
     {"decays.piecewise", "decays.ending", "decays.rates", "decays.periodic"},
     {"decays"},
     {"compose"},
