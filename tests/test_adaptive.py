@@ -19,7 +19,6 @@ import keras
 import numpy as np
 import optax
 import pytest
-from jaxdecay.stateful import LARGEST_WINDOW
 
 import jaxdecay
 from jaxdecay import AdaptiveSchedule, AdaptiveState, Schedule

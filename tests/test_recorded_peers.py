@@ -25,7 +25,7 @@ from parity import VERDICTS, Claim, claim, equal, families_in, wrong
 from rows import called
 
 import jaxdecay
-from jaxdecay import Schedule
+from jaxdecay import AdaptiveSchedule, Schedule, value_at
 from jaxdecay.migration.peer import in_sequence, wave
 
 RTOL = 1e-6
@@ -49,7 +49,9 @@ def cases_of(peer: str, scheduler: str) -> list[Case]:
 
 
 @jax.jit
-def values_after(schedule: Schedule, metrics: jax.Array, first: int, pause: int) -> jax.Array:
+def values_after(
+    schedule: AdaptiveSchedule, metrics: jax.Array, first: int, pause: int
+) -> jax.Array:
     """The rate at each step, when a metric comes after each.
 
     Metrics before `first`, and `pause` of them after each reduction, are kept from the schedule.
@@ -59,10 +61,13 @@ def values_after(schedule: Schedule, metrics: jax.Array, first: int, pause: int)
         (state, left), (step, metric) = carry, each
         counts = (step >= first) & (left == 0)
         after = jax.tree.map(
-            lambda new, old: jnp.where(counts, new, old), schedule.update(state, metric), state
+            lambda new, old: jnp.where(counts, new, old),
+            schedule.update(state, value=metric),
+            state,
         )
-        left = jnp.where(after.scale < state.scale, pause, jnp.maximum(left - 1, 0))
-        return (after, left), schedule(step, state)
+        reduced = after.feedback.scale < state.feedback.scale
+        left = jnp.where(reduced, pause, jnp.maximum(left - 1, 0))
+        return (after, left), value_at(schedule, step, state)
 
     steps = jnp.arange(len(metrics))
     start = (schedule.init(), jnp.zeros_like(pause))

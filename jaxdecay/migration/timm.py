@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from jaxdecay.decays import (
     k_decay,
     linear,
     multi_step,
+    piecewise_constant,
     polynomial,
     step_decay,
     tanh_decay,
@@ -229,6 +231,8 @@ def poly_lr(
 
 
 def _polynomial(lr: float, lr_min: float, length: float, k: float, power: float) -> Schedule:
+    if power == 0:  # which leaves lr until the end, where lr_min is next
+        return piecewise_constant([lr, lr_min], boundaries=[math.ceil(length)])
     if power == k == 1:
         return linear(lr, end_value=lr_min, transition_steps=length)
     if k == 1:

@@ -8,7 +8,13 @@ from typing import Any, Literal
 from jaxdecay.adaptive import LARGEST_WINDOW, greedy
 from jaxdecay.compose import cooldown, join, warmup
 from jaxdecay.compounds import warmup_linear, warmup_stable_decay
-from jaxdecay.decays import constant, cosine_restarts, inverse_sqrt, polynomial
+from jaxdecay.decays import (
+    constant,
+    cosine_restarts,
+    inverse_sqrt,
+    piecewise_constant,
+    polynomial,
+)
 from jaxdecay.migration.peer import Peer, in_sequence, ramp_to, warmed_up, wave, whole
 from jaxdecay.migration.torch import reduce_lr_on_plateau
 from jaxdecay.schedule import Schedule
@@ -178,9 +184,11 @@ def polynomial_with_warmup(
             "num_training_steps must be above num_warmup_steps, which it includes (transformers "
             f"divides by the difference); expected at least {num_warmup_steps + 1}"
         )
-    decay = polynomial(
-        lr, end_value=lr_end, power=power, transition_steps=num_training_steps - num_warmup_steps
-    )
+    left = num_training_steps - num_warmup_steps
+    if power == 0:  # which leaves lr until the end, and lr_end comes after it
+        decay = piecewise_constant([lr, lr_end], boundaries=[left + 1])
+    else:
+        decay = polynomial(lr, end_value=lr_end, power=power, transition_steps=left)
     return warmed_up(decay, num_warmup_steps)
 
 
