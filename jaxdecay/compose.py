@@ -419,9 +419,7 @@ def count_units(
 
 
 @decay(unit=lambda steps_per_epoch, **_: steps_per_epoch)
-def per_epoch(
-    step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: Period
-) -> ArrayLike:
+def per_epoch(step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: Period) -> ArrayLike:
     """A schedule that counts epochs: its value changes only between epochs.
 
     Formula: schedule(⌊t/steps_per_epoch⌋), epochs counted from 0.

@@ -180,7 +180,9 @@ def _logarithm(number: Pair) -> Pair:
     """ln(2ᵏ·m) = k·ln 2 + 2·artanh((m − 1)/(m + 1)), to 10⁻⁹ of it in float32, with its slope."""
     given = number.high
     positive = given > 0
-    number = Pair(*(jnp.where(positive, each, one) for each, one in zip(number, (1, 0), strict=True)))
+    number = Pair(
+        *(jnp.where(positive, each, one) for each, one in zip(number, (1, 0), strict=True))
+    )
     slope = jnp.log(number.number())
     high, low = jax.lax.stop_gradient(number)
     mantissa, exponent = jnp.frexp(high)

@@ -172,9 +172,7 @@ def _check_table(values: Any, transition_steps: Any) -> None:
 
 
 @decay(check=_check_table)
-def interpolate(
-    step: ArrayLike, values: Values, *, transition_steps: Period = 1
-) -> ArrayLike:
+def interpolate(step: ArrayLike, values: Values, *, transition_steps: Period = 1) -> ArrayLike:
     """A schedule from a table: one value every `transition_steps` steps, straight lines between.
 
     Formula: values[i] at step i·T; between, the straight line; after the last, the last.

@@ -36,9 +36,7 @@ def whole_transitions(step: ArrayLike, transition_steps: ArrayLike | Pair) -> Ar
     return jnp.where(fits, whole, largest)
 
 
-def elapsed(
-    step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool = False
-) -> Array:
+def elapsed(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool = False) -> Array:
     """t/T as a float, or ⌊t/T⌋ if `staircase`; T ≤ 0 counts as 1.
 
     Example:
@@ -57,7 +55,9 @@ def transitions(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: 
     step, unit = _counts(step, transition_steps)
     if staircase and _are_integers(step, unit):
         # Of unsigned integers a division is one instruction; steps are not below 0.
-        unsigned = (jnp.maximum(each, least).astype(jnp.uint32) for each, least in ((step, 0), (unit, 1)))
+        unsigned = (
+            jnp.maximum(each, least).astype(jnp.uint32) for each, least in ((step, 0), (unit, 1))
+        )
         return pair(jnp.floor_divide(*unsigned).astype(step.dtype))
     exact = quotient(*_pairs(step, unit))
     return jax.lax.stop_gradient(floor(exact)) if staircase else exact
