@@ -20,9 +20,9 @@ import numpy as np
 LAST_STEP = 2**31 - 1
 EXACT = {
     "multi_step": ("decay_rate",),
-    **{name: ("decay_rate", "transition_steps") for name in ("exponential", "step_decay")},
-    **{name: ("transition_steps",) for name in ("inverse_time", "inverse_sqrt", "interpolate")},
-    **{name: ("transition_steps",) for name in ("discrete_staircase", "polynomial")},
+    **dict.fromkeys(("exponential", "step_decay"), ("decay_rate", "transition_steps")),
+    **dict.fromkeys(("inverse_time", "inverse_sqrt", "interpolate"), ("transition_steps",)),
+    **dict.fromkeys(("discrete_staircase", "polynomial"), ("transition_steps",)),
     "natural_exponential": ("decay_rate", "transition_steps"),
     "cosine_restarts": ("period", "period_multiplier", "peak_multiplier"),
     "cyclic": ("up_steps", "down_steps", "decay_rate"),

@@ -19,7 +19,7 @@ from jaxdecay.domain import LAST_STEP, Domain, Search
 
 
 def every_domain() -> dict[str, Domain]:
-    """Those of `jaxdecay.domain`, those of every family's numbers, and one of each kind of limits."""
+    """Those of `jaxdecay.domain` and of every family's numbers, and one of each kind of limits."""
     found = {
         name: Domain.of(each)
         for name, each in vars(domains).items()

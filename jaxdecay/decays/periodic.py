@@ -14,9 +14,9 @@ from jaxdecay.decays.time import since, with_slope_of
 from jaxdecay.decays.transition import cosine_weights, kept_between, transition
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
-    AtLeastOne,
     Base,
     Cycle,
+    Multiplier,
     NonNegative,
     Period,
 )
@@ -31,7 +31,7 @@ def cosine_restarts(
     *,
     period: Period,
     end_value: NonNegative = 0.0,
-    period_multiplier: AtLeastOne = 1.0,
+    period_multiplier: Multiplier = 1.0,
     peak_multiplier: Base = 1.0,
 ) -> ArrayLike:
     """Half cosine waves down to `end_value`, one after the other, each from a new start.

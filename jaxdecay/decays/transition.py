@@ -32,7 +32,9 @@ def transition(
 ) -> Array:
     """From `init_value`, while no step is done, to `end_value`, once no step is left.
 
-    `first` and `last` are other values for then: a power of 0 is 1 at once, and for ever. Both ends are exact, in value and gradient. Between them the value is the mean of the ends
+    `first` and `last` are other values for then: a power of 0 is 1 at once, and for ever.
+
+    Both ends are exact, in value and gradient. Between them the value is the mean of the ends
     with the weights that `weights` makes of the share of steps that remain and the share that is
     done. No share and no weight is computed as 1 minus the other where it is small: that would
     lose its digits, and a compiler may turn it into a value past the end (as happens to Optax: a
