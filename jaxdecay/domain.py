@@ -23,6 +23,8 @@ from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
+from jaxdecay.unconstrained import Interval
+
 LAST_STEP = 2**31 - 1
 """The largest step: Optax counts updates in int32 and stays here when it gets there."""
 
@@ -80,7 +82,8 @@ NonNegative = Annotated[ArrayLike, Ge(0), Search(1e-5, 1e-1, log=True)]
 Factor = Annotated[ArrayLike, Gt(0), Search(0.1, 1.0)]
 Base = Annotated[Factor, Digits()]
 Fraction = Annotated[ArrayLike, Ge(0), Le(1), Search(0.0, 1.0)]
-AtLeastOne = Annotated[ArrayLike, Ge(1), Search(1.0, 4.0), Digits()]
+AtLeastOne = Annotated[ArrayLike, Ge(1), Search(1.0, 4.0)]
+Multiplier = Annotated[AtLeastOne, Digits()]
 Exponent = Annotated[ArrayLike, Ge(0), Search(0.5, 3.0)]
 Steps = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
 PositiveSteps = Annotated[ArrayLike, Gt(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
@@ -177,6 +180,54 @@ class Domain:
         long = self.count and not floats and wrong > LAST_STEP
         hint = "; so large a count must be a float" if long else ""
         return f"must be {self}, got {wrong.item()!r}{hint}"
+
+    def to_free(self, value: ArrayLike) -> jax.Array:
+        """The unconstrained coordinate of a number: any x stands for a number of the domain.
+
+        Formula: with the limits a and b, and s = √(uv) if the search range, from u to v, is
+        logarithmic, else 1:
+
+        - from a on: value = a + s·sinh(abs(x)); above a: value = a + s·eˣ; below b likewise;
+        - a … b, both included: value = a + (b − a)·abs(x) for x from −1 to 1, and so on in waves;
+        - a included: value = b − (b − a)·e^(−abs(x)); b included: value = a + (b − a)·e^(−abs(x));
+        - neither: value = a + (b − a)/(1 + e^(−x)); without limits: value = x.
+
+        Args:
+            value: a number, or an array of them, of the domain. The limit 2³¹−1 of integers is
+                none here.
+
+        Returns:
+            A float array of the same shape. `from_free` gives the number back, in float32 to 10⁻⁶
+            of it while abs(x) ≤ 16.
+
+        Example:
+            >>> from jaxdecay.domain import Domain, Factor
+            >>> domain = Domain.of(Factor)
+            >>> round(float(domain.to_free(0.5)), 6), round(float(domain.from_free(-100.0)), 6)
+            (-0.693147, 0.0)
+        """
+        return self._interval().to_free(value)
+
+    def from_free(self, free: ArrayLike) -> jax.Array:
+        """The number of the domain that an unconstrained coordinate stands for; see `to_free`.
+
+        Its slope is finite and not 0, also at the limits of the domain: an optimizer leaves a
+        rate of 0 again.
+        """
+        return self._interval().from_free(free)
+
+    def _interval(self) -> Interval:
+        limits: dict[str, Any] = {}
+        for mark in self.bounds:
+            if self.count and mark == Le(LAST_STEP):
+                continue  # the limit of integers
+            side = "low" if isinstance(mark, Gt | Ge) else "high"
+            limits[side] = float(getattr(mark, _COMPARISONS[type(mark)][0]))
+            limits[f"{side}_closed"] = isinstance(mark, Ge | Le)
+        scale = 1.0
+        if self.search is not None and self.search.log:
+            scale = math.sqrt(self.search.low * self.search.high)
+        return Interval(**limits, scale=scale)
 
     def draw(self, key: jax.Array, number: int, low: float, high: float) -> np.ndarray:
         """Draws `number` values in [low, high], on the scale of the search range."""

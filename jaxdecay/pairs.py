@@ -68,12 +68,12 @@ def pair(number: ArrayLike | Pair) -> Pair:
     """A float, or an integer of up to 32 bits, exactly."""
     if isinstance(number, Pair):
         return number
-    number = jnp.asarray(number)
-    if jnp.issubdtype(number.dtype, jnp.integer):
-        most, rest = (number & ~0xFF).astype(float), (number & 0xFF).astype(float)
+    array = jnp.asarray(number)
+    if jnp.issubdtype(array.dtype, jnp.integer):
+        most, rest = (array & ~0xFF).astype(float), (array & 0xFF).astype(float)
         high = most + rest
         return Pair(high, rest - (high - most))
-    return Pair(number, jnp.zeros_like(number))
+    return Pair(array, jnp.zeros_like(array))
 
 
 def normalised(number: Pair) -> Pair:
@@ -203,7 +203,7 @@ def _logarithm(number: Pair) -> Pair:
     return Pair(most + (slope - jax.lax.stop_gradient(slope)), jnp.where(positive, rest, 0))
 
 
-def _sum_of_floats(a: Array, b: Array) -> tuple[Array, Array]:
+def _sum_of_floats(a: Array, b: ArrayLike) -> tuple[Array, Array]:
     """a + b exactly: rounded, and what rounding lost (Knuth)."""
     rounded = a + b
     of_b = rounded - a

@@ -482,11 +482,15 @@ def _floor(number: Decimal) -> Decimal:
 
 
 def _periods(t: Decimal, period: Decimal) -> tuple[Decimal, Decimal]:
-    """How many are over, and the steps since: none within the last digit of a whole number."""
+    """How many are over, and the steps since: none within the last digit of a whole number.
+
+    What is smaller than any rounding of float64 is a difference of `slopes`, and counts.
+    """
     quotient = t / period
     nearest = quotient.to_integral_value()
     if abs(quotient - nearest) <= quotient * LAST_DIGIT:
-        return nearest, Decimal(0)
+        since = t - nearest * period
+        return nearest, since if 0 < since < Decimal("3e-16") else Decimal(0)
     return _floor(quotient), t - period * _floor(quotient)
 
 

@@ -14,9 +14,9 @@ from jaxdecay.decays.time import since, with_slope_of
 from jaxdecay.decays.transition import cosine_weights, kept_between, transition
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
-    AtLeastOne,
     Base,
     Cycle,
+    Multiplier,
     NonNegative,
     Period,
 )
@@ -31,7 +31,7 @@ def cosine_restarts(
     *,
     period: Period,
     end_value: NonNegative = 0.0,
-    period_multiplier: AtLeastOne = 1.0,
+    period_multiplier: Multiplier = 1.0,
     peak_multiplier: Base = 1.0,
 ) -> ArrayLike:
     """Half cosine waves down to `end_value`, one after the other, each from a new start.
@@ -70,7 +70,7 @@ def cosine_restarts(
         `cosine_restarts(I − E, T, 0, m, g) + E`.
     """
     cycle, left, done = _cycle(step, period, period_multiplier)
-    start = init_value * _repeated(pair(peak_multiplier), pair(cycle))
+    start = init_value * _repeated(pair(peak_multiplier), cycle)
     return transition(start, end_value, left, done, cosine_weights)
 
 
@@ -252,7 +252,7 @@ def _counts(*counts: Any) -> list[Any]:
 
 
 @jax.jit  # many small operations, slow one by one
-def _cycle(step: ArrayLike, transition_steps: Any, multiplier: Any) -> tuple[Array, Array, Array]:
+def _cycle(step: ArrayLike, transition_steps: Any, multiplier: Any) -> tuple[Pair, Array, Array]:
     """The index of the cycle that a step is in, the steps left in it and the steps done.
 
     They are counted where they can be, and have the slopes of the formula in floats.
@@ -268,24 +268,22 @@ def _cycle(step: ArrayLike, transition_steps: Any, multiplier: Any) -> tuple[Arr
     limit = jnp.clip(growth.high, 1, 1e15)
     growth = Pair(jnp.where(valid, growth.high, limit), jnp.where(valid, growth.low, 0))
     index, left, done = _located(*jax.lax.stop_gradient((step, period, growth)))
-    steps, unit, ratio = pair(step).number(), pair(period).number(), growth.number()
-    start = unit * _geometric_sum(ratio, index)
-    since_start = steps - start
-    until = unit * ratio**index - since_start
+    steps, unit = pair(step).number(), pair(period).number()
+    since_start = steps - unit * _geometric_sum(growth, index.number())
+    until = unit * power_of(growth, index) - since_start
     return index, with_slope_of(left, until), with_slope_of(done, since_start)
 
 
-def _located(step: Any, period: Any, multiplier: Pair) -> tuple[Array, Array, Array]:
+def _located(step: Any, period: Any, multiplier: Pair) -> tuple[Pair, Array, Array]:
     """Index, steps left and steps done; equal cycles are simply divided."""
     growing = _located_among_growing(step, period, multiplier)
     cycles, done, left = since(step, period)
-    even = cycles.number(), as_number(left), as_number(done)
+    even = cycles, as_number(left), as_number(done)
     grows = (multiplier.high > 1) | (multiplier.low > 0)
-    index, left, done = (jnp.where(grows, *each) for each in zip(growing, even, strict=True))
-    return index, left, done
+    return _chosen(grows, growing, even)
 
 
-def _located_among_growing(step: Any, period: Any, multiplier: Pair) -> tuple[Array, ...]:
+def _located_among_growing(step: Any, period: Any, multiplier: Pair) -> tuple[Any, ...]:
     """For multipliers above 1: a float holds too few digits of a cycle's start."""
     step, unit = pair(step), pair(period)
     whole = _is_whole(multiplier) & _is_whole(unit)
@@ -305,7 +303,7 @@ def _located_among_growing(step: Any, period: Any, multiplier: Pair) -> tuple[Ar
         over = rest.high >= -rounding(step.high)
         index, done, length = _chosen(over, (index + 1, rest, next_length), (index, done, length))
     begun = done.high > 0
-    return index, minus(length, done).high, jnp.where(begun, done.high, 0)
+    return pair(index), minus(length, done).high, jnp.where(begun, done.high, 0)
 
 
 def _is_whole(number: Pair) -> Array:
@@ -340,9 +338,9 @@ def _estimated_index(periods: Array, multiplier: Pair) -> Array:
     return jnp.where(grows, jnp.floor(jnp.log1p(growth * periods) / jnp.log1p(growth)), 0)
 
 
-def _geometric_sum(base: Array, terms: Array) -> Array:
+def _geometric_sum(base: Pair, terms: Array) -> Array:
     """1 + m + … + m^(n−1) for a base m ≥ 1, accurate in value and in slope at 1 and near it."""
-    growth = base - 1
+    growth = (base.high - 1) + base.low
     small = (terms * growth < 0.5) & (growth < 0.5)
     # (1 + x)^n − 1 over x by the binomial series, of which 12 terms are enough for n·x < ½ …
     little = jnp.where(small, growth, 0)
@@ -350,5 +348,6 @@ def _geometric_sum(base: Array, terms: Array) -> Array:
     for order in range(12, 0, -1):
         series = 1 + (terms - order) / (order + 1) * little * series
     # … and as it stands, where it does not cancel.
-    power = jnp.where(small, 2, base) ** jnp.where(small, 1, terms)
+    large = Pair(jnp.where(small, 2, base.high), jnp.where(small, 0, base.low))
+    power = power_of(large, pair(jnp.where(small, 1, terms)))
     return jnp.where(small, terms * series, (power - 1) / jnp.where(small, 1, growth))

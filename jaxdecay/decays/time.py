@@ -117,7 +117,7 @@ def _pairs(step: ArrayLike, unit: ArrayLike | Pair) -> tuple[Pair, Pair]:
     return pair(step), Pair(jnp.where(above, unit.high, 1), jnp.where(above, unit.low, 0))
 
 
-def _counts(step: ArrayLike, unit: ArrayLike | Pair) -> tuple[Array, Any]:
+def _counts(step: Any, unit: Any) -> tuple[Any, Any]:
     """Pairs and unsigned integers as they are, other numbers as JAX holds them."""
     step, unit = (
         each
