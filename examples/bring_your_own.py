@@ -105,12 +105,12 @@ def loss(parameters, batch):
 
 
 def metrics(parameters, batch):
-    """What else is measured on the test data; schedules are ranked by `accuracy`."""
-    right = logits(parameters, batch).argmax(axis=-1) == batch.labels
-    return {"accuracy": jnp.mean(right, dtype=float)}
+    """What else is measured on the test data, for each example."""
+    return {"accuracy": logits(parameters, batch).argmax(axis=-1) == batch.labels}
 
 
-task = jaxdecay.Task(init, loss, metrics, data)
+accuracy = jaxdecay.Metric("accuracy", larger_is_better=True, is_share=True)
+task = jaxdecay.Task(init, loss, metrics, data, measures=[accuracy], ranks_by="accuracy")
 population = jaxdecay.grid(jaxdecay.inverse_sqrt, init_value=[0.1, 0.3, 1.0])
 result = jaxdecay.sweep(task, population, epochs=epochs, batch_size=batch_size, seeds=seeds)
 print(f"logistic regression: {result.best()!r}")

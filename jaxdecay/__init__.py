@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from jaxdecay.training.checkpoint import CheckpointError as CheckpointError
     from jaxdecay.training.checkpoint import Checkpoints as Checkpoints
     from jaxdecay.training.layout import kernel_first as kernel_first
+    from jaxdecay.training.metric import Metric as Metric
     from jaxdecay.training.processes import ProcessError as ProcessError
     from jaxdecay.training.result import SweepResult as SweepResult
     from jaxdecay.training.sweep import sweep as sweep
@@ -133,6 +134,7 @@ _LOADED_WHEN_USED = {
     ),
     "jaxdecay.training.checkpoint": ("CheckpointError", "Checkpoints"),
     "jaxdecay.training.layout": ("kernel_first",),
+    "jaxdecay.training.metric": ("Metric",),
     "jaxdecay.training.processes": ("ProcessError",),
     "jaxdecay.training.result": ("SweepResult",),
     "jaxdecay.training.sweep": ("sweep",),

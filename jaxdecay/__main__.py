@@ -6,10 +6,15 @@ def main() -> None:
     try:
         from jaxdecay.cli import app
         from jaxdecay.exits import log_in_lines
+        from jaxdecay.streams import degrade, drop_unwritten
     except ModuleNotFoundError as error:
         raise SystemExit(f"error: {error}; install jaxdecay with [sweep]") from None
+    degrade()
     log_in_lines()
-    app()
+    try:
+        app()
+    finally:
+        drop_unwritten()
 
 
 if __name__ == "__main__":

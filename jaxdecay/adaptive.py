@@ -17,9 +17,10 @@ from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import same_kind
 from jaxdecay.definition import decay
-from jaxdecay.domain import LAST_STEP, Count, NonNegative, Positive, Search, is_any
+from jaxdecay.domain import LAST_STEP, Count, Digits, NonNegative, Positive, Search, is_any
 from jaxdecay.feedback import Feedback, ScheduleLike, value_at
 from jaxdecay.number import as_number
+from jaxdecay.pairs import Pair, normalised, pair, product, quotient
 from jaxdecay.serialization import serializable_state
 
 LARGEST_WINDOW = 100
@@ -28,7 +29,7 @@ LARGEST_WINDOW = 100
 Metrics = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(relative=False), Search(1, 20)]
 Window = Annotated[ArrayLike, Ge(1), Le(LARGEST_WINDOW), Count(relative=False), Search(1, 20)]
 Size = Annotated[ArrayLike, Ge(1), Le(LAST_STEP), Count(relative=False), Search(1, 100)]
-Share = Annotated[ArrayLike, Gt(0), Lt(1), Search(0.1, 0.9)]
+Share = Annotated[ArrayLike, Gt(0), Lt(1), Search(0.1, 0.9), Digits()]
 Mode = Literal["min", "max"]
 ThresholdMode = Literal["relative", "absolute"]
 
@@ -38,6 +39,8 @@ class PlateauState(NamedTuple):
 
     Attributes:
         scale: multiplies the schedule's value.
+        rest: what the product of all factors is above `scale`, which has too few digits to be
+            multiplied a hundred times.
         best: the best metric so far.
         bad: metrics in a row that were not better.
         resting: metrics that the cooldown will still leave uncounted.
@@ -46,6 +49,7 @@ class PlateauState(NamedTuple):
     """
 
     scale: Array
+    rest: Array
     best: Array
     bad: Array
     resting: Array
@@ -58,6 +62,8 @@ class GreedyState(NamedTuple):
 
     Attributes:
         scale: multiplies the schedule's value.
+        rest: what the product of all factors is above `scale`, which has too few digits to be
+            multiplied a hundred times.
         best: the best mean so far.
         good: means in a row that were better than the best before.
         bad: means in a row that were not.
@@ -68,6 +74,7 @@ class GreedyState(NamedTuple):
     """
 
     scale: Array
+    rest: Array
     best: Array
     good: Array
     bad: Array
@@ -99,6 +106,7 @@ def _plateau_init(*, cooldown: Array, mode: str, **_: Any) -> PlateauState:
     nothing = jnp.asarray(0.0, float)
     return PlateauState(
         scale=jnp.asarray(1.0, float),
+        rest=nothing,
         best=_worst(mode),
         bad=none,
         resting=jnp.zeros_like(cooldown),
@@ -118,14 +126,14 @@ def _plateau_update(
         mean=jnp.zeros_like(mean), seen=jnp.zeros_like(seen)
     )
     waiting = state._replace(mean=mean, seen=seen)
-    return jax.tree.map(functools.partial(jnp.where, counted >= size), judged, waiting)
+    return _where(counted >= size, judged, waiting)
 
 
 def _judged(
     state: PlateauState,
     metric: Array,
     *,
-    factor: Array,
+    factor: Pair,
     patience: Array,
     threshold: Array,
     cooldown: Array,
@@ -140,20 +148,33 @@ def _judged(
     waited, allowed = same_kind(bad, patience)
     enough = waited > allowed if patience_rule == "exceeds" else waited >= allowed
     reduce = enough & (bad > 0)
+    scale = Pair(state.scale, state.rest)
+    scale = _where(reduce, _reduced(scale, factor, min_scale), scale)
     return state._replace(
-        scale=jnp.where(reduce, _reduced(state.scale, factor, min_scale), state.scale),
+        scale=scale.high,
+        rest=scale.low,
         best=jnp.where(better, metric, state.best),
         bad=jnp.where(reduce, 0, bad),
         resting=jnp.where(reduce, cooldown, jnp.maximum(state.resting - 1, 0)),
     )
 
 
-def _reduced(scale: Array, factor: Array, min_scale: Array) -> Array:
-    return jnp.minimum(scale, jnp.maximum(scale * factor, min_scale))
+def _reduced(scale: Pair, factor: Pair, min_scale: Array) -> Pair:
+    """scale·factor, but not below `min_scale`, unless it is there already."""
+    smaller = normalised(product(scale, factor))
+    smaller = _where(smaller.high < min_scale, pair(min_scale), smaller)
+    return _where(smaller.high < scale.high, smaller, scale)
 
 
-def _increased(scale: Array, factor: Array, max_scale: Array) -> Array:
-    return jnp.maximum(scale, jnp.minimum(scale / factor, max_scale))
+def _increased(scale: Pair, factor: Pair, max_scale: Array) -> Pair:
+    """scale/factor, but not above `max_scale`, unless it is there already."""
+    larger = normalised(quotient(scale, factor))
+    larger = _where(larger.high > max_scale, pair(max_scale), larger)
+    return _where(larger.high > scale.high, larger, scale)
+
+
+def _where(condition: Array, first: Any, second: Any) -> Any:
+    return jax.tree.map(functools.partial(jnp.where, condition), first, second)
 
 
 @decay(feedback=Feedback(_plateau_init, _plateau_update))
@@ -233,6 +254,7 @@ def _greedy_init(*, cooldown: Array, warmup: Array, mode: str, **_: Any) -> Gree
     none = jnp.asarray(0, int)
     return GreedyState(
         scale=jnp.asarray(1.0, float),
+        rest=jnp.asarray(0.0, float),
         best=_worst(mode),
         good=none,
         bad=none,
@@ -247,7 +269,7 @@ def _greedy_update(
     state: GreedyState,
     value: Array,
     *,
-    factor: Array,
+    factor: Pair,
     patience: Array,
     threshold: Array,
     cooldown: Array,
@@ -269,15 +291,18 @@ def _greedy_update(
     bad = jnp.where(counts & ~better, state.bad + 1, 0)
     increase, reduce = _exceeds(good, patience), _exceeds(bad, patience)
 
-    reduced = _reduced(state.scale, factor, min_scale)
-    increased = _increased(state.scale, factor, max_scale)
-    at_low = reduce & (reduced <= min_scale)
+    scale = Pair(state.scale, state.rest)
+    reduced = _reduced(scale, factor, min_scale)
+    increased = _increased(scale, factor, max_scale)
+    at_low = reduce & (reduced.high <= min_scale)
+    scale = _where(increase, increased, _where(reduce, reduced, scale))
     lows = jnp.where(increase, 0, jnp.where(at_low, state.lows + 1, state.lows))
     cooldown, warmup = same_kind(cooldown, warmup)
     resting = jnp.where(reduce, cooldown, jnp.maximum(state.resting - 1, 0))
     resting = jnp.where(increase, warmup, resting)
     followed = GreedyState(
-        scale=jnp.where(increase, increased, jnp.where(reduce, reduced, state.scale)),
+        scale=scale.high,
+        rest=scale.low,
         best=jnp.where(counts & better, mean, state.best),
         good=jnp.where(increase, 0, good),
         bad=jnp.where(reduce, 0, bad),
@@ -288,7 +313,7 @@ def _greedy_update(
     )
     anew = _greedy_init(cooldown=cooldown, warmup=warmup, mode=mode)._replace(resting=resting)
     reset = at_low & ~_exceeds(reset_after, lows)
-    return jax.tree.map(lambda first, next: jnp.where(reset, first, next), anew, followed)
+    return _where(reset, anew, followed)
 
 
 def _mean_of_latest(latest: Array, seen: Array, window: Array) -> Array:

@@ -30,8 +30,8 @@ def integral(schedule: Schedule | Population, steps: int) -> Array:
     steps in float32 lose no digits, and in blocks, so that memory does not grow with the steps.
 
     Args:
-        schedule: a schedule, or a population. Its hyperparameters may be traced, and the integral can
-            be differentiated with respect to them; its state, if any, is the one before a metric.
+        schedule: a schedule, or a population. Its hyperparameters may be traced, and the integral
+            can be differentiated with respect to them; an adaptive one has seen no metric.
         steps: updates of the run, a Python integer, 0 … 2³¹−1.
 
     Returns:
@@ -180,7 +180,10 @@ def from_gradient_norms(
 
 
 def _checked_norms(gradient_norms: ArrayLike | Sequence[float]) -> np.ndarray:
-    must = "from_gradient_norms: gradient_norms must be a vector of at least two finite numbers > 0, got"
+    must = (
+        "from_gradient_norms: gradient_norms must be a vector of at least two finite numbers > 0,"
+        " got"
+    )
     try:
         norms = np.asarray(gradient_norms, np.float64)
     except (TypeError, ValueError):

@@ -158,6 +158,7 @@ def sweep(
     from jaxdecay.schedules_file import read_schedules
     from jaxdecay.sweeping import print_finished, train
     from jaxdecay.training.checkpoint import digest
+    from jaxdecay.training.fingerprint import of_own_decays
     from jaxdecay.training.train import steps_per_epoch
 
     given = {
@@ -194,6 +195,7 @@ def sweep(
             data_dir=mnist_folder(data_dir) if data == "mnist" else None,
             digest=digest(task.data),
             decays=str(decays.absolute()) if decays else None,
+            own_decays=of_own_decays(population),
             schedules=[schedule.to_dict() for schedule in population],
             confirms=None,
             steps=steps,
@@ -352,10 +354,12 @@ def watch(
         from jaxdecay.report.watch import watch as follow
         from jaxdecay.run import Run, is_written
         from jaxdecay.sweeping import print_result
+        from jaxdecay.training.metric import ACCURACY
 
         run = Run.read(folder)
         kind = progress.JsonLines if as_json else progress.for_people()
-        display = kind(len(run.schedules) * run.seeds, run.epochs, run.steps)
+        metric, larger = f"test_{ACCURACY.name}", ACCURACY.larger_is_better
+        display = kind(len(run.schedules) * run.seeds, run.epochs, run.steps, metric, larger)
         told = False
 
         def idle() -> None:

@@ -12,8 +12,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdecay.decays.pairs import Pair, minus, over, pair, plus, times
-from jaxdecay.decays.time import countdown, same_kind, whole_transitions
+from jaxdecay.decays.time import countdown, same_kind, since, whole_transitions
 from jaxdecay.decays.transition import (
     SHAPES,
     Weights,
@@ -28,6 +27,7 @@ from jaxdecay.domain import (
     Boundaries,
     Exponent,
     NonNegative,
+    Period,
     PositiveSteps,
     Steps,
     is_any,
@@ -35,6 +35,7 @@ from jaxdecay.domain import (
 from jaxdecay.extent import end_of
 from jaxdecay.feedback import ScheduleLike, value_at
 from jaxdecay.number import as_number
+from jaxdecay.pairs import Pair, minus, over, pair, plus, times
 from jaxdecay.resolution import has_lengths
 
 
@@ -128,7 +129,7 @@ def cooldown(
         transition_steps: T, its length in steps, 0 … 2³¹−1; 0 means `end_value` from B on.
         end_value: E, the learning rate from step B + T on, ≥ 0; > 0 if the shape is "inverse"
             or "exponential". (Traced and 0, their value is 0 after B.)
-        power: ≥ 0, without unit; only of the shape "power".
+        power: ≥ 0, without unit; only of the shape "power". 0 means `end_value` from B on.
         shape: the way down.
 
     Returns:
@@ -156,7 +157,9 @@ def cooldown(
         "inverse": _inverse_weights(begun, end_value),
         "exponential": _exponential_weights(begun, end_value),
     }
-    down = transition(begun, end_value, left, done, weights[shape])
+    at_once = shape == "power" and jnp.equal(power, 0)
+    first = jnp.where(at_once, end_value, begun)
+    down = transition(begun, end_value, left, done, weights[shape], first=first)
     return jnp.where(step < begin, begun, down)
 
 
@@ -346,7 +349,7 @@ def advance(step: ArrayLike, schedule: ScheduleLike, *, advance_steps: Steps) ->
 
 
 @decay
-def repeat(step: ArrayLike, schedule: ScheduleLike, *, period: PositiveSteps) -> ArrayLike:
+def repeat(step: ArrayLike, schedule: ScheduleLike, *, period: Period) -> ArrayLike:
     """The first steps of a schedule, again and again.
 
     Formula: schedule(t mod period).
@@ -373,8 +376,8 @@ def repeat(step: ArrayLike, schedule: ScheduleLike, *, period: PositiveSteps) ->
     Source:
         Warm restarts of Loshchilov and Hutter, arXiv 1608.03983, of any schedule.
     """
-    step, period = same_kind(step, period)
-    return value_at(schedule, jnp.mod(step, jnp.where(period > 0, period, 1)))
+    _, done, _ = since(step, period)
+    return value_at(schedule, done)
 
 
 @decay(unit=lambda units_per_step, **_: 1 / units_per_step)
@@ -416,9 +419,7 @@ def count_units(
 
 
 @decay(unit=lambda steps_per_epoch, **_: steps_per_epoch)
-def per_epoch(
-    step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: PositiveSteps
-) -> ArrayLike:
+def per_epoch(step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: Period) -> ArrayLike:
     """A schedule that counts epochs: its value changes only between epochs.
 
     Formula: schedule(⌊t/steps_per_epoch⌋), epochs counted from 0.

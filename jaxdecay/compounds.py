@@ -175,8 +175,8 @@ def _check_infinite(cooldown_steps: Any, stable_steps: Any, **_: Any) -> None:
 
     if is_any(too_long, cooldown_steps, stable_steps):
         raise ValueError(
-            f"infinite_schedule: cooldown_steps and stable_steps must sum to at most {LAST_STEP}, got "
-            f"{cooldown_steps!r} and {stable_steps!r}"
+            "infinite_schedule: cooldown_steps and stable_steps must sum to at most "
+            f"{LAST_STEP}, got {cooldown_steps!r} and {stable_steps!r}"
         )
 
 

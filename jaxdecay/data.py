@@ -17,6 +17,8 @@ import jax
 import numpy as np
 from jax.typing import ArrayLike
 
+from jaxdecay.arrays import as_inputs, as_labels
+
 
 class DataError(Exception):
     """A data file that is missing, damaged or cannot be downloaded; one line says which."""
@@ -30,13 +32,21 @@ class Data:
     It is a pytree, to be passed to compiled functions as an argument (closed over, it would be
     compiled into the program).
 
+    Arrays of NumPy, and frames and series of pandas and Polars, become arrays of the types that
+    JAX has: 64-bit numbers become 32-bit ones (unless JAX's 64-bit mode is on), big-endian ones
+    take this machine's byte order. Bytes stay bytes.
+
     Attributes:
         train_inputs: array [n, ...]; images stay `uint8`, four times smaller than floats.
-        train_labels: integers [n], from 0.
+        train_labels: array [n, ...], for `classifier` integers [n] from 0.
         test_inputs: array [m, ...].
-        test_labels: integers [m].
+        test_labels: array [m, ...].
         scale: what inputs are divided by when they are used: 255 for images of bytes (static).
         name: for reports (static).
+
+    Raises:
+        ValueError: inputs or labels that are no numbers or that JAX's types cannot hold, sparse
+            matrices, dictionaries.
     """
 
     train_inputs: ArrayLike
@@ -45,6 +55,13 @@ class Data:
     test_labels: ArrayLike
     scale: float = dataclasses.field(default=1.0, metadata={"static": True})
     name: str = dataclasses.field(default="data", metadata={"static": True})
+
+    def __post_init__(self) -> None:
+        for part in ("train", "test"):
+            for kind, convert in (("inputs", as_inputs), ("labels", as_labels)):
+                name = f"{part}_{kind}"
+                value = convert(getattr(self, name), f"{self.name}: {name}")
+                object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
         shapes = f"train {np.shape(self.train_inputs)}, test {np.shape(self.test_inputs)}"
@@ -65,6 +82,11 @@ def check_data(data: Data) -> None:
             raise ValueError(
                 f"{data.name}: {part}_inputs and {part}_labels must have one row for each of the "
                 f"same examples, at least one, got shapes {inputs} and {labels}"
+            )
+        if 0 in inputs:
+            raise ValueError(
+                f"{data.name}: {part}_inputs must have at least one number in each example, "
+                f"got shape {inputs}"
             )
         shapes[part] = inputs[1:], labels[1:]
     if shapes["train"] != shapes["test"]:

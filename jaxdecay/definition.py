@@ -14,6 +14,7 @@ from jax.core import Tracer
 from jaxdecay.domain import Domain
 from jaxdecay.feedback import AdaptiveSchedule, Feedback
 from jaxdecay.length import is_relative
+from jaxdecay.pairs import as_one
 from jaxdecay.parameter import Parameter, as_python, read_parameter
 from jaxdecay.registry import families, nearest, register
 from jaxdecay.schedule import Schedule
@@ -100,7 +101,7 @@ class Decay:
         }
         # Lengths of a run that is not known yet are compared once they are resolved.
         if self.check is not None and not any(map(is_relative, values.values())):
-            self.check(**values)
+            self.check(**{name: as_one(each) for name, each in values.items()})
         options = {name: each for name, each in values.items() if self._is_option(name)}
         hyperparameters = {name: each for name, each in values.items() if name not in options}
         return self.schedule(hyperparameters, options)

@@ -65,15 +65,27 @@ class Count:
     relative: bool = True
 
 
+@dataclasses.dataclass(frozen=True)
+class Digits:
+    """A number that needs twice the digits of a float32, as it is repeated many times.
+
+    0.97 in float32 is off by 2·10⁻⁸, and 0.97¹⁰⁰ by 10⁻⁶. A decay gets such a number as a
+    `jaxdecay.pairs.Pair`, and a count of steps that is an integer as an integer.
+    """
+
+
 Real = Annotated[ArrayLike, Search(-1.0, 1.0)]
 Positive = Annotated[ArrayLike, Gt(0), Search(1e-3, 1.0, log=True)]
 NonNegative = Annotated[ArrayLike, Ge(0), Search(1e-5, 1e-1, log=True)]
 Factor = Annotated[ArrayLike, Gt(0), Search(0.1, 1.0)]
+Base = Annotated[Factor, Digits()]
 Fraction = Annotated[ArrayLike, Ge(0), Le(1), Search(0.0, 1.0)]
-AtLeastOne = Annotated[ArrayLike, Ge(1), Search(1.0, 4.0)]
+AtLeastOne = Annotated[ArrayLike, Ge(1), Search(1.0, 4.0), Digits()]
 Exponent = Annotated[ArrayLike, Ge(0), Search(0.5, 3.0)]
 Steps = Annotated[ArrayLike, Ge(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
 PositiveSteps = Annotated[ArrayLike, Gt(0), Le(LAST_STEP), Count(), Search(100, 100_000, log=True)]
+Cycle = Annotated[Steps, Digits()]
+Period = Annotated[PositiveSteps, Digits()]
 Values = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Rank(1)]
 Boundaries = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Le(LAST_STEP), Count(), Rank(1)]
 
@@ -106,6 +118,7 @@ class Domain:
         relative: whether it may be relative to the run, such as `jaxdecay.percent(10)`.
         rank: number of axes of one value.
         search: the range that random search draws from, or None where it cannot.
+        digits: whether it is kept with twice the digits of a float32.
     """
 
     bounds: tuple[Gt | Ge | Lt | Le, ...] = ()
@@ -113,6 +126,7 @@ class Domain:
     relative: bool = False
     rank: int = 0
     search: Search | None = None
+    digits: bool = dataclasses.field(default=False, compare=False)  # not what it may be
 
     @classmethod
     def of(cls, annotation: Any) -> Domain:
@@ -126,6 +140,7 @@ class Domain:
             relative=any(isinstance(mark, Count) and mark.relative for mark in marks),
             rank=next((mark.rank for mark in marks if isinstance(mark, Rank)), 0),
             search=next((mark for mark in marks if isinstance(mark, Search)), None),
+            digits=any(isinstance(mark, Digits) for mark in marks),
         )
 
     def limits(self) -> str:

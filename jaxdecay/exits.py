@@ -12,13 +12,18 @@ from typing import NoReturn
 import jax
 import typer
 
+from jaxdecay.streams import drop_unwritten
+
 EXTRAS = {"tensorboardX": "tensorboard", "mlflow": "mlflow"}
 """Packages that neither a sweep nor a report needs, and jaxdecay's extras that bring them."""
 
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Wrong use ends with exit code 2, failure with 1; either says so in one line."""
+    """Wrong use ends with exit code 2, failure with 1; either says so in one line.
+
+    If the reader of the output has gone, as in `jaxdecay list | head -1`, nothing is said.
+    """
     from jaxdecay.data import DataError
     from jaxdecay.report.export import ExportError
     from jaxdecay.training.checkpoint import CheckpointError
@@ -28,6 +33,8 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
         fail(error, code=2)
+    except BrokenPipeError:
+        _end(1)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         remedy = f": install jaxdecay with [{extra}]" if extra else ", which is not installed"
@@ -41,8 +48,12 @@ def one_line_errors() -> Iterator[None]:
 def fail(error: object, code: int) -> NoReturn:
     """Says what went wrong in one line, and ends with the exit code."""
     typer.echo(f"error: {(str(error).strip().splitlines() or ['unknown'])[0]}", err=True)
+    _end(code)
+
+
+def _end(code: int) -> NoReturn:
     if jax.distributed.is_initialized():
-        sys.stdout.flush()
+        drop_unwritten()
         os._exit(code)  # an orderly exit would wait for the other processes, which may be gone
     raise typer.Exit(code)
 

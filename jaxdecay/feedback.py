@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +67,7 @@ class AdaptiveState(NamedTuple):
         feedback: what the decay's `Feedback` remembers of the metric.
     """
 
-    count: Array
+    count: Array  # pyright: ignore[reportIncompatibleMethodOverride]
     feedback: Any
 
 
@@ -141,14 +141,19 @@ class AdaptiveSchedule(Schedule):
         self._check_state(state)
         return self._run("_value_of_state", state._replace(count=as_step(state.count)))
 
+    @property
+    def _feedback(self) -> Feedback:
+        """What its decay has, or the schedule would not be adaptive."""
+        return cast(Feedback, self.decay.feedback)
+
     def _init(self, _: bool) -> Any:
-        return self.decay.feedback.init(**self._arguments())
+        return self._feedback.init(**self._arguments())
 
     def _update(self, _: bool, state: AdaptiveState, value: ArrayLike) -> AdaptiveState:
         count = jnp.asarray(state.count)
         return AdaptiveState(
             jnp.where(count < LAST_STEP, count + 1, count).astype(count.dtype),
-            self.decay.feedback.update(state.feedback, as_number(value), **self._arguments()),
+            self._feedback.update(state.feedback, as_number(value), **self._arguments()),
         )
 
     def _value_of_state(self, weak: bool, state: AdaptiveState) -> Array:

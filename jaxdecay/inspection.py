@@ -74,7 +74,8 @@ def check_schedule(schedule: Schedule, steps: int) -> list[Finding]:
 
     Example:
         >>> import jaxdecay
-        >>> schedule = jaxdecay.warmup(jaxdecay.cosine(0.1, transition_steps=1_000), warmup_steps=100)
+        >>> decay = jaxdecay.cosine(0.1, transition_steps=1_000)
+        >>> schedule = jaxdecay.warmup(decay, warmup_steps=100)
         >>> for finding in jaxdecay.check_schedule(schedule, 1_000):
         ...     print(finding)
         zero at step 0: the first update is at rate 0 and changes nothing; start above 0, with \

@@ -20,6 +20,9 @@ from jaxdecay.serialization import serializable
 
 Unit = Literal["percent", "epochs", "samples", "tokens"]
 
+# `percent` and so on are annotated as returning Any: a Length stands wherever a decay declares a
+# number of steps, and inside a decay, where it is resolved, that is a number and nothing else.
+
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +54,7 @@ serializable(
 )
 
 
-def percent(value: float) -> Length:
+def percent(value: float) -> Any:
     """A share of the run, in percent of its steps.
 
     Args:
@@ -72,7 +75,7 @@ def percent(value: float) -> Length:
     return _length(value, "percent")
 
 
-def epochs(value: float) -> Length:
+def epochs(value: float) -> Any:
     """A number of passes through the training data.
 
     Args:
@@ -93,7 +96,7 @@ def epochs(value: float) -> Length:
     return _length(value, "epochs")
 
 
-def samples(value: float) -> Length:
+def samples(value: float) -> Any:
     """A number of training examples.
 
     Args:
@@ -114,7 +117,7 @@ def samples(value: float) -> Length:
     return _length(value, "samples")
 
 
-def tokens(value: float) -> Length:
+def tokens(value: float) -> Any:
     """A number of training tokens.
 
     Args:

@@ -42,6 +42,8 @@ def as_step(step: ArrayLike) -> Any:
     """A step of any real type; a concrete one from outside JAX in JAX's types, clamped."""
     if type(step) is int:
         return min(max(step, 0), LAST_STEP)
+    if type(step) is float:
+        return min(max(step, 0.0), LARGEST_FLOAT_STEP)
     array = step if isinstance(step, jax.Array) else np.asarray(step)
     real = any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.floating, jnp.bool))
     if not real:

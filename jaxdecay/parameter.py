@@ -15,6 +15,7 @@ from jax.core import Tracer
 
 from jaxdecay.domain import Domain
 from jaxdecay.length import Length
+from jaxdecay.pairs import Pair
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Parameter:
         return value
 
     def _number(self, where: str, value: Any) -> Any:
+        if isinstance(value, Pair):  # of another schedule, inside a transformation of JAX
+            return value if self.domain.digits else value.number()
         if isinstance(value, Length):
             return self._relative(where, value)
         listed = isinstance(value, list | tuple)

@@ -24,6 +24,7 @@ from jax.typing import ArrayLike
 from jaxdecay.definition import Decay, Family, decay_of
 from jaxdecay.feedback import AdaptiveSchedule, value_at
 from jaxdecay.number import as_number
+from jaxdecay.pairs import Pair, as_one
 from jaxdecay.parameter import Parameter
 from jaxdecay.resolution import has_lengths
 from jaxdecay.schedule import Schedule, partition
@@ -482,8 +483,9 @@ def _name(group: Schedule) -> str:
 def _ranges(group: Schedule) -> str:
     """What a stacked schedule does not leave at its default, each with the range of its values."""
     words = []
-    for path, leaf in jax.tree_util.tree_leaves_with_path(group):
-        name = jax.tree_util.keystr(path, simple=True, separator=".")
+    paths = jax.tree_util.tree_leaves_with_path(group, is_leaf=lambda each: isinstance(each, Pair))
+    for path, leaf in paths:
+        name, leaf = jax.tree_util.keystr(path, simple=True, separator="."), as_one(leaf)
         concrete = isinstance(leaf, np.ndarray | Array) and not isinstance(leaf, Tracer)
         if not concrete or leaf.ndim != 1 or not jnp.issubdtype(leaf.dtype, jnp.number):
             words.append(name)

@@ -23,6 +23,7 @@ from jaxdecay.report.files import RUN, write
 from jaxdecay.schedule import Schedule
 from jaxdecay.training.block import one_device_per_core
 from jaxdecay.training.checkpoint import digest
+from jaxdecay.training.fingerprint import of_own_decays
 from jaxdecay.training.processes import ProcessError, agreed
 
 HEARTBEAT_SECONDS = 30
@@ -38,6 +39,8 @@ class Run:
         data_dir: folder of the MNIST files, or None.
         digest: of the data, which are the same when it goes on.
         decays: Python file of the user's own decays, or None.
+        own_decays: by family, a fingerprint of each decay of the schedules that is not this
+            library's, which is the same when it goes on.
         schedules: as of `Schedule.to_dict`.
         confirms: folder of the sweep whose best schedules these are, best first, or None.
         steps: of each member in an epoch, for whoever watches it without the data.
@@ -48,6 +51,7 @@ class Run:
     data_dir: str | None
     digest: str
     decays: str | None
+    own_decays: dict[str, str]
     schedules: list[dict[str, Any]]
     confirms: str | None
     steps: int
@@ -72,7 +76,7 @@ class Run:
         """
         path = folder / RUN
         try:
-            values = json.loads(path.read_text())
+            values = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             there = folder.is_dir()
             what = (
@@ -85,7 +89,7 @@ class Run:
         if not isinstance(values, dict) or set(values) != set(kinds):
             raise ValueError(f"{path} is not of this version of jaxdecay, or damaged")
         for name, kind in kinds.items():
-            expected = list if get_origin(kind) is list else kind
+            expected = get_origin(kind) if get_origin(kind) in (list, dict) else kind
             if not isinstance(values[name], expected):
                 raise ValueError(f"{path} is damaged: {name} is {values[name]!r}")
         return cls(**values)
@@ -121,8 +125,15 @@ class Run:
         return data
 
     def population(self) -> jaxdecay.Population:
-        """Its schedules."""
-        return jaxdecay.stack(Schedule.from_dict(each) for each in self.schedules)
+        """Its schedules; ValueError if a decay of theirs is not what it was."""
+        found = [Schedule.from_dict(each) for each in self.schedules]
+        for family, each in of_own_decays(found).items():
+            if each != self.own_decays.get(family):
+                raise ValueError(
+                    f"the decay {family} of {self.decays} has changed since the sweep was started; "
+                    "undo the change, or start anew in another folder"
+                )
+        return jaxdecay.stack(found)
 
 
 def connect(

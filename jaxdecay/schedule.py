@@ -22,6 +22,7 @@ from jax.typing import ArrayLike
 
 from jaxdecay.length import Length, Position, Run, is_relative, parse_length
 from jaxdecay.number import as_number, as_step, as_used, clamped, is_strong, weakly_typed
+from jaxdecay.pairs import Pair, as_one, joined, normalised, split
 from jaxdecay.parameter import Parameter
 from jaxdecay.registry import family
 from jaxdecay.resolution import resolved
@@ -97,10 +98,10 @@ class Schedule:
             ValueError: the schedule is stacked and this is not inside `jax.vmap`, or a length is
                 relative to a run that is not known: `resolve` it first.
         """
-        step, known = as_step(step), self._known()
-        if known.evaluate is None or isinstance(step, Tracer):
-            return self._value(known.weak, step)
-        return known.evaluate(known.leaves, step)
+        at, known = as_step(step), self._known()
+        if known.evaluate is None or isinstance(at, Tracer):
+            return self._value(known.weak, at)
+        return known.evaluate(known.leaves, at)
 
     def _run(self, method: str, *arguments: Any) -> Any:
         """Calls a method, compiled where nothing is traced: once for all of this structure."""
@@ -114,6 +115,7 @@ class Schedule:
         try:
             return self._kept
         except AttributeError:
+            self._check_resolved()
             leaves, structure = jax.tree.flatten(self)
             traced = any(isinstance(leaf, Tracer) for leaf in leaves)
             weak = not any(map(is_strong, leaves))
@@ -196,6 +198,9 @@ class Schedule:
 
     def _check_resolved(self) -> None:
         for name, value in self.hyperparameters.items():
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Schedule):
+                    part._check_resolved()
             if is_relative(value):
                 raise ValueError(
                     f"{self.family}: {name} is {_repr(value)} of a run that is not known; call "
@@ -223,10 +228,16 @@ class Schedule:
         return partition(self)
 
     def _as_array(self, parameter: Parameter, value: Any) -> Any:
-        if is_relative(value):
-            self._check_resolved()
         if value is None or parameter.kind == "schedules" or isinstance(value, Schedule):
             return value
+        if parameter.domain.digits:
+            value = split(value)
+        if isinstance(value, Pair):
+            high = self._as_number(parameter, value.high)
+            return normalised(Pair(high, jax.lax.stop_gradient(as_number(value.low))))
+        return self._as_number(parameter, value)
+
+    def _as_number(self, parameter: Parameter, value: Any) -> Array:
         if np.ndim(value) != parameter.domain.rank:
             raise ValueError(
                 f"{self.family}: {parameter.name} has shape {np.shape(value)}, "
@@ -244,7 +255,7 @@ class Schedule:
         if not name.startswith("_"):
             for values in (self.hyperparameters, self.options):
                 if name in values:
-                    return values[name]
+                    return as_one(values[name])
             raise AttributeError(self.decay.unknown(name))
         raise AttributeError(name)
 
@@ -279,9 +290,17 @@ class Schedule:
     # As a pytree.
 
     def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], Any]:
-        """Hyperparameters with their names; the rest is static."""
+        """Hyperparameters with their names; the rest is static.
+
+        A number that is marked `Digits` is two leaves, `high` and `low`: JAX would round one.
+        """
+        parameters = self.decay.parameters
         children = tuple(
-            (jax.tree_util.GetAttrKey(name), value) for name, value in self.hyperparameters.items()
+            (
+                jax.tree_util.GetAttrKey(name),
+                split(value) if parameters[name].domain.digits else value,
+            )
+            for name, value in self.hyperparameters.items()
         )
         return children, (self.decay, tuple(self.options.items()))
 
@@ -290,7 +309,8 @@ class Schedule:
         """A schedule of whatever JAX puts in the place of hyperparameters; never checked."""
         decay, options = auxiliary
         names = (name for name, each in decay.parameters.items() if each.kind != "option")
-        return cls(decay, dict(zip(names, children, strict=True)), dict(options))
+        values = dict(zip(names, map(joined, children), strict=True))
+        return cls(decay, values, dict(options))
 
     # As a value.
 
@@ -401,13 +421,16 @@ known_to_others(Schedule)
 
 def partition(tree: Any) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], Any]]:
     """The float leaves of a pytree by name, and a function that rebuilds it from others."""
-    leaves, structure = jax.tree_util.tree_flatten_with_path(tree)
+    leaves, structure = jax.tree_util.tree_flatten_with_path(
+        tree, is_leaf=lambda each: isinstance(each, Pair)
+    )
     names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
-    values = dict(zip(names, (leaf for _, leaf in leaves), strict=True))
+    values = dict(zip(names, (joined(leaf) for _, leaf in leaves), strict=True))
+    numbers = {name: as_one(value) for name, value in values.items()}
     floats = {
-        name: value
-        for name, value in values.items()
-        if jnp.issubdtype(jnp.result_type(value), jnp.floating)
+        name: number
+        for name, number in numbers.items()
+        if jnp.issubdtype(jnp.result_type(number), jnp.floating)
     }
 
     def rebuild(floats: Mapping[str, Any]) -> Any:
@@ -432,6 +455,7 @@ def _unpickled(family: Any, hyperparameters: Any, options: Any) -> Schedule:
 
 def plain(value: Any) -> Any:
     """A hyperparameter as plain JSON types: numbers, lists and dictionaries."""
+    value = as_one(value)
     if isinstance(value, Schedule):
         return value.to_dict()
     if isinstance(value, Length):
@@ -451,6 +475,7 @@ def from_plain(value: Any) -> Any:
 
 
 def _repr(value: Any) -> str:
+    value = as_one(value)
     if isinstance(value, tuple):
         return f"[{', '.join(map(_repr, value))}]"
     concrete = isinstance(value, np.ndarray | np.generic | jax.Array)

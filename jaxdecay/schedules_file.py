@@ -47,7 +47,7 @@ def read_schedules(path: str | os.PathLike[str]) -> Population:
         >>> text = '[[schedule]]\\nfamily = "constant"\\nvalue = [0.1, 0.2]'
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = pathlib.Path(folder, "schedules.toml")
-        ...     _ = path.write_text(text)
+        ...     _ = path.write_text(text, encoding="utf-8")
         ...     population = read_schedules(path)
         >>> list(population)
         [constant(value=0.1), constant(value=0.2)]
@@ -92,7 +92,7 @@ def write_schedules(schedules: Iterable[Schedule], path: str | os.PathLike[str])
     text = "\n".join(map(to_toml, schedules))
     if not text:
         raise ValueError(f"{path}: there are no schedules to write")
-    Path(path).write_text(text)
+    Path(path).write_text(text, encoding="utf-8")
 
 
 def to_toml(schedule: Schedule) -> str:

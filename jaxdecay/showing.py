@@ -19,6 +19,10 @@ from jaxdecay.feedback import value_at
 from jaxdecay.inspection import check_schedule
 from jaxdecay.schedule import Schedule, from_plain
 from jaxdecay.schedules_file import read_schedules
+from jaxdecay.streams import readable
+
+BLOCKS = "▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
+"""Quarters of a character, which curves are drawn with."""
 
 
 def print_catalogue() -> None:
@@ -35,9 +39,9 @@ def print_catalogue() -> None:
         if entry.group != group:
             group = entry.group
             console.print(Text.assemble("\n", (group, "bold underline")))
-        console.print(Text.assemble((entry.family, "bold"), "  ", entry.summary))
+        console.print(Text.assemble((entry.family, "bold"), "  ", readable(entry.summary)))
         for line in (entry.formula, ", ".join(entry.parameters)):
-            console.print(Padding(Text(line), (0, 0, 0, 4)))
+            console.print(Padding(Text(readable(line)), (0, 0, 0, 4)))
 
 
 def arguments_of(family: Any) -> str:
@@ -78,7 +82,15 @@ def draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
 
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
     values = [np.asarray(value_at(schedule, at)) for schedule in schedules]
-    typer.echo(uniplot.plot_to_string(values, [at] * len(values), lines=True, width=64, height=14))
+    drawn = uniplot.plot_to_string(
+        values,
+        [at] * len(values),
+        lines=True,
+        width=64,
+        height=14,
+        character_set="block" if readable(BLOCKS) == BLOCKS else "ascii",
+    )
+    typer.echo(drawn)
     for schedule in schedules:
         typer.echo(repr(schedule))
         for finding in check_schedule(schedule, steps):

@@ -11,10 +11,12 @@ from typing import Any, Literal
 import numpy as np
 import typer
 from rich.console import Console
+from rich.text import Text
 
 import jaxdecay
 from jaxdecay.exits import fail
 from jaxdecay.run import Run
+from jaxdecay.streams import readable
 
 Tell = Literal["all", "result", "json", "nothing"]
 """What a sweep prints."""
@@ -128,6 +130,7 @@ def _run_and_tell(
 ) -> Any:
     """Trains, and says how far it is."""
     from jaxdecay.report import progress
+    from jaxdecay.training.metric import larger_is_better
     from jaxdecay.training.train import steps_per_epoch
 
     epochs, seeds, batch_size = settings["epochs"], settings["seeds"], settings["batch_size"]
@@ -139,7 +142,10 @@ def _run_and_tell(
             f"{len(population)} schedules × {seeds} seeds = {members} members, "
             f"{epochs} epochs of {task.data.name}, batch size {batch_size}"
         )
-    display = kind(members, epochs, steps_per_epoch(task.data, epochs, batch_size))
+    ranks_by = f"test_{task.ranks_by}"
+    larger = larger_is_better(task.measures)[ranks_by]
+    steps = steps_per_epoch(task.data, epochs, batch_size)
+    display = kind(members, epochs, steps, ranks_by, larger)
 
     def trained_epoch(epoch: int, history: Any) -> None:
         report(epoch, history)
@@ -155,12 +161,19 @@ def _run_and_tell(
         )
 
 
+class _Console(Console):
+    """A console whose tables fit what their texts become where the encoding lacks characters."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(readable(text), **options)
+
+
 def print_finished(folder: Path, epochs: int, tell: Tell) -> None:
     """What is said of a sweep that has ended before."""
     from jaxdecay.report.progress import print_json
 
     if tell == "json":
-        summary = json.loads((folder / "sweep.json").read_text())
+        summary = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
         print_json(event="finished", folder=str(folder), **summary)
     else:
         typer.echo(f"{folder} holds the finished sweep of {epochs} epochs")
@@ -184,7 +197,7 @@ def print_result(result: Any, run: Run, folder: Path, tell: Tell, target: float 
     if tell == "json":
         print_json(event="finished", folder=str(folder), **summary(result, target))
         return
-    Console().print(leaderboard(result, target=target))
+    _Console().print(leaderboard(result, target=target))
     if (result.diverged_at < 0).all(axis=1).any():
         ranking = result.ranking(target=target).tolist()
         typer.echo(f"best: {result.population[ranking[0]]!r}")

@@ -272,9 +272,9 @@ def _hyperbolic() -> list[Case]:
 
 
 def _exponential() -> list[Case]:
-    falls = functools.partial(case, "exponential", tolerance=1e-5, init_value=0.1)
-    natural = functools.partial(case, "natural_exponential", tolerance=1e-5, init_value=0.3)
-    drops = functools.partial(case, "step_decay", tolerance=1e-5)
+    falls = functools.partial(case, "exponential", init_value=0.1)
+    natural = functools.partial(case, "natural_exponential", init_value=0.3)
+    drops = functools.partial(case, "step_decay")
     steps = functools.partial(case, "multi_step")
     return [
         falls("each step", decay_rate=0.9),
@@ -362,11 +362,11 @@ def _inverse() -> list[Case]:
 def _restarts() -> list[Case]:
     def waves(note: str, steps: float, multiplier: float, *others: float) -> Case:
         """The first restarts and the last are boundaries."""
-        starts, length = [Decimal(0)], Decimal(float(np.float32(steps)))
+        starts, length = [Decimal(0)], Decimal(repr(steps))
         with localcontext(prec=60):
             while starts[-1] <= LAST_STEP and len(starts) < 3000:
                 starts.append(starts[-1] + length)
-                length *= Decimal(float(np.float32(multiplier)))
+                length *= Decimal(multiplier)
         numbers = (0.1, steps, *(others[:1] or (0.0,)), multiplier, *others[1:])
         restarts = map(math.ceil, [*starts[:6], *starts[-9:-1]])
         return case("cosine_restarts", note, *numbers, also_at=tuple(restarts))
@@ -408,7 +408,7 @@ def _periodic() -> list[Case]:
         triangle("prime", 0.0, 0.1, PRIME, PRIME + 1),
         triangle("million", 0.0, 0.1, 10**6, 10**5),
         triangle("longest", 0.0, 0.1, 2**30),
-        triangle("each step fades", 0.001, 0.1, 100, 60, 0.999, decay_every="step", tolerance=1e-5),
+        triangle("each step fades", 0.001, 0.1, 100, 60, 0.999, decay_every="step"),
         triangle("fades, equal sides", 0.001, 0.1, 50, decay_rate=0.99, decay_every="step"),
         wave("downwards", 0.1, 0.01, 7, 0.9),
         wave("usual", 0.001, 0.1, 100),
@@ -416,7 +416,52 @@ def _periodic() -> list[Case]:
         wave("each step", 0.01, 0.1, 1),
         wave("million", 0.0, 0.1, 10**6),
         wave("longest", 0.0, 0.1, LAST_STEP),
-        wave("each step fades", 0.0, 0.1, 100, 0.999, decay_every="step", tolerance=1e-5),
+        wave("each step fades", 0.0, 0.1, 100, 0.999, decay_every="step"),
+    ]
+
+
+def _digits() -> list[Case]:
+    """Bases and lengths of which float32 holds too few digits, repeated many times."""
+    falls, drops, waves, again = (
+        functools.partial(case, each)
+        for each in ("exponential", "step_decay", "cosine_restarts", "repeat")
+    )
+    gamma, far = 0.99999979673105275, {"also_at": (10**6, 5 * 10**6, 10**7)}
+    stairs = [
+        drops(f"every {length} steps", 0.1, 0.97, length, also_at=(int(200 * length),))
+        for length in (0.6, 1.1, 1.2, 2.4, 4.8, 4.9, 24.1, 390.6)
+    ]
+    growing = case("linear", "", 0.0, 1.0, 10**4)
+    return [
+        *stairs,
+        falls("decimal base", 0.1, 0.97),
+        falls("decimal length", 0.1, 0.97, 390.6),
+        falls("decimal stairs", 0.1, 0.97, 2.4, staircase=True),
+        falls("next to 1", 0.1, gamma, **far),
+        falls("a little further from 1", 0.1, 0.99999, **far),
+        falls("above 1", 0.1, 1.0000003, 100, **far),
+        falls("next to 1, to a floor", 0.1, gamma, 1, 0.02, **far),
+        drops("next to 1", 0.1, 0.999999, 10, **far),
+        case("multi_step", "decimal base", 0.1, 0.97, [10 * i for i in range(1, 60)]),
+        case("natural_exponential", "far down", 0.1, 0.03, 1.1),
+        case("natural_exponential", "decimal stairs", 0.1, 0.03, 1.1, staircase=True),
+        case("inverse_time", "decimal stairs", 0.1, 0.03, 2.4, staircase=True),
+        case("inverse_sqrt", "decimal stairs", 0.1, 1.0, 4.9, staircase=True),
+        case("discrete_staircase", "decimal stairs", 1.0, 0.001, 1.1),
+        case("polynomial", "cycle of a decimal length", 0.1, 0.01, 2.0, 24.1, cycle=True),
+        case("interpolate", "decimal length", [0.1 + i / 100 for i in range(50)], 2.4),
+        # Where a step has 9 digits, 48 bits of its length are 6 digits of the share of a cycle.
+        waves("decimal length", 0.1, 2.4, 0.01, tolerance=1e-5),
+        waves("decimal multipliers", 0.1, 100, 0.0, 1.1, 0.9),
+        waves("peaks next to 1", 0.1, 3, 0.0, 1.0, gamma, **far),
+        waves("decimal length, doubled", 0.1, 4.9, 0.01, 2.0, 0.97),
+        case("cyclic", "next to 1", 0.001, 0.006, 2000, None, gamma, decay_every="step", **far),
+        case("cyclic", "decimal lengths", 0.001, 0.006, 24.1, 4.9, 0.97),
+        case("sine_wave", "next to 1", 0.001, 0.006, 2000, gamma, decay_every="step", **far),
+        case("sine_wave", "decimal length", 0.001, 0.006, 4.9, 0.97),
+        again("decimal length", growing, 24.1),
+        case("per_epoch", "decimal epochs", growing, 390.6),
+        case("per_epoch", "of decimal stairs", stairs[3], 390),
     ]
 
 
@@ -517,7 +562,7 @@ def _in_time() -> list[Case]:
         again("prime", ROOT, 997),
         again("long", ROOT, 10**9),
         case("per_epoch", "usual", POWER, 1875),
-        case("per_epoch", "drops", drops, 28_125, tolerance=1e-5),
+        case("per_epoch", "drops", drops, 28_125),
         case("per_epoch", "of a number", 0.1, 10),
         case("per_epoch", "one step", POWER, 1),
         units("usual", WAVE, 7),
@@ -669,6 +714,7 @@ CASES: list[Case] = [
     *_inverse(),
     *_restarts(),
     *_periodic(),
+    *_digits(),
     *_in_phases(),
     *_cooldown(),
     *_in_time(),

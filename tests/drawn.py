@@ -89,7 +89,7 @@ def _exponential(drawn: dict[str, Any]) -> dict[str, Any]:
 def _hyperbolic(drawn: dict[str, Any]) -> dict[str, Any]:
     bound = drawn["upper_bound"]
     fitted = {} if bound is None else {"upper_bound": bound + drawn["transition_steps"]}
-    return _below("infimum_value", "init_value")(drawn) | fitted
+    return _below("end_value", "init_value")(drawn) | fitted
 
 
 def _cooled(drawn: dict[str, Any]) -> dict[str, Any]:
@@ -136,10 +136,10 @@ FITTING: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "hyperbolic": _hyperbolic,
     "exponential_hyperbolic": _hyperbolic,
     "power_law": _below("end_value", "init_value"),
-    "tanh": _below("lower", "upper"),
+    "tanh_decay": _below("lower", "upper"),
     "clip": _clipped,
     "cyclic": _wave,
-    "sine": _wave,
+    "sine_wave": _wave,
     "cooldown": _cooled,
     "warmup_stable_decay": _cooled,
     "greedy": _below("min_scale", "max_scale"),

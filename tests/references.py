@@ -2,7 +2,8 @@
 
 They are written literally, in decimal arithmetic of 60 digits, without the care that float32
 needs, without JAX, and without a look at the library. They are evaluated at the hyperparameters
-as float32 holds them. Counts of steps that are integers stay exact.
+as float32 holds them, but for those that are repeated, which float64 holds. 11 steps of 1.1
+are 10 stairs, although the float next to 1.1 is above it. Counts that are integers stay exact.
 """
 
 from __future__ import annotations
@@ -17,6 +18,23 @@ from typing import Any
 import numpy as np
 
 LAST_STEP = 2**31 - 1
+EXACT = {
+    "multi_step": ("decay_rate",),
+    **dict.fromkeys(("exponential", "step_decay"), ("decay_rate", "transition_steps")),
+    **dict.fromkeys(("inverse_time", "inverse_sqrt", "interpolate"), ("transition_steps",)),
+    **dict.fromkeys(("discrete_staircase", "polynomial"), ("transition_steps",)),
+    "natural_exponential": ("decay_rate", "transition_steps"),
+    "cosine_restarts": ("period", "period_multiplier", "peak_multiplier"),
+    "cyclic": ("up_steps", "down_steps", "decay_rate"),
+    "sine_wave": ("up_steps", "decay_rate"),
+    "repeat": ("period",),
+    "per_epoch": ("steps_per_epoch",),
+}
+"""By family, the numbers that are repeated, so that float32 has too few digits for them."""
+
+LAST_DIGIT = Decimal(2) ** -44
+"""What is less than this share below an integer is that integer in decimals."""
+
 DIGITS = decimal.Context(prec=60, Emax=10**9, Emin=-(10**9), traps=[decimal.InvalidOperation])
 PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620900")
 
@@ -43,11 +61,10 @@ def piecewise_linear(t, values, boundaries, shape="linear"):
 
 
 def interpolate(t, values, transition_steps=1):
-    place = t / transition_steps
-    before = int(_floor(place))
+    before, since = _periods(t, transition_steps)
     if before >= len(values) - 1:
         return values[-1]
-    return _between(values[before], values[before + 1], place - before)
+    return _between(*values[int(before) : int(before) + 2], since / transition_steps)
 
 
 # Decays that end.
@@ -59,7 +76,10 @@ def linear(t, init_value, end_value, transition_steps):
 
 def polynomial(t, init_value, end_value, power, transition_steps, cycle=False):
     if cycle and transition_steps > 0:
-        transition_steps *= max(1, _ceil(t / transition_steps))
+        periods, since = _periods(t, transition_steps)
+        if t > transition_steps and not since:
+            t = periods * transition_steps
+        transition_steps *= max(1, periods + (since > 0))
     remaining = 1 - _share(t, transition_steps)
     return end_value + (init_value - end_value) * _power(remaining, power)
 
@@ -71,9 +91,7 @@ def cosine(t, init_value, transition_steps, end_value=0.0, power=1.0):
 
 def k_decay(t, init_value, end_value, transition_steps, k, power=1.0, shape="cosine"):
     share = _share(t, transition_steps)
-    if share in (0, 1):
-        return end_value if share else init_value
-    warped = share**k
+    warped = _power(share, k)
     weight = _half_wave(warped) if shape == "cosine" else 1 - warped
     return end_value + (init_value - end_value) * _power(weight, power)
 
@@ -175,7 +193,7 @@ def cosine_restarts(
 ):
     cycle = _cycle(t, period, period_multiplier)
     start = _cycle_start(cycle, period, period_multiplier)
-    share = (t - start) / (period * period_multiplier**cycle)
+    share = max(t - start, Decimal(0)) / (period * period_multiplier**cycle)
     peak = init_value * peak_multiplier**cycle
     return end_value + (peak - end_value) * _half_wave(share)
 
@@ -183,9 +201,9 @@ def cosine_restarts(
 def _cycle(t, first, multiplier):
     """How many cycles are over: those of lengths first, first·m, first·m², …"""
     if multiplier == 1:
-        return _floor(t / first)
+        return _periods(t, first)[0]
     cycle = max(_floor((1 + t * (multiplier - 1) / first).ln() / multiplier.ln()) - 1, Decimal(0))
-    while _cycle_start(cycle + 1, first, multiplier) <= t:
+    while _cycle_start(cycle + 1, first, multiplier) <= t * (1 + LAST_DIGIT):
         cycle += 1
     return cycle
 
@@ -203,16 +221,14 @@ def cyclic(
     period = up_steps + down_steps
     if period < Decimal("1e-20"):  # 0, and next to it, where slopes are measured
         return init_value
-    cycle = _floor(t / period)
-    since = t - cycle * period
+    cycle, since = _periods(t, period)
     height = since / up_steps if since < up_steps else (period - since) / down_steps
     faded = decay_rate ** (cycle if decay_every == "cycle" else t)
     return max(init_value + (peak_value - init_value) * height * faded, Decimal(0))
 
 
 def sine_wave(t, init_value, peak_value, up_steps, decay_rate=1.0, decay_every="cycle"):
-    arches = _floor(t / (2 * up_steps))
-    since = t - 2 * up_steps * arches
+    arches, since = _periods(t, 2 * up_steps)
     height = _cos(PI * (since / up_steps - 1) / 2) if since else 0
     faded = decay_rate ** (arches if decay_every == "cycle" else t)
     return max(init_value + (peak_value - init_value) * faded * height, Decimal(0))
@@ -235,8 +251,8 @@ def cooldown(t, schedule, begin, transition_steps, end_value=0.0, power=0.5, sha
     if t < begin:
         return schedule(t)
     share = _share(t - begin, transition_steps)
-    if shape == "power" and share not in (0, 1):
-        return _between(schedule(begin), end_value, share**power)
+    if shape == "power":
+        return _between(schedule(begin), end_value, _power(share, power))
     return _between(schedule(begin), end_value, share, "linear" if shape == "power" else shape)
 
 
@@ -260,11 +276,11 @@ def advance(t, schedule, advance_steps):
 
 
 def repeat(t, schedule, period):
-    return schedule(t - period * _floor(t / period))
+    return schedule(_periods(t, period)[1])
 
 
 def per_epoch(t, schedule, steps_per_epoch):
-    return schedule(_floor(t / steps_per_epoch))
+    return schedule(_periods(t, steps_per_epoch)[0])
 
 
 def count_units(t, schedule, units_per_step):
@@ -454,19 +470,24 @@ def _share(t: Decimal, transition_steps: Decimal) -> Decimal:
 
 
 def _transitions(t: Decimal, transition_steps: Decimal | int, staircase: bool) -> Decimal:
-    return _floor(t / transition_steps) if staircase else t / transition_steps
+    return _periods(t, transition_steps)[0] if staircase else t / transition_steps
 
 
 def _power(base: Decimal, exponent: Decimal) -> Decimal:
-    return base**exponent if base > 0 else Decimal(0)  # the end is the end, even with power 0
+    return base**exponent if base > 0 else Decimal(exponent == 0)  # also of Optax, Keras, PyTorch
 
 
 def _floor(number: Decimal) -> Decimal:
     return number.to_integral_value(decimal.ROUND_FLOOR)
 
 
-def _ceil(number: Decimal) -> Decimal:
-    return number.to_integral_value(decimal.ROUND_CEILING)
+def _periods(t: Decimal, period: Decimal) -> tuple[Decimal, Decimal]:
+    """How many are over, and the steps since: none within the last digit of a whole number."""
+    quotient = t / period
+    nearest = quotient.to_integral_value()
+    if abs(quotient - nearest) <= quotient * LAST_DIGIT:
+        return nearest, Decimal(0)
+    return _floor(quotient), t - period * _floor(quotient)
 
 
 def _half_wave(share: Decimal) -> Decimal:
@@ -599,4 +620,6 @@ class Operand:
             return value
         if isinstance(value, int) and not self.floats:
             return Decimal(value)
-        return Decimal(float(np.float32(value))) + self.changes.get(path, 0)
+        exact = name in EXACT.get(self.formula.__name__, ())
+        number = Decimal(float(value if exact else np.float32(value)))
+        return number + self.changes.get(path, 0)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from cases import Case
 
-from jaxdecay import Schedule
+from jaxdecay import Schedule, value_at
 
 ROWS = 2048
 TINY = 1e-30
@@ -29,7 +29,7 @@ For derivatives and optimizers, which are as exact without them; values are comp
 
 @jax.jit
 def called(schedule: Any, steps: Any) -> Any:
-    return schedule(steps)
+    return value_at(schedule, steps)
 
 
 def errors(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -47,6 +47,11 @@ def with_float_counts(schedule: Schedule) -> Schedule:
 def leaf_names(schedule: Schedule) -> list[str]:
     paths = [path for path, _ in jax.tree_util.tree_leaves_with_path(schedule)]
     return [jax.tree_util.keystr(path, simple=True, separator=".") for path in paths]
+
+
+def number_of(leaf_name: str) -> str | None:
+    """The hyperparameter that a leaf is; None for the last digits of one, which have no slope."""
+    return None if leaf_name.endswith(".low") else leaf_name.removesuffix(".high")
 
 
 def values_at(schedule: Schedule, steps: Sequence[int]) -> np.ndarray:
@@ -72,7 +77,7 @@ def values_and_slopes(
     values = np.concatenate([value for value, _ in found]).astype(np.float64)
     by_name = {}
     for name, *parts in zip(leaf_names(schedule), *(slope for _, slope in found), strict=True):
-        if parts[0] is not None:
+        if parts[0] is not None and (name := number_of(name)):
             slope = np.concatenate(parts).astype(np.float64)[: len(steps)]
             by_name |= _columns(name, slope)
     return values[: len(steps)], by_name
@@ -133,6 +138,9 @@ def _sizes(schedule: Schedule) -> dict[str, float]:
     """By name of each number, its size: of a rate that of its vector, of a count at least 1."""
     sizes = {}
     for name, leaf in zip(leaf_names(schedule), jax.tree.leaves(schedule), strict=True):
+        name = number_of(name)
+        if name is None:
+            continue
         largest = float(np.max(np.abs(leaf), initial=0))
         if np.ndim(leaf) == 0:
             sizes[name] = largest

@@ -236,7 +236,7 @@ def test_checkpoints_of_another_sweep_are_refused(task, population, copy):
         go_on(task, population, copy, batch_size=32)
     with pytest.raises(ValueError, match="optimizer is adam there and sgd here"):
         go_on(task, population, copy, optimizer=optax.sgd)
-    with pytest.raises(ValueError, match="member is "):
+    with pytest.raises(ValueError, match=r"member\["):
         go_on(task, population, copy, optimizer=named_adam)
 
 
@@ -260,7 +260,7 @@ def test_checkpoints_of_another_version_are_refused(task, population, copy):
     about = json.loads((copy / "about.json").read_text())
     about["about"]["format"] = 0
     (copy / "about.json").write_text(json.dumps(about))
-    with pytest.raises(ValueError, match="format is 0 there and 2 here"):
+    with pytest.raises(ValueError, match="format is 0 there and 3 here"):
         go_on(task, population, copy)
 
 

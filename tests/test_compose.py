@@ -38,7 +38,11 @@ def as_floats(schedule: Schedule) -> Schedule:
         ("cooldown", {"shape": "inverse", "end_value": 0}, "end_value must be a number > 0 with"),
         ("cooldown", {"shape": "cosine", "power": 2}, "leave it out or use shape='power'"),
         ("repeat", {"period": 0}, "repeat: period must be a number > 0"),
-        ("in_units", {"units_per_step": 2**31}, "units_per_step must be a number > 0 and ≤ 2³¹−1"),
+        (
+            "count_units",
+            {"units_per_step": 2**31},
+            "units_per_step must be a number > 0 and ≤ 2³¹−1",
+        ),
         ("clip", {"lower": 0.2, "upper": 0.1}, "clip: lower must be at most upper, got 0.2 and 0."),
         ("warmup", {"warmup_steps": 5, "shape": "exponential"}, "'linear' or 'cosine' or 'sqrt'"),
     ],
@@ -75,7 +79,7 @@ def test_compounds_that_do_not_fit() -> None:
         jaxdecay.warmup_stable_decay(
             0.1, warmup_steps=1, stable_steps=1, transition_steps=1, shape="exponential"
         )
-    with pytest.raises(ValueError, match="infinite: cooldown_steps and constant_steps must sum"):
+    with pytest.raises(ValueError, match="infinite_schedule: cooldown_steps and stable_steps must"):
         jaxdecay.infinite_schedule(
             0.1,
             stable_value=0.05,
@@ -104,7 +108,14 @@ COMPOUNDS = [
     jaxdecay.warmup_cosine(0.1, warmup_steps=10, transition_steps=100, power=2.0),
     jaxdecay.warmup_linear(0.1, warmup_steps=10, transition_steps=100, end_value=0.01),
     jaxdecay.warmup_stable_decay(0.1, warmup_steps=10, stable_steps=40, transition_steps=20),
-    jaxdecay.tri_stage(0.1, warmup_steps=10, stable_steps=40, transition_steps=20, end_value=0.001),
+    jaxdecay.warmup_stable_decay(
+        0.1,
+        warmup_steps=10,
+        stable_steps=40,
+        transition_steps=20,
+        end_value=0.001,
+        shape="exponential",
+    ),
     jaxdecay.infinite_schedule(
         0.1,
         stable_value=0.05,
@@ -151,7 +162,10 @@ def vanishing() -> list[Schedule]:
             for begin, steps in ((10, 0), (0, 5), (10, 5))
         ),
         *(without_end(shape) for shape in shapes[4:]),
-        *(jaxdecay.extend(line, *counts) for counts in ((0, 0, 10), (10, 20, 10), (5, 20, 5))),
+        *(
+            jaxdecay.extend(line, at=at, new_transition_steps=new_end, transition_steps=end)
+            for at, new_end, end in ((0, 0, 10), (10, 20, 10), (5, 20, 5))
+        ),
         *(
             jaxdecay.one_cycle(0.1, transition_steps=steps, warmup_fraction=share)
             for steps in (0, 10)

@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 
 import jaxdecay
-from jaxdecay.definition import Decay
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / ".github" / "docs"
@@ -33,11 +32,12 @@ pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 
 @pytest.fixture(autouse=True)
-def no_new_families(monkeypatch):
+def no_new_families():
     """Decays that examples define are forgotten after them."""
     known = dict(jaxdecay.families)
-    monkeypatch.setattr("jaxdecay.registry.families", known)
-    monkeypatch.setattr("jaxdecay.families", known)
+    yield
+    jaxdecay.families.clear()
+    jaxdecay.families.update(known)
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -55,11 +55,11 @@ def run_examples(text: str, name: str) -> int:
 
 
 def documented(name: str) -> dict[str, str]:
-    """Docstrings of a module, of its functions, classes, methods and decays."""
+    """Docstrings of a module, of its functions, classes, methods and families."""
     module = importlib.import_module(name)
     found = {each.name: each.docstring for each in doctest.DocTestFinder().find(module, globs={})}
-    decays = {each for each in vars(module).values() if isinstance(each, Decay)}
-    found |= {each.family: each.__doc__ or "" for each in decays if each.__module__ == name}
+    families = {each for each in vars(module).values() if hasattr(each, "decay")}
+    found |= {each.__name__: each.__doc__ or "" for each in families if each.__module__ == name}
     return found
 
 
@@ -95,7 +95,7 @@ def test_the_decay_in_contributing_works(monkeypatch):
     namespace = {"__name__": "contributing"}
     monkeypatch.setitem(sys.modules, "contributing", type(sys)("contributing"))
     exec(block, namespace)
-    assert float(namespace["inverse_square"](1.0, 0.5)(2)) == 0.25
+    assert float(namespace["inverse_square"](1.0, decay_rate=0.5)(2)) == 0.25
 
 
 def commands() -> list[list[str]]:

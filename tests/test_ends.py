@@ -51,31 +51,55 @@ def _kinds() -> dict[str, Kind]:
         *(jaxdecay.k_decay, jaxdecay.tanh_decay),
         *(jaxdecay.warmup, jaxdecay.cooldown),
     )
-    to_infimum = {
+    hyperbolas = {
         "hyperbolic": jaxdecay.hyperbolic,
         "exponential hyperbolic": jaxdecay.exponential_hyperbolic,
     }
     shapes = ("linear", "cosine", "sqrt")
     falling = (*shapes, "power", "inverse", "exponential")
-    line = linear(0.1, 0.01, 10)
+    line = linear(0.1, end_value=0.01, transition_steps=10)
     return {
-        "linear to zero": Kind(lambda n: linear(0.1, 0.0, n), 0.1, 0.0),
-        "linear falling": Kind(lambda n: linear(0.1, 0.03, n), 0.1, 0.03),
-        "linear rising": Kind(lambda n: linear(0.03, 0.1, n), 0.03, 0.1),
-        "root to zero": Kind(lambda n: polynomial(0.1, 0.0, 0.5, n), 0.1, 0.0),
-        "power .9 to zero": Kind(lambda n: polynomial(0.1, 0.0, 0.9, n), 0.1, 0.0),
-        "power .9 falling": Kind(lambda n: polynomial(0.1, 0.03, 0.9, n), 0.1, 0.03),
-        "square rising": Kind(lambda n: polynomial(0.0, 0.1, 2.0, n), 0.0, 0.1),
-        "cosine to zero": Kind(lambda n: cosine(0.1, n), 0.1, 0.0),
-        "cosine falling": Kind(lambda n: cosine(0.1, n, 0.03), 0.1, 0.03),
-        "cosine rising": Kind(lambda n: cosine(0.03, n, 0.1), 0.03, 0.1),
-        "k-decay to zero": Kind(lambda n: k_decay(0.1, 0.0, n, 1.5), 0.1, 0.0),
-        "k-decay falling": Kind(lambda n: k_decay(0.1, 0.03, n, 3.0), 0.1, 0.03),
-        "polynomial k-decay": Kind(
-            lambda n: k_decay(0.1, 0.0, n, 0.5, 0.9, shape="polynomial"), 0.1, 0.0
+        "linear to zero": Kind(lambda n: linear(0.1, end_value=0.0, transition_steps=n), 0.1, 0.0),
+        "linear falling": Kind(
+            lambda n: linear(0.1, end_value=0.03, transition_steps=n), 0.1, 0.03
         ),
-        "tanh": Kind(lambda n: tanh(0.1, 0.0, n, normalized=True), 0.1, 0.0),
-        "tanh rising": Kind(lambda n: tanh(0.03, 0.1, n, normalized=True), 0.03, 0.1),
+        "linear rising": Kind(lambda n: linear(0.03, end_value=0.1, transition_steps=n), 0.03, 0.1),
+        "root to zero": Kind(
+            lambda n: polynomial(0.1, end_value=0.0, power=0.5, transition_steps=n), 0.1, 0.0
+        ),
+        "power .9 to zero": Kind(
+            lambda n: polynomial(0.1, end_value=0.0, power=0.9, transition_steps=n), 0.1, 0.0
+        ),
+        "power .9 falling": Kind(
+            lambda n: polynomial(0.1, end_value=0.03, power=0.9, transition_steps=n), 0.1, 0.03
+        ),
+        "square rising": Kind(
+            lambda n: polynomial(0.0, end_value=0.1, power=2.0, transition_steps=n), 0.0, 0.1
+        ),
+        "cosine to zero": Kind(lambda n: cosine(0.1, transition_steps=n), 0.1, 0.0),
+        "cosine falling": Kind(
+            lambda n: cosine(0.1, transition_steps=n, end_value=0.03), 0.1, 0.03
+        ),
+        "cosine rising": Kind(lambda n: cosine(0.03, transition_steps=n, end_value=0.1), 0.03, 0.1),
+        "k-decay to zero": Kind(
+            lambda n: k_decay(0.1, end_value=0.0, transition_steps=n, k=1.5), 0.1, 0.0
+        ),
+        "k-decay falling": Kind(
+            lambda n: k_decay(0.1, end_value=0.03, transition_steps=n, k=3.0), 0.1, 0.03
+        ),
+        "polynomial k-decay": Kind(
+            lambda n: k_decay(
+                0.1, end_value=0.0, transition_steps=n, k=0.5, power=0.9, shape="polynomial"
+            ),
+            0.1,
+            0.0,
+        ),
+        "tanh": Kind(
+            lambda n: tanh(0.1, end_value=0.0, transition_steps=n, normalized=True), 0.1, 0.0
+        ),
+        "tanh rising": Kind(
+            lambda n: tanh(0.03, end_value=0.1, transition_steps=n, normalized=True), 0.03, 0.1
+        ),
         "rex to zero": Kind(lambda n: jaxdecay.rex(0.1, transition_steps=n), 0.1, 0.0),
         "rex falling": Kind(
             lambda n: jaxdecay.rex(0.1, transition_steps=n, end_value=0.03), 0.1, 0.03
@@ -87,28 +111,38 @@ def _kinds() -> dict[str, Kind]:
             lambda n: jaxdecay.inverse_linear(0.03, end_value=0.1, transition_steps=n), 0.03, 0.1
         ),
         **{
-            name: Kind(lambda n, make=make: make(0.1, 0.03, n), 0.1, 0.03)
-            for name, make in to_infimum.items()
+            name: Kind(
+                lambda n, make=make: make(0.1, end_value=0.03, transition_steps=n), 0.1, 0.03
+            )
+            for name, make in hyperbolas.items()
         },
         "points": Kind(
             lambda n: jaxdecay.piecewise_linear([0.1, 0.03], boundaries=_from_0(n)), 0.1, 0.03
         ),
         **{
             f"{shape} warm-up": Kind(
-                lambda n, shape=shape: warmup(0.1, n, 0.03, shape=shape), 0.03, 0.1
+                lambda n, shape=shape: warmup(0.1, warmup_steps=n, init_value=0.03, shape=shape),
+                0.03,
+                0.1,
             )
             for shape in shapes
         },
-        "warm-up from zero": Kind(lambda n: warmup(0.1, n), 0.0, 0.1),
+        "warm-up from zero": Kind(lambda n: warmup(0.1, warmup_steps=n), 0.0, 0.1),
         **{
             f"{shape} cooldown": Kind(
-                lambda n, shape=shape: cooldown(0.1, 0, n, 0.03, shape=shape), 0.1, 0.03
+                lambda n, shape=shape: cooldown(
+                    0.1, begin=0, transition_steps=n, end_value=0.03, shape=shape
+                ),
+                0.1,
+                0.03,
             )
             for shape in falling
         },
         **{
             f"{shape} cooldown to zero": Kind(
-                lambda n, shape=shape: cooldown(0.1, 0, n, shape=shape), 0.1, 0.0
+                lambda n, shape=shape: cooldown(0.1, begin=0, transition_steps=n, shape=shape),
+                0.1,
+                0.0,
             )
             for shape in falling[:4]
         },
@@ -134,7 +168,12 @@ def _kinds() -> dict[str, Kind]:
         ),
         "three phases": Kind(
             lambda n: jaxdecay.warmup_stable_decay(
-                *(0.1, n // 3, n // 3, n - 2 * (n // 3), 0.03, 0.01)
+                0.1,
+                warmup_steps=n // 3,
+                stable_steps=n // 3,
+                transition_steps=n - 2 * (n // 3),
+                init_value=0.03,
+                end_value=0.01,
             ),
             *(0.03, 0.01, 0.1, 3),
         ),
@@ -204,7 +243,7 @@ def test_ends_are_exact_one_by_one(kind: Kind) -> None:
 
 
 BETWEEN: dict[str, Callable[[Any, Any, Any], Schedule]] = {
-    "linear": jaxdecay.linear,
+    "linear": lambda start, end, n: jaxdecay.linear(start, end_value=end, transition_steps=n),
     "polynomial": lambda start, end, n: jaxdecay.polynomial(
         start, end_value=end, power=0.9, transition_steps=n
     ),
@@ -212,14 +251,20 @@ BETWEEN: dict[str, Callable[[Any, Any, Any], Schedule]] = {
     "k-decay": lambda start, end, n: jaxdecay.k_decay(
         start, end_value=end, transition_steps=n, k=1.5
     ),
-    "tanh": jaxdecay.tanh_decay,
+    "tanh": lambda start, end, n: jaxdecay.tanh_decay(start, end_value=end, transition_steps=n),
     "normalized tanh": lambda start, end, n: jaxdecay.tanh_decay(
         start, end_value=end, transition_steps=n, normalized=True
     ),
     "rex": lambda start, end, n: jaxdecay.rex(start, transition_steps=n, end_value=end),
-    "inverse linear": jaxdecay.inverse_linear,
-    "hyperbolic": jaxdecay.hyperbolic,
-    "exponential hyperbolic": jaxdecay.exponential_hyperbolic,
+    "inverse linear": lambda start, end, n: jaxdecay.inverse_linear(
+        start, end_value=end, transition_steps=n
+    ),
+    "hyperbolic": lambda start, end, n: jaxdecay.hyperbolic(
+        start, end_value=end, transition_steps=n
+    ),
+    "exponential hyperbolic": lambda start, end, n: jaxdecay.exponential_hyperbolic(
+        start, end_value=end, transition_steps=n
+    ),
     "restarts": lambda start, end, n: jaxdecay.cosine_restarts(
         start, period=n, end_value=end, period_multiplier=1.5
     ),

@@ -26,8 +26,9 @@ from cases import (
 from rows import QUICK_TO_COMPILE, errors, leaf_names, values_at
 
 import jaxdecay
-from jaxdecay import Schedule
+from jaxdecay import Population, Schedule, value_at
 from jaxdecay.domain import Positive
+from jaxdecay.pairs import Pair
 from jaxdecay.schedules_file import read_schedules
 
 FAMILIES = [case.schedule.family for case in one_of_each_family()]
@@ -45,7 +46,7 @@ def some_steps(case: Case, number: int) -> np.ndarray:
 
 
 def values(schedule: Callable[[Any], Any], steps: Any) -> np.ndarray:
-    return np.asarray(schedule(steps), np.float64)
+    return np.asarray(value_at(schedule, steps), np.float64)
 
 
 def with_leaf(schedule: Schedule, index: int, leaf: Any) -> Schedule:
@@ -91,25 +92,26 @@ def test_takes_a_step_of_any_type(case: Case) -> None:
     expected = values(case.schedule, 7)
     steps = [7, 7.0, *(kind(7) for kind in (*INTEGERS, *FLOATS, jnp.int32, jnp.float32, jnp.uint8))]
     for step in steps:
-        value = case.schedule(step)
+        value = value_at(case.schedule, step)
         assert isinstance(value, jax.Array), repr(step)
         assert (value.shape, value.dtype) == ((), jnp.float32), repr(step)
-        assert not value.weak_type, repr(step)
+        strong = hasattr(step, "dtype") and jnp.issubdtype(step.dtype, jnp.floating)
+        assert value.weak_type != strong, repr(step)
         np.testing.assert_allclose(values(case.schedule, step), expected, rtol=1e-6)
 
 
 @every_kind
 def test_takes_traced_steps_of_any_type(case: Case) -> None:
     for kind in (*INTEGERS, *FLOATS, jnp.bfloat16):
-        value = jax.eval_shape(case.schedule, jnp.asarray(kind(7)))
+        value = jax.eval_shape(value_at, case.schedule, jnp.asarray(kind(7)))
         assert (value.shape, value.dtype) == ((), jnp.float32), kind
-    assert jax.eval_shape(case.schedule, jnp.zeros((2, 3), int)).shape == (2, 3)
+    assert jax.eval_shape(value_at, case.schedule, jnp.zeros((2, 3), int)).shape == (2, 3)
 
 
 @every_kind
 def test_takes_arrays_of_steps(case: Case) -> None:
     one_by_one = [values(case.schedule, step) for step in range(6)]
-    value = case.schedule(np.arange(6).reshape(2, 3))
+    value = value_at(case.schedule, np.arange(6).reshape(2, 3))
     assert (value.shape, value.dtype) == ((2, 3), jnp.float32)
     np.testing.assert_allclose(np.ravel(value), one_by_one, rtol=case.tolerance)
 
@@ -139,15 +141,19 @@ def test_is_double_where_x64_is_on(cases: list[Case]) -> None:
         for case in cases[:2]:
             steps = some_steps(case, 64)
             expected = np.array([case.reference(int(step)) for step in steps])
-            value = jax.tree.map(_at_float32, case.schedule)(steps)
+            value = value_at(_at_float32(case.schedule), steps)
             assert value.dtype == jnp.float64
             assert np.max(errors(np.asarray(value), expected)) < 1e-11, case.name
 
 
-def _at_float32(leaf: Any) -> Any:
-    """A leaf as float32 holds it, in double; integers stay as they are."""
-    kept = np.issubdtype(np.asarray(leaf).dtype, np.integer)
-    return leaf if kept else np.float32(leaf).astype(np.float64)
+def _at_float32(schedule: Any) -> Any:
+    """A schedule as float32 holds it, in double; integers, and pairs of floats, as they are."""
+
+    def rounded(leaf: Any) -> Any:
+        kept = isinstance(leaf, Pair) or np.issubdtype(np.asarray(leaf).dtype, np.integer)
+        return leaf if kept else np.float32(leaf).astype(np.float64)
+
+    return jax.tree.map(rounded, schedule, is_leaf=lambda each: isinstance(each, Pair))
 
 
 # Law 2: eager, compiled, mapped and stacked agree.
@@ -163,7 +169,7 @@ def test_every_way_to_call_it_agrees(cases: list[Case]) -> None:
     def ways(population: Any, steps: Any) -> dict[str, Any]:
         return {
             "jit and vmap of vmap, of constants": jnp.ravel(
-                jax.vmap(jax.vmap(schedule))(steps.reshape(8, 8))
+                jax.vmap(jax.vmap(lambda step: value_at(schedule, step)))(steps.reshape(8, 8))
             ),
             "population": population(steps)[1],
         }
@@ -182,7 +188,7 @@ def test_each_hyperparameter_can_be_traced_alone(case: Case, index: int) -> None
     leaf = np.asarray(jax.tree.leaves(case.schedule)[index])
 
     def value(leaf: Any) -> Any:
-        return with_leaf(case.schedule, index, leaf)(7)
+        return value_at(with_leaf(case.schedule, index, leaf), 7)
 
     assert jax.eval_shape(value, leaf).shape == ()
     assert jax.eval_shape(jax.vmap(value), np.stack([leaf, leaf])).shape == (2,)
@@ -223,9 +229,9 @@ def test_boundaries_that_are_unsorted(family: str, expected: list[float]) -> Non
         values, boundaries = values[:2], boundaries
     decay = jaxdecay.family(family)
     with pytest.raises(ValueError, match=f"{family}: boundaries"):
-        decay(values, boundaries)
+        decay(values, boundaries=boundaries)
     steps = np.array([0, 9, 10, 20, 30])
-    traced = jax.jit(lambda boundaries: decay(values, boundaries)(steps))
+    traced = jax.jit(lambda boundaries: decay(values, boundaries=boundaries)(steps))
     if family == "piecewise_constant":
         expected = [0.5, 0.5, 0.25, 0.125, 0.125]
     assert traced(boundaries).tolist() == expected
@@ -243,7 +249,7 @@ class Counted:
 
     def _call(self, schedule: Any, step: Any) -> Any:
         self.traces += 1
-        return schedule(step)
+        return schedule(step) if isinstance(schedule, Population) else value_at(schedule, step)
 
 
 def other_numbers(schedule: Any, by: int) -> Any:
@@ -275,8 +281,8 @@ def test_the_count_of_traces_sees_them() -> None:
 def test_integers_in_place_of_floats_cost_no_trace() -> None:
     counted = Counted()
     linear = jaxdecay.linear
-    for schedule in (linear(0.1, 0.0, 10), linear(1, 0, 10), linear(1, 0.5, 20)):
-        counted.call(schedule, 3)
+    for init_value, end_value, steps in ((0.1, 0.0, 10), (1, 0, 10), (1, 0.5, 20)):
+        counted.call(linear(init_value, end_value=end_value, transition_steps=steps), 3)
     for schedule in (
         jaxdecay.warmup(0.5, warmup_steps=10, init_value=0.1),
         jaxdecay.warmup(1, warmup_steps=10, init_value=0),

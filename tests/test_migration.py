@@ -28,7 +28,6 @@ import pytest
 import jaxdecay
 from jaxdecay import Schedule, from_keras, from_optax, from_timm, from_torch, from_transformers
 from jaxdecay.migration import optax as converters_of_optax
-from jaxdecay.migration import torch as converters_of_torch
 
 LINE = {"init_value": 0.1, "end_value": 0.0, "transition_steps": 10}
 ONE_CYCLE = {"max_lr": 0.1, "total_steps": 100}
@@ -355,8 +354,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         )
         for name, instead in {
             "learning_rate": "is called lr here",
-            "warmup_steps": "is called num_warmup_steps here",
-            "warmup_ratio": "num_warmup_steps=math.ceil(warmup_ratio * num_training_steps)",
+            "warmup_ratio": "is called warmup_steps since transformers 5",
             "max_steps": "is called num_training_steps here",
         }.items()
     },
@@ -376,7 +374,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         for said, given in {
             "expected one of them above 0": {"atol": 0.1},
             "patience must be at least 1": {"patience": 0},
-            "accumulation_size must be 1": {"accumulation_size": 2},
+            "accumulation_size must be a number ≥ 1": {"accumulation_size": 0},
             "min_scale must be at most 1": {"min_scale": 2.0},
         }.items()
     },
@@ -436,7 +434,7 @@ def test_a_peer_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, tmp_path:
     with pytest.raises(ImportError, match=r"a_backend.*KERAS_BACKEND=jax"):
         make_class.__wrapped__()
 
-    converters_of_torch._torch_class.cache_clear()
+    monkeypatch.delitem(sys.modules, "jaxdecay.migration.torch_scheduler", raising=False)
     monkeypatch.setitem(sys.modules, "torch.optim", None)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match="pip install torch"):
@@ -464,7 +462,7 @@ def test_keras_by_name() -> None:
 
 
 def test_plateaus() -> None:
-    """The mappings that `test_stateful.py` compares with the peers."""
+    """The mappings that `test_adaptive.py` compares with the peers."""
     line = jaxdecay.linear(0.5, end_value=0.0, transition_steps=100)
     assert from_optax(
         optax.contrib.reduce_on_plateau, 0.5, 3, 0.0, 0.25, 2, lr=line, min_scale=0.1
@@ -481,6 +479,9 @@ def test_plateaus() -> None:
     assert from_optax("reduce_on_plateau", lr=0.5) == jaxdecay.reduce_on_plateau(
         0.5, factor=0.1, patience=10, threshold=1e-4, patience_rule="reaches"
     )
+    assert from_optax(
+        "reduce_on_plateau", lr=0.5, accumulation_size=8
+    ) == jaxdecay.reduce_on_plateau(0.5, accumulation_size=8, patience_rule="reaches")
     keras_rule = {"threshold_mode": "absolute", "patience_rule": "reaches"}
     assert from_keras(
         "ReduceLROnPlateau", lr=0.5, mode="max", min_delta=-0.25, cooldown=3, min_lr=0.125
@@ -704,7 +705,7 @@ def test_states_of_torch(name: str) -> None:
         ("StepLR", {"base_lrs": [0.1, 0.2], "step_size": 3}, "base_lrs=[0.1, 0.2] holds several"),
         ("OneCycleLR", STATES["OneCycleLR"][0], "its state does not hold max_lr"),
         ("SequentialLR", STATES["SequentialLR"][0], "does not hold their names"),
-        ("ReduceLROnPlateau", STATES["ReduceLROnPlateau"][0], "does not hold the first rate"),
+        ("ReduceLROnPlateau", STATES["ReduceLROnPlateau"][0], "its state does not hold lr"),
         ("LambdaLR", {"lr_lambdas": [None]}, "jaxdecay.from_function"),
     ],
 )
@@ -763,7 +764,7 @@ def test_goes_to_keras_and_back(relaxed_promotion: None) -> None:
 def test_another_backend_of_keras() -> None:
     program = (
         "import jaxdecay, numpy, keras; assert keras.backend.backend() == 'numpy';"
-        "rate = jaxdecay.to_keras(jaxdecay.linear(1.0, 0.0, 4));"
+        "rate = jaxdecay.to_keras(jaxdecay.linear(1.0, end_value=0.0, transition_steps=4));"
         "print(float(rate(1)), float(rate(numpy.int64(3))))"
     )
     run = subprocess.run(

@@ -20,9 +20,9 @@ from jax.typing import ArrayLike
 from rows import QUICK_TO_COMPILE
 
 import jaxdecay
-from jaxdecay.domain import Count
 from jaxdecay import ScheduleLike, value_at
 from jaxdecay.definition import Decay
+from jaxdecay.domain import Count
 
 STEPS = 4
 
@@ -147,7 +147,7 @@ def test_optimizers_are_found() -> None:
 
 
 def _one_of(
-    step: ArrayLike, which: Annotated[ArrayLike, Count()], schedules: Sequence[ScheduleLike]
+    step: ArrayLike, which: Annotated[ArrayLike, Count()], *, schedules: Sequence[ScheduleLike]
 ) -> Any:
     answers = [lambda step, each=each: value_at(each, step) for each in schedules]
     return jax.lax.switch(which, answers, step)
@@ -189,7 +189,7 @@ def test_optimizer_with_families(name: str, relaxed_promotion: None) -> None:
         without_state = without_state[list(OPTIMIZERS).index(name) % 6 :: 6]
     schedules = [case.schedule for case in without_state]
     for index, case in enumerate(without_state):
-        trained = with_schedule(one_of(index, schedules))
+        trained = with_schedule(one_of(index, schedules=schedules))
         table = jnp.array([case.reference(step) for step in range(STEPS + 1)], float)
         expected = with_table(table)
         for leaf, first, other in zip(
@@ -205,14 +205,29 @@ def test_optimizer_with_families(name: str, relaxed_promotion: None) -> None:
 
 @pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
 def test_every_family_by_itself(case: Any, relaxed_promotion: None) -> None:
-    """The schedule as users pass it, not as an operand."""
-    optimizer = optax.adamw(case.schedule)
+    """The schedule as users pass it, not as an operand; an adaptive one where it sees the loss."""
+    is_adaptive = case.schedule.decay.feedback is not None
+    adamw = optax.inject_hyperparams(optax.adamw) if is_adaptive else optax.adamw
+    optimizer = optax.with_extra_args_support(adamw(case.schedule))
     parameters = start()
     state = optimizer.init(parameters)
     for _ in range(STEPS):
-        gradients = jax.grad(loss)(parameters)
-        updates, state = jax.jit(optimizer.update)(gradients, state, parameters)
+        value, gradients = jax.value_and_grad(loss)(parameters)
+        updates, state = jax.jit(optimizer.update)(gradients, state, parameters, value=value)
         parameters = optax.apply_updates(parameters, updates)
     for leaf, first in zip(jax.tree.leaves(parameters), jax.tree.leaves(start()), strict=True):
         assert np.all(np.isfinite(leaf))
         assert np.any(leaf != first)
+
+
+@pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
+def test_a_schedule_is_what_optax_takes_it_for(case: Any) -> None:
+    """Optax calls whatever has `init` and `update` as a schedule that sees the metrics."""
+    is_adaptive = case.schedule.decay.feedback is not None
+    assert isinstance(case.schedule, optax.schedules.StatefulSchedule) == is_adaptive
+    if is_adaptive:
+        parameters = start()
+        optimizer = optax.adamw(case.schedule)
+        state = optimizer.init(parameters)
+        with pytest.raises(TypeError, match=r"inject_hyperparams.*value=loss"):
+            optimizer.update(parameters, state, parameters)

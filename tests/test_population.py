@@ -16,7 +16,7 @@ from cases import CASES
 from rows import QUICK_TO_COMPILE
 
 import jaxdecay
-from jaxdecay import Population
+from jaxdecay import AdaptiveSchedule, Population
 
 LINE = jaxdecay.linear(0.5, end_value=0.0, transition_steps=10)
 WAVE = jaxdecay.cosine(0.25, transition_steps=10)
@@ -371,38 +371,50 @@ def test_a_population_with_state_gives_each_schedule_its_own_metric() -> None:
         jaxdecay.reduce_on_plateau(1.0, factor=0.1, patience=0),
     ]
     population = jaxdecay.stack(schedules)
-    assert population.has_state
-    assert not jaxdecay.stack(MIXED).has_state
+    assert population.is_adaptive
+    assert not jaxdecay.stack(MIXED).is_adaptive
     assert not population._in_order()
     rows = np.random.default_rng(0).integers(1, 4, (5, 6)).astype(float)
 
     @jax.jit
+    def follow_all(population: Population, rows: Any) -> Any:
+        def update(states: Any, row: Any) -> Any:
+            return population.update_states(states, row), None
+
+        states, _ = jax.lax.scan(update, population.init_states(), rows)
+        return population(np.arange(4), states), population(3, states)
+
+    @jax.jit
     def follow(schedule: Any, metrics: Any) -> Any:
+        if not isinstance(schedule, AdaptiveSchedule):
+            return schedule(np.arange(4)), schedule(3), jnp.ones(())
+
         def update(state: Any, metric: Any) -> Any:
-            return schedule.update(state, metric), None
+            return schedule.update(state, value=metric), None
 
         state, _ = jax.lax.scan(update, schedule.init(), metrics)
-        return schedule(np.arange(4), state), schedule(3, state), state
+        steps = state._replace(count=np.arange(4)), state._replace(count=3)
+        return *map(schedule, steps), state.feedback.scale
 
-    values, one_step, _ = follow(population, rows)
+    values, one_step = follow_all(population, rows)
     expected = [follow(*pair) for pair in zip(schedules, rows.T, strict=True)]
     np.testing.assert_allclose(values, [each for each, _, _ in expected], rtol=1e-6)
     np.testing.assert_allclose(one_step, [each for _, each, _ in expected], rtol=1e-6)
-    assert len({float(state.scale) for _, _, state in expected if state}) > 3
+    assert len({float(scale) for _, _, scale in expected}) > 3
 
 
 def test_a_population_without_state_ignores_metrics() -> None:
     population = jaxdecay.stack(MIXED[:3])
-    state = population.update(population.init(), np.arange(3.0))
-    assert not jax.tree.leaves(state)
-    np.testing.assert_array_equal(population(3, state), population(3))
+    states = population.update_states(population.init_states(), np.arange(3.0))
+    assert not jax.tree.leaves(states)
+    np.testing.assert_array_equal(population(3, states), population(3))
 
 
 def test_metrics_that_do_not_fit_are_refused() -> None:
     population = jaxdecay.grid(jaxdecay.reduce_on_plateau, schedule=0.5, patience=[0, 1])
     for metrics in (1.0, [1.0], [[1.0, 2.0]]):
         with pytest.raises(ValueError, match="population of 2 schedules takes one metric each"):
-            population.update(population.init(), metrics)
+            population.update_states(population.init_states(), metrics)
 
 
 def test_vectors_of_a_grid_may_be_of_different_length() -> None:

@@ -603,6 +603,7 @@ def test_equals_recorded(peer: str, scheduler: str) -> None:
             schedule, values = ours(peer, case)
         used |= families_in(schedule)
         inside, rates = compared(peer, case), np.array(case["rates"])
+        rates[0] = case.get("constructed", rates[0])  # which timm's training begins with
         np.testing.assert_allclose(
             values[inside],
             rates[inside],

@@ -197,7 +197,8 @@ def test_a_task_without_accuracy_is_reported_by_its_loss(result):
     history = {name: each * 1e-4 for name, each in result.history.items() if "loss" in name}
     history |= {"learning_rate": result.history["learning_rate"]}
     history |= {"test_f1": result.history["test_accuracy"]}
-    one = dataclasses.replace(result, history=history)
+    f1 = jaxdecay.Metric("f1", larger_is_better=True)
+    one = dataclasses.replace(result, history=history, measures=(f1,), ranks_by="loss")
     found = content_of(page(one))
     assert found["main"] == "test_loss"
     best = found["schedules"][found["best"]]
@@ -315,10 +316,12 @@ def test_watching_ends_with_ctrl_c_and_says_what_there_is_not(tmp_path, saved):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(5)
+    assert watching.stderr is not None
+    errors = watching.stderr.readline()
+    time.sleep(3)  # some more looks
     assert watching.poll() is None
     watching.send_signal(signal.SIGINT)
-    _, errors = watching.communicate(timeout=20)
+    errors += watching.communicate(timeout=20)[1]
     assert "Traceback" not in errors
     assert errors.count("is writing into ., 0 of 1 epochs are done; if it was stopped") == 1
 

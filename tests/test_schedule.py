@@ -25,6 +25,7 @@ from rows import called
 
 import jaxdecay
 from jaxdecay import Schedule, ScheduleLike
+from jaxdecay.definition import Decay
 from jaxdecay.domain import (
     Boundaries,
     Domain,
@@ -36,7 +37,6 @@ from jaxdecay.domain import (
     Steps,
     Values,
 )
-from jaxdecay.definition import Decay
 
 INVERSE = jaxdecay.inverse_time(0.1, decay_rate=0.5)
 
@@ -47,8 +47,8 @@ def hyperbola() -> Iterator[Any]:
     def hyperbola(
         step: ArrayLike,
         init_value: Positive,
-        half_life: PositiveSteps = 100,
         *,
+        half_life: PositiveSteps = 100,
         shape: Literal["plain", "squared"] = "plain",
     ) -> Any:
         value = init_value * half_life / (half_life + step)
@@ -145,8 +145,70 @@ def test_unknown_hyperparameters_name_the_nearest() -> None:
 def test_missing_and_surplus_hyperparameters() -> None:
     with pytest.raises(TypeError, match="linear: missing a required argument: 'transition_steps'"):
         jaxdecay.linear(0.1, end_value=0.0)
-    with pytest.raises(TypeError, match="constant: too many positional arguments; it takes value"):
+    message = "constant takes one positional argument, value, but 2 were given; and no other"
+    with pytest.raises(TypeError, match=message):
         jaxdecay.constant(0.1, 0.2)
+
+
+@pytest.mark.parametrize("case", one_of_each_kind(), ids=lambda case: case.name)
+def test_one_argument_has_a_position_and_all_others_a_name(case: Case) -> None:
+    schedule = case.schedule
+    values = {**schedule.hyperparameters, **schedule.options}
+    first, *others = values
+    family = jaxdecay.family(schedule.family)
+    assert family(values[first], **{name: values[name] for name in others}) == schedule
+    named = f"give the others by name: {', '.join(others)}" if others else "and no other"
+    for surplus in range(1, max(2, len(values))):
+        given = [*values.values(), 0.1][: 1 + surplus]
+        rest = {name: values[name] for name in others[surplus:]}
+        with pytest.raises(TypeError) as caught:
+            family(*given, **rest)
+        assert str(caught.value) == (
+            f"{schedule.family} takes one positional argument, {first}, but {1 + surplus} were "
+            f"given; {named}"
+        )
+
+
+A_WAVE = jaxdecay.cosine(0.1, transition_steps=100)
+
+OF_OTHERS: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "optax.constant_schedule and a step": (jaxdecay.constant, (0.1, 0)),
+    "optax.linear_schedule": (jaxdecay.linear, (0.1, 0.0, 1000)),
+    "optax.polynomial_schedule": (jaxdecay.polynomial, (0.1, 0.0, 2.0, 1000)),
+    "optax.exponential_decay": (jaxdecay.exponential, (0.1, 1000, 0.96)),
+    "optax.cosine_decay_schedule": (jaxdecay.cosine, (0.1, 1000, 0.1)),
+    "optax.warmup_cosine_decay_schedule": (jaxdecay.warmup_cosine, (1e-6, 0.1, 100, 1000)),
+    "optax.warmup_constant_schedule": (jaxdecay.warmup, (0.0, 0.1, 100)),
+    "optax.cosine_onecycle_schedule": (jaxdecay.one_cycle, (1000, 0.1)),
+    "optax.piecewise_constant_schedule": (jaxdecay.piecewise_constant, (0.1, {100: 0.5})),
+    "optax.join_schedules": (jaxdecay.join, ([0.1, A_WAVE, 0.01], [100, 200])),
+    "keras ExponentialDecay": (jaxdecay.exponential, (0.1, 1000, 0.96, True)),
+    "keras PolynomialDecay": (jaxdecay.polynomial, (0.1, 1000, 0.001, 2.0)),
+    "keras InverseTimeDecay": (jaxdecay.inverse_time, (0.1, 1000, 0.5)),
+    "keras PiecewiseConstantDecay": (jaxdecay.piecewise_constant, ([100, 200], [1.0, 0.5, 0.1])),
+    "keras CosineDecay": (jaxdecay.cosine, (0.1, 1000, 0.0)),
+    "keras CosineDecayRestarts": (jaxdecay.cosine_restarts, (0.1, 100, 2.0, 0.9)),
+    "torch StepLR": (jaxdecay.step_decay, (0.1, 30, 0.1)),
+    "torch MultiStepLR": (jaxdecay.multi_step, (0.1, [30, 80], 0.1)),
+    "torch ExponentialLR": (jaxdecay.exponential, (0.1, 0.9)),
+    "torch LinearLR": (jaxdecay.linear, (0.1, 1.0, 0.1, 5)),
+    "torch PolynomialLR": (jaxdecay.polynomial, (0.1, 5, 1.0)),
+    "torch CosineAnnealingLR": (jaxdecay.cosine, (0.1, 50, 0.0)),
+    "torch CosineAnnealingWarmRestarts": (jaxdecay.cosine_restarts, (0.1, 10, 2)),
+    "torch CyclicLR": (jaxdecay.cyclic, (0.001, 0.1, 2000)),
+    "torch OneCycleLR": (jaxdecay.one_cycle, (0.1, 1000)),
+    "torch ReduceLROnPlateau": (jaxdecay.reduce_on_plateau, (0.1, "min", 0.1, 10)),
+}
+"""Calls in the positional order of other libraries, which mean something else to them."""
+
+
+@pytest.mark.parametrize("theirs", OF_OTHERS)
+def test_the_positional_order_of_other_libraries_is_refused(theirs: str) -> None:
+    family, arguments = OF_OTHERS[theirs]
+    with pytest.raises(TypeError, match="takes one positional argument") as caught:
+        family(*arguments)
+    for name in family.decay.parameters:
+        assert name in str(caught.value)
 
 
 def test_unknown_families_name_the_nearest() -> None:
@@ -405,7 +467,7 @@ def test_a_decay_names_its_parameters(star: str) -> None:
 
 def test_a_schedule_in_an_annotation() -> None:
     @jaxdecay.decay
-    def half(step: ArrayLike, schedule: ScheduleLike, other: Schedule | None = None) -> Any:
+    def half(step: ArrayLike, schedule: ScheduleLike, *, other: Schedule | None = None) -> Any:
         return schedule(step) / 2
 
     try:
@@ -688,7 +750,7 @@ def test_what_is_no_dictionary_with_a_family_is_refused(data: Any) -> None:
             "must be at most",
         ),
         (
-            lambda: jaxdecay.power_law(0.1, power=-1.0, transition_steps=10, end_value=0.5),
+            lambda: jaxdecay.power_law(0.1, power=1.0, transition_steps=10, end_value=0.5),
             "end_value must be at most",
         ),
         (

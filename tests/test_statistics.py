@@ -151,7 +151,7 @@ def test_a_comparison_prints_a_line_for_each_schedule_best_first():
     assert lines[1].endswith("0.0033 behind, p = 1 ≈")
     assert "0.3 behind" in lines[2]
     assert not lines[2].endswith("≈")
-    assert lines[3] == "schedule 2  diverged"
+    assert lines[3] == "schedule 2  not finite"
 
 
 def test_of_one_seed_the_intervals_are_left_out():

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdecay.decays.time import countdown, same_kind
+from jaxdecay.decays.time import countdown, same_kind, since
 from jaxdecay.decays.transition import (
     SHAPES,
     by_the_smaller,
@@ -23,6 +23,7 @@ from jaxdecay.decays.transition import (
 )
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
+    Cycle,
     Exponent,
     NonNegative,
     Positive,
@@ -33,6 +34,7 @@ from jaxdecay.domain import (
     is_any,
 )
 from jaxdecay.number import as_number
+from jaxdecay.pairs import as_one
 
 
 @decay
@@ -75,7 +77,7 @@ def polynomial(
     *,
     end_value: NonNegative,
     power: Exponent,
-    transition_steps: Steps,
+    transition_steps: Cycle,
     cycle: bool = False,
 ) -> ArrayLike:
     """A power of the share of steps that remain, from `init_value` to `end_value`.
@@ -86,7 +88,8 @@ def polynomial(
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
         end_value: E, the learning rate at step T, ≥ 0.
-        power: ≥ 0, without unit: 1 is a straight line, more falls early, less falls late.
+        power: ≥ 0, without unit: 1 is a straight line, more falls early, less falls late; 0
+            stays at `init_value` for ever.
         transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
             is exact at any step; a float can be differentiated.
         cycle: start again from a longer T' instead of holding `end_value`.
@@ -109,10 +112,10 @@ def polynomial(
     """
     left, done = countdown(step, transition_steps)
     if cycle:
-        step, transition_steps = same_kind(step, transition_steps)
-        first = step <= transition_steps
-        period = jnp.where(transition_steps > 0, transition_steps, 1)
-        left = jnp.where(first, left, jnp.mod(-step, period))
+        _, begun, rest = since(step, transition_steps)
+        step, length = same_kind(step, as_one(transition_steps))
+        first = step <= length
+        left = jnp.where(first, left, jnp.where(begun > 0, rest, 0))
         done = jnp.where(first, done, step)
     return transition(
         init_value,
@@ -120,6 +123,7 @@ def polynomial(
         left,
         done,
         lambda remaining, progress: power_weights(remaining, progress, power),
+        last=jnp.where(jnp.equal(power, 0), init_value, end_value),
     )
 
 
@@ -141,7 +145,7 @@ def cosine(
         transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
             is exact at any step; a float can be differentiated.
         end_value: E, the learning rate from step T on, ≥ 0.
-        power: ≥ 0, without unit.
+        power: ≥ 0, without unit; 0 stays at `init_value` for ever.
 
     Returns:
         A `Schedule`.
@@ -167,6 +171,7 @@ def cosine(
         left,
         done,
         lambda remaining, progress: power_weights(*cosine_weights(remaining, progress), power),
+        last=jnp.where(jnp.equal(power, 0), init_value, end_value),
     )
 
 
@@ -191,9 +196,9 @@ def k_decay(
         end_value: E, the learning rate from step T on, ≥ 0.
         transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
             is exact at any step; a float can be differentiated.
-        k: ≥ 0, without unit: 1 is the plain cosine or polynomial; with 0 the fall is over after
-            one step.
-        power: ≥ 0, without unit.
+        k: ≥ 0, without unit: 1 is the plain cosine or polynomial; with 0 the fall is over at
+            step 0.
+        power: ≥ 0, without unit; 0 stays at `init_value` for ever.
         shape: "cosine" or "polynomial".
 
     Returns:
@@ -221,14 +226,16 @@ def k_decay(
         fall = SHAPES["cosine" if shape == "cosine" else "linear"]
         return power_weights(*fall(rest, bent), power)
 
-    return transition(init_value, end_value, left, done, weights)
+    last = jnp.where(jnp.equal(power, 0), init_value, end_value)
+    first = jnp.where(jnp.equal(k, 0), last, init_value)
+    return transition(init_value, end_value, left, done, weights, first=first, last=last)
 
 
 def _check_tanh(lower: Any, upper: Any, **_: Any) -> None:
     if is_any(np.greater, lower, upper):
         raise ValueError(
-            f"tanh_decay: lower must be at most upper, got {lower!r} and {upper!r}; to rise, exchange "
-            "init_value and end_value"
+            f"tanh_decay: lower must be at most upper, got {lower!r} and {upper!r}; to rise, "
+            "exchange init_value and end_value"
         )
 
 

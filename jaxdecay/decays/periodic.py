@@ -10,17 +10,18 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdecay.decays.pairs import Pair, minus, pair, plus, times
+from jaxdecay.decays.time import since, with_slope_of
 from jaxdecay.decays.transition import cosine_weights, kept_between, transition
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
     AtLeastOne,
-    Factor,
+    Base,
+    Cycle,
     NonNegative,
-    PositiveSteps,
-    Steps,
+    Period,
 )
 from jaxdecay.number import as_number
+from jaxdecay.pairs import Pair, as_one, log_of, minus, pair, plus, power_of, rounding, times
 
 
 @decay
@@ -28,10 +29,10 @@ def cosine_restarts(
     step: ArrayLike,
     init_value: NonNegative,
     *,
-    period: PositiveSteps,
+    period: Period,
     end_value: NonNegative = 0.0,
     period_multiplier: AtLeastOne = 1.0,
-    peak_multiplier: Factor = 1.0,
+    peak_multiplier: Base = 1.0,
 ) -> ArrayLike:
     """Half cosine waves down to `end_value`, one after the other, each from a new start.
 
@@ -44,8 +45,8 @@ def cosine_restarts(
         end_value: E, the learning rate that each cycle ends towards, ≥ 0.
         period_multiplier: m, ≥ 1, without unit: how much longer each cycle is than the one
             before. Restarts come at their step, except that one may come a step early or late
-            after more than some ten thousand growing cycles, or past step 2²⁴ if m is 1 and T no
-            integer.
+            after more than some ten thousand growing cycles. If T is no integer, the share p is
+            exact to 10⁻⁶ until step 10⁸, and to 10⁻⁵ until the last.
         peak_multiplier: g, > 0, without unit: how much of its start each cycle leaves to the next.
             Above 1 the starts grow to at most e⁴⁰·I, so that nothing overflows.
 
@@ -69,7 +70,7 @@ def cosine_restarts(
         `cosine_restarts(I − E, T, 0, m, g) + E`.
     """
     cycle, left, done = _cycle(step, period, period_multiplier)
-    start = init_value * _repeated(peak_multiplier, cycle)
+    start = init_value * _repeated(pair(peak_multiplier), pair(cycle))
     return transition(start, end_value, left, done, cosine_weights)
 
 
@@ -79,9 +80,9 @@ def cyclic(
     init_value: NonNegative,
     *,
     peak_value: NonNegative,
-    up_steps: Steps,
-    down_steps: Steps | None = None,
-    decay_rate: Factor = 1.0,
+    up_steps: Cycle,
+    down_steps: Cycle | None = None,
+    decay_rate: Base = 1.0,
     decay_every: Literal["cycle", "step"] = "cycle",
 ) -> ArrayLike:
     """Triangles: in a straight line up to `peak_value` and back, for ever.
@@ -115,20 +116,16 @@ def cyclic(
         Smith, arXiv 1506.01186; PyTorch `CyclicLR`: "triangular" is decay_rate 1, "triangular2"
         0.5, and "exp_range" is decay_rate γ with `decay_every="step"`.
     """
-    step, up, down = _counts(step, up_steps, up_steps if down_steps is None else down_steps)
-    period = up + down
-    cycle, position = _divided(step, period)
-    rising = position < up
-    length = jnp.where(rising, up, down)
-    above = jnp.where(rising, position, period - position)
+    down_steps = up_steps if down_steps is None else down_steps
+    step, cycle, above, below, length = _triangle(step, up_steps, down_steps)
     unit = as_number(jnp.where(length > 0, length, 1))
     return _wave(
         init_value,
         peak_value,
         height=as_number(above) / unit,
-        depth=as_number(length - above) / unit,
-        decay_rate=decay_rate,
-        times=as_number(cycle if decay_every == "cycle" else step),
+        depth=as_number(below) / unit,
+        decay_rate=pair(decay_rate),
+        times=cycle if decay_every == "cycle" else step,
     )
 
 
@@ -138,8 +135,8 @@ def sine_wave(
     init_value: NonNegative,
     *,
     peak_value: NonNegative,
-    up_steps: PositiveSteps,
-    decay_rate: Factor = 1.0,
+    up_steps: Period,
+    decay_rate: Base = 1.0,
     decay_every: Literal["cycle", "step"] = "cycle",
 ) -> ArrayLike:
     """Sine waves above `init_value`: up to `peak_value` and back, for ever.
@@ -171,19 +168,16 @@ def sine_wave(
         Wu et al., arXiv 1908.06477: SIN is decay_rate 1, SIN2 0.5, and SINEXP is decay_rate γ
         with `decay_every="step"`.
     """
-    step, quarter = _counts(step, up_steps)
-    quarter = jnp.where(quarter > 0, quarter, 1)
-    cycle, position = _divided(step, 2 * quarter)
-    above = jnp.minimum(position, 2 * quarter - position)
-    unit = as_number(quarter)
+    step, cycle, above, below, length = _triangle(step, up_steps, up_steps)
+    unit = as_number(jnp.where(length > 0, length, 1))
     return _wave(
         init_value,
         peak_value,
         height=jnp.sin(jnp.pi / 2 * (as_number(above) / unit)),
         # 1 − cos x = 2 sin²(½x), which keeps its digits near the top.
-        depth=2 * jnp.square(jnp.sin(jnp.pi / 4 * (as_number(quarter - above) / unit))),
-        decay_rate=decay_rate,
-        times=as_number(cycle if decay_every == "cycle" else step),
+        depth=2 * jnp.square(jnp.sin(jnp.pi / 4 * (as_number(below) / unit))),
+        decay_rate=pair(decay_rate),
+        times=cycle if decay_every == "cycle" else step,
     )
 
 
@@ -192,15 +186,16 @@ def _wave(
     peak_value: ArrayLike,
     height: Array,
     depth: Array,
-    decay_rate: ArrayLike,
-    times: Array,
+    decay_rate: Pair,
+    times: Pair,
 ) -> Array:
     """I + (P − I)·r^n·height, given depth = 1 − height, without cancellation; I at the bottom."""
     inside = height > 0
-    times = jnp.where(inside, times, 0)
+    times = _where(inside, times)
     kept = _repeated(decay_rate, times)
     near = (kept > 0.5) & (kept < 2)  # where 1 − kept would lose digits
-    lost = jnp.where(near, -jnp.expm1(jnp.where(near, times, 0) * jnp.log(decay_rate)), 1 - kept)
+    small = _where(near, times).high * log_of(decay_rate)
+    lost = jnp.where(near, -jnp.expm1(small), 1 - kept)
     of_peak = kept * height
     of_init = jnp.where(of_peak < 0.5, 1 - of_peak, lost + kept * depth)
     mean = kept_between(init_value, peak_value, init_value * of_init + peak_value * of_peak)
@@ -211,113 +206,135 @@ def _wave(
     return jnp.where(inside, jnp.where(value < 0, 0, value), init_value)
 
 
-def _repeated(rate: ArrayLike, times: Array) -> Array:
+def _repeated(rate: Pair, times: Pair) -> Array:
     """rate**times, which stops growing at e**40, so that nothing made of it overflows."""
-    log = jnp.log(rate)
+    log = log_of(rate)
     most = 40 / jnp.where(log > 0, log, 1)
-    return jnp.power(
-        rate, jax.lax.stop_gradient(jnp.where(log > 0, jnp.minimum(times, most), times))
-    )
+    within = (log <= 0) | (times.high < most)
+    limited = Pair(jnp.where(within, times.high, most), jnp.where(within, times.low, 0))
+    return power_of(rate, jax.lax.stop_gradient(limited))
 
 
-def _counts(*counts: ArrayLike) -> list[Array]:
-    """Counts of one type: if all are integers, of one that holds the sum of any two."""
-    arrays = [as_number(count, count=True) for count in counts]
-    if all(jnp.issubdtype(array.dtype, jnp.integer) for array in arrays):
+def _where(condition: Array, number: Pair) -> Pair:
+    """A number, or 0."""
+    return Pair(*(jnp.where(condition, each, 0) for each in number))
+
+
+def _triangle(step: ArrayLike, up: ArrayLike, down: ArrayLike) -> tuple[Pair, Pair, Any, Any, Any]:
+    """The step, the cycles done, the steps above the bottom, those below the top, up or down."""
+    step, up, down = _counts(step, up, down)
+    period = plus(up, down) if isinstance(up, Pair) else up + down
+    cycle, done, left = since(step, period)
+    left = jnp.where(as_one(period) > 0, left, 0)
+    rising = done < as_one(up)
+    if isinstance(up, Pair):
+        to_top = with_slope_of(
+            minus(up, pair(jax.lax.stop_gradient(done))).number(), up.high - done
+        )
+        below = jnp.abs(to_top)
+    else:
+        below = jnp.where(rising, up - done, done - up)
+    above = jnp.where(rising, done, left)
+    return pair(step), cycle, above, below, jnp.where(rising, as_one(up), as_one(down))
+
+
+def _counts(*counts: Any) -> list[Any]:
+    """Counts of one type: if all are integers, of one that holds the sum of any two, else pairs."""
+    arrays = [each if isinstance(each, Pair) else as_number(each, count=True) for each in counts]
+    if all(
+        not isinstance(each, Pair) and jnp.issubdtype(each.dtype, jnp.integer) for each in arrays
+    ):
         return [jnp.maximum(array, 0).astype(jnp.uint32) for array in arrays]
-    return [as_number(array) for array in arrays]
-
-
-def _divided(step: Array, period: Array) -> tuple[Array, Array]:
-    """How many periods are done, and the steps done since; a period of 0 counts as 1."""
-    period = jnp.where(period > 0, period, 1)
-    return step // period, step % period
+    return [pair(array) for array in arrays]
 
 
 # Cycles that grow: cycle i begins at step T·(1 + m + … + m^(i−1)) and lasts T·m^i steps.
 
 
 @jax.jit  # many small operations, slow one by one
-def _cycle(
-    step: ArrayLike, transition_steps: ArrayLike, multiplier: ArrayLike
-) -> tuple[Array, Array, Array]:
+def _cycle(step: ArrayLike, transition_steps: Any, multiplier: Any) -> tuple[Array, Array, Array]:
     """The index of the cycle that a step is in, the steps left in it and the steps done.
 
     They are counted where they can be, and have the slopes of the formula in floats.
     """
-    (step,), (period,) = _counts(step), _counts(transition_steps)
-    period = jnp.where(period > 0, period, 1)
-    multiplier = jnp.where(jnp.less(multiplier, 1), 1, multiplier)
-    multiplier = jnp.minimum(multiplier, 1e15)  # the second cycle never ends; powers stay finite
-    index, left, done = _located(*map(jax.lax.stop_gradient, (step, period, multiplier)))
-    start = as_number(period) * _geometric_sum(multiplier, index)
-    since = as_number(step) - start
-    until = as_number(period) * multiplier**index - since
-    return index, _with_slope_of(left, until), _with_slope_of(done, since)
+    step, period = _counts(step, transition_steps)
+    if isinstance(period, Pair):
+        period = _chosen(period.high > 0, period, pair(jnp.ones_like(period.high)))
+    else:
+        period = jnp.where(period > 0, period, 1)
+    growth = pair(multiplier)
+    valid = (growth.high + growth.low >= 1) & (growth.high <= 1e15)
+    # Above, the second cycle never ends; powers stay finite.
+    limit = jnp.clip(growth.high, 1, 1e15)
+    growth = Pair(jnp.where(valid, growth.high, limit), jnp.where(valid, growth.low, 0))
+    index, left, done = _located(*jax.lax.stop_gradient((step, period, growth)))
+    steps, unit, ratio = pair(step).number(), pair(period).number(), growth.number()
+    start = unit * _geometric_sum(ratio, index)
+    since_start = steps - start
+    until = unit * ratio**index - since_start
+    return index, with_slope_of(left, until), with_slope_of(done, since_start)
 
 
-def _with_slope_of(value: Array, other: Array) -> Array:
-    return value + (other - jax.lax.stop_gradient(other))
-
-
-def _located(step: Array, period: Array, multiplier: Array) -> tuple[Array, Array, Array]:
+def _located(step: Any, period: Any, multiplier: Pair) -> tuple[Array, Array, Array]:
     """Index, steps left and steps done; equal cycles are simply divided."""
     growing = _located_among_growing(step, period, multiplier)
-    step, period = _counts(step, period)
-    cycles, rest = _divided(step, period)
-    even = as_number(cycles), as_number(period - rest), as_number(rest)
-    index, left, done = (
-        jnp.where(multiplier > 1, *each) for each in zip(growing, even, strict=True)
-    )
+    cycles, done, left = since(step, period)
+    even = cycles.number(), as_number(left), as_number(done)
+    grows = (multiplier.high > 1) | (multiplier.low > 0)
+    index, left, done = (jnp.where(grows, *each) for each in zip(growing, even, strict=True))
     return index, left, done
 
 
-def _located_among_growing(step: Array, period: Array, multiplier: Array) -> tuple[Array, ...]:
+def _located_among_growing(step: Any, period: Any, multiplier: Pair) -> tuple[Array, ...]:
     """For multipliers above 1: a float holds too few digits of a cycle's start."""
-    whole = multiplier == jnp.floor(multiplier)
-    if not jnp.issubdtype(period.dtype, jnp.integer):
-        whole = whole & (period == jnp.floor(period))
+    step, unit = pair(step), pair(period)
+    whole = _is_whole(multiplier) & _is_whole(unit)
 
     def counted(number: Pair) -> Pair:
         """Whole where it must be, without the rounding of its last digits."""
         return Pair(number.high, jnp.where(whole, jnp.round(number.low), number.low))
 
-    estimate = _estimated_index(as_number(step) / as_number(period), multiplier)
+    estimate = _estimated_index(step.high / unit.high, multiplier)
     index = jnp.maximum(estimate - 1, 0)
     growth, total = _powers(multiplier, index.astype(jnp.uint32))
-    length = counted(times(pair(period), growth))
-    done = minus(pair(step), counted(times(pair(period), total)))
+    length = counted(times(unit, growth))
+    done = minus(step, counted(times(unit, total)))
     for _ in range(2):  # the estimate may be 1 off either way, in the first 10⁷ cycles
-        next_length = counted(times(length, pair(multiplier)))
+        next_length = counted(times(length, multiplier))
         rest = minus(done, length)
-        over = rest.high >= 0
+        over = rest.high >= -rounding(step.high)
         index, done, length = _chosen(over, (index + 1, rest, next_length), (index, done, length))
-    return index, minus(length, done).high, done.high
+    begun = done.high > 0
+    return index, minus(length, done).high, jnp.where(begun, done.high, 0)
+
+
+def _is_whole(number: Pair) -> Array:
+    return (number.high == jnp.floor(number.high)) & (number.low == jnp.floor(number.low))
 
 
 def _chosen(condition: Array, these: Any, others: Any) -> Any:
     return jax.tree.map(functools.partial(jnp.where, condition), these, others)
 
 
-def _powers(base: Array, exponent: Array) -> tuple[Pair, Pair]:
+def _powers(base: Pair, exponent: Array) -> tuple[Pair, Pair]:
     """base**n and 1 + base + … + base**(n−1), for n = exponent, bit by bit of n."""
-    base = jnp.broadcast_to(base, exponent.shape)
-    one, zero = pair(jnp.ones_like(base)), pair(jnp.zeros_like(base))
+    base = jax.tree.map(lambda each: jnp.broadcast_to(each, exponent.shape), base)
+    one, zero = pair(jnp.ones_like(base.high)), pair(jnp.zeros_like(base.high))
     bits = 32 - jnp.min(jax.lax.clz(exponent).astype(int), initial=32)
 
     def next_bit(index: Array, state: tuple[Pair, Pair]) -> tuple[Pair, Pair]:
         power, total = state
         power, total = times(power, power), plus(total, times(total, power))
         odd = (exponent >> (bits - 1 - index).astype(exponent.dtype)) & 1 == 1
-        more = times(power, pair(base)), plus(times(total, pair(base)), one)
+        more = times(power, base), plus(times(total, base), one)
         return _chosen(odd, more, (power, total))
 
     return jax.lax.fori_loop(0, bits, next_bit, (one, zero))
 
 
-def _estimated_index(periods: Array, multiplier: Array) -> Array:
+def _estimated_index(periods: Array, multiplier: Pair) -> Array:
     """The largest i with 1 + m + … + m^(i−1) ≤ periods, or one that is 1 off; 0 for m = 1."""
-    growth = multiplier - 1
+    growth = (multiplier.high - 1) + multiplier.low
     grows = growth > 0
     growth = jnp.where(grows, growth, 1)
     return jnp.where(grows, jnp.floor(jnp.log1p(growth * periods) / jnp.log1p(growth)), 0)

@@ -11,10 +11,10 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.decays.time import same_kind, whole_transitions
+from jaxdecay.decays.time import same_kind, since
 from jaxdecay.decays.transition import SHAPES, transition
 from jaxdecay.definition import decay
-from jaxdecay.domain import Boundaries, NonNegative, PositiveSteps, Values
+from jaxdecay.domain import Boundaries, NonNegative, Period, Values
 from jaxdecay.number import as_number
 
 
@@ -172,9 +172,7 @@ def _check_table(values: Any, transition_steps: Any) -> None:
 
 
 @decay(check=_check_table)
-def interpolate(
-    step: ArrayLike, values: Values, *, transition_steps: PositiveSteps = 1
-) -> ArrayLike:
+def interpolate(step: ArrayLike, values: Values, *, transition_steps: Period = 1) -> ArrayLike:
     """A schedule from a table: one value every `transition_steps` steps, straight lines between.
 
     Formula: values[i] at step i·T; between, the straight line; after the last, the last.
@@ -199,10 +197,8 @@ def interpolate(
         A table of measured or computed rates, such as that of `jaxdecay.refine`.
     """
     values = as_number(values)
-    step, transition_steps = same_kind(step, transition_steps)
-    period = jnp.where(transition_steps > 0, transition_steps, 1)
     last = len(values) - 1
-    row = jnp.clip(whole_transitions(step, period), max=last).astype(int)
-    done = jnp.remainder(step, period)
-    left = jnp.where(row < last, period - done, 0)
+    rows, done, left = since(step, transition_steps)
+    row = jnp.clip(rows.number(), max=last).astype(int)
+    left = jnp.where(row < last, left, 0)
     return transition(values[row], values[jnp.clip(row + 1, max=last)], left, done)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
-from jaxdecay.decays.time import elapsed, same_kind, whole_transitions
+from jaxdecay.decays.time import elapsed, same_kind, transitions, whole_transitions
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
+    Base,
     Boundaries,
+    Digits,
     Exponent,
-    Factor,
     NonNegative,
+    Period,
     Positive,
     PositiveSteps,
     is_any,
 )
 from jaxdecay.number import as_number
+from jaxdecay.pairs import Pair, exp_of, log_of, pair, power_of, product
 
 
 def _check_end(family: str, init_value: Any, end_value: Any, decay_rate: Any = 0.5) -> None:
@@ -48,8 +51,8 @@ def exponential(
     step: ArrayLike,
     init_value: Positive,
     *,
-    decay_rate: Factor,
-    transition_steps: PositiveSteps = 1,
+    decay_rate: Base,
+    transition_steps: Period = 1,
     end_value: NonNegative | None = None,
     staircase: bool = False,
 ) -> ArrayLike:
@@ -82,18 +85,19 @@ def exponential(
     Source:
         Keras `ExponentialDecay`; Optax `exponential_decay`; PyTorch `ExponentialLR` (T = 1).
     """
-    transitions = elapsed(step, transition_steps, staircase)
+    base, exponent = pair(decay_rate), transitions(step, transition_steps, staircase)
     if end_value is None:
-        return init_value * decay_rate**transitions
+        return init_value * power_of(base, exponent)
     # Far above the ceiling the power would be infinite, and its gradient not a number.
-    growth = transitions * jnp.log(decay_rate)
-    above = jnp.greater(decay_rate, 1) & (growth > jnp.log(end_value / init_value) + 1)
-    value = init_value * decay_rate ** jnp.where(above, 0, transitions)
+    log = log_of(base)
+    rises = log > 0
+    growth = exponent.high * log
+    above = rises & (growth > jnp.log(end_value / init_value) + 1)
+    near = Pair(*(jnp.where(above, 0, each) for each in exponent))
+    value = init_value * power_of(base, near)
     floored = jnp.maximum(value, end_value)
     capped = jnp.where(above, end_value, jnp.minimum(value, end_value))
-    return jnp.where(
-        jnp.less(decay_rate, 1), floored, jnp.where(jnp.greater(decay_rate, 1), capped, value)
-    )
+    return jnp.where(log < 0, floored, jnp.where(rises, capped, value))
 
 
 @decay
@@ -101,8 +105,8 @@ def natural_exponential(
     step: ArrayLike,
     init_value: Positive,
     *,
-    decay_rate: NonNegative,
-    transition_steps: PositiveSteps = 1,
+    decay_rate: Annotated[NonNegative, Digits()],
+    transition_steps: Period = 1,
     staircase: bool = False,
 ) -> ArrayLike:
     """Exponential decay with a rate in the exponent.
@@ -130,7 +134,8 @@ def natural_exponential(
     Source:
         Paddle `NaturalExpDecay`; TensorFlow 1 `natural_exp_decay`.
     """
-    return init_value * jnp.exp(-(decay_rate * elapsed(step, transition_steps, staircase)))
+    exponent = product(pair(decay_rate), transitions(step, transition_steps, staircase))
+    return init_value * exp_of(Pair(-exponent.high, -exponent.low))
 
 
 @decay
@@ -139,7 +144,7 @@ def inverse_time(
     init_value: Positive,
     *,
     decay_rate: NonNegative,
-    transition_steps: PositiveSteps = 1,
+    transition_steps: Period = 1,
     power: Exponent = 1.0,
     staircase: bool = False,
 ) -> ArrayLike:
@@ -181,7 +186,7 @@ def inverse_sqrt(
     init_value: Positive,
     *,
     scale: Positive = 1.0,
-    transition_steps: PositiveSteps = 1,
+    transition_steps: Period = 1,
     offset: Positive = 1.0,
     staircase: bool = False,
 ) -> ArrayLike:
@@ -220,7 +225,7 @@ def inverse_sqrt(
 
 @decay
 def step_decay(
-    step: ArrayLike, init_value: Positive, *, decay_rate: Factor, transition_steps: PositiveSteps
+    step: ArrayLike, init_value: Positive, *, decay_rate: Base, transition_steps: Period
 ) -> ArrayLike:
     """Multiplied by `decay_rate` every `transition_steps` steps.
 
@@ -247,7 +252,8 @@ def step_decay(
         PyTorch `StepLR`, whose steps are epochs: `per_epoch(step_decay(lr, γ, step_size), …)`,
         which is also lr·drop_rate^⌊epoch/step_size⌋.
     """
-    return init_value * decay_rate ** elapsed(step, transition_steps, staircase=True)
+    stairs = transitions(step, transition_steps, staircase=True)
+    return init_value * power_of(pair(decay_rate), stairs)
 
 
 def _check_staircase(init_value: Any, end_value: Any, **_: Any) -> None:
@@ -260,7 +266,7 @@ def discrete_staircase(
     init_value: Positive,
     *,
     decrement: NonNegative,
-    transition_steps: PositiveSteps = 1,
+    transition_steps: Period = 1,
     end_value: NonNegative = 0.0,
 ) -> ArrayLike:
     """The same amount less every `transition_steps` steps, down to `end_value`.
@@ -306,7 +312,7 @@ def discrete_staircase(
 
 @decay
 def multi_step(
-    step: ArrayLike, init_value: Positive, *, decay_rate: Factor, boundaries: Boundaries
+    step: ArrayLike, init_value: Positive, *, decay_rate: Base, boundaries: Boundaries
 ) -> ArrayLike:
     """Multiplied by `decay_rate` at each boundary.
 
@@ -335,7 +341,7 @@ def multi_step(
         `MultiStepDecay`. timm's multi-step scheduler changes one step earlier.
     """
     step, boundaries = same_kind(step, boundaries)
-    return init_value * decay_rate ** as_number(jnp.sum(step >= boundaries))
+    return init_value * power_of(pair(decay_rate), pair(jnp.sum(step >= boundaries)))
 
 
 @decay
@@ -409,8 +415,8 @@ def power_law(
         [1.0, 1.0, 0.5]
 
     Source:
-        Shen et al., arXiv 2408.13359, whose min(η_max, a·n^b) with b = −power and n = units·t tokens seen,
-        has T = (η_max/a)^(1/b)/units.
+        Shen et al., arXiv 2408.13359, whose min(η_max, a·n^b), with b = −power and n = units·t
+        tokens seen, has T = (η_max/a)^(1/b)/units.
     """
     transitions = jnp.maximum(elapsed(step, transition_steps), 1)
     return jnp.maximum(init_value * transitions ** jnp.negative(power), end_value)

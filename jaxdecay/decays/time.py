@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.number import as_number
+from jaxdecay.pairs import Pair, as_one, floor, minus, pair, quotient, rounding, times
 
 
-def whole_transitions(step: ArrayLike, transition_steps: ArrayLike) -> Array:
-    """⌊t/T⌋, in integer arithmetic where both are integers; T ≤ 0 counts as 1.
+def whole_transitions(step: ArrayLike, transition_steps: ArrayLike | Pair) -> Array:
+    """⌊t/T⌋, an integer if the step is one; T ≤ 0 counts as 1.
+
+    It is exact where T is an integer, and where T is a `Pair` as exact as in float64.
 
     Example:
         >>> from jaxdecay.decays import whole_transitions
         >>> int(whole_transitions(2_999, 1_000))
         2
     """
-    step, transition_steps = same_kind(step, transition_steps)
-    return jnp.floor_divide(step, jnp.where(transition_steps > 0, transition_steps, 1))
+    step, unit = _counts(step, transition_steps)
+    if _are_integers(step, unit):
+        return jnp.floor_divide(step, jnp.where(unit > 0, unit, 1))
+    counted = floor(quotient(*_pairs(step, unit)))
+    if not _are_integers(step):
+        return counted.number()
+    largest = jnp.iinfo(step.dtype).max
+    fits = counted.high < largest  # which is above the largest in float32
+    whole = jnp.where(fits, counted.high, 0).astype(step.dtype) + counted.low.astype(step.dtype)
+    return jnp.where(fits, whole, largest)
 
 
-def elapsed(step: ArrayLike, transition_steps: ArrayLike, staircase: bool = False) -> Array:
+def elapsed(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool = False) -> Array:
     """t/T as a float, or ⌊t/T⌋ if `staircase`; T ≤ 0 counts as 1.
 
     Example:
@@ -32,12 +45,48 @@ def elapsed(step: ArrayLike, transition_steps: ArrayLike, staircase: bool = Fals
         (2.5, 2.0)
     """
     if staircase:
-        return whole_transitions(step, transition_steps).astype(float)
-    step, transition_steps = as_number(step), as_number(transition_steps)
+        return transitions(step, transition_steps, staircase).number()
+    step, transition_steps = as_number(step), as_number(as_one(transition_steps))
     return step / jnp.where(transition_steps > 0, transition_steps, 1)
 
 
-def countdown(step: ArrayLike, transition_steps: ArrayLike) -> tuple[Array, Array]:
+def transitions(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool) -> Pair:
+    """What `elapsed` gives, with twice the digits."""
+    step, unit = _counts(step, transition_steps)
+    if staircase and _are_integers(step, unit):
+        # Of unsigned integers a division is one instruction; steps are not below 0.
+        unsigned = (
+            jnp.maximum(each, least).astype(jnp.uint32) for each, least in ((step, 0), (unit, 1))
+        )
+        return pair(jnp.floor_divide(*unsigned).astype(step.dtype))
+    exact = quotient(*_pairs(step, unit))
+    return jax.lax.stop_gradient(floor(exact)) if staircase else exact
+
+
+def since(step: ArrayLike, period: ArrayLike | Pair) -> tuple[Pair, Array, Array]:
+    """Periods that are done, the steps done since and those left until the next; T ≤ 0 counts as 1.
+
+    Just before the end of a period, by less than what the digits hold, the next has begun.
+    """
+    step, period = _counts(step, period)
+    if _are_integers(step, period):
+        unit = jnp.where(period > 0, period, 1)
+        done = jnp.remainder(step, unit)
+        return pair(jnp.floor_divide(step, unit)), done, unit - done
+    steps, unit = _pairs(step, period)
+    periods = jax.lax.stop_gradient(floor(quotient(steps, unit)))
+    done = minus(steps, times(periods, unit))
+    begun = done.high > rounding(steps.high)
+    done = Pair(jnp.where(begun, done.high, 0), jnp.where(begun, done.low, 0))
+    plain = steps.high - periods.high * unit.high
+    return (
+        periods,
+        with_slope_of(done.number(), plain),
+        with_slope_of(minus(unit, done).number(), unit.high - plain),
+    )
+
+
+def countdown(step: ArrayLike, transition_steps: ArrayLike | Pair) -> tuple[Array, Array]:
     """Steps left until T, and steps done, both within 0 … T; exact where both are integers.
 
     Example:
@@ -45,7 +94,7 @@ def countdown(step: ArrayLike, transition_steps: ArrayLike) -> tuple[Array, Arra
         >>> [int(steps) for steps in countdown(300, 1_000)]
         [700, 300]
     """
-    step, transition_steps = same_kind(step, transition_steps)
+    step, transition_steps = same_kind(step, as_one(transition_steps))
     done = jnp.clip(step, 0, transition_steps)
     return transition_steps - done, done
 
@@ -53,5 +102,33 @@ def countdown(step: ArrayLike, transition_steps: ArrayLike) -> tuple[Array, Arra
 def same_kind(step: ArrayLike, steps: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, Array]:
     """Both as integers if both are, else both as floats."""
     arrays = as_number(step, count=True), as_number(steps, count=True)
-    integer = all(jnp.issubdtype(array.dtype, jnp.integer) for array in arrays)
-    return arrays if integer else (as_number(step), as_number(steps))
+    return arrays if _are_integers(*arrays) else (as_number(step), as_number(steps))
+
+
+def with_slope_of(value: Array, other: Array) -> Array:
+    """A value that has no slope of use, with that of another which is nearly equal."""
+    return jax.lax.stop_gradient(value) + (other - jax.lax.stop_gradient(other))
+
+
+def _pairs(step: ArrayLike, unit: ArrayLike | Pair) -> tuple[Pair, Pair]:
+    """t and T as pairs; T ≤ 0 counts as 1."""
+    unit = pair(unit)
+    above = unit.high > 0
+    return pair(step), Pair(jnp.where(above, unit.high, 1), jnp.where(above, unit.low, 0))
+
+
+def _counts(step: ArrayLike, unit: ArrayLike | Pair) -> tuple[Array, Any]:
+    """Pairs and unsigned integers as they are, other numbers as JAX holds them."""
+    step, unit = (
+        each
+        if isinstance(each, Pair) or jnp.asarray(each).dtype == jnp.uint32
+        else as_number(each, count=True)
+        for each in (step, unit)
+    )
+    return step, unit
+
+
+def _are_integers(*counts: Array | Pair) -> bool:
+    return all(
+        not isinstance(each, Pair) and jnp.issubdtype(each.dtype, jnp.integer) for each in counts
+    )

@@ -26,14 +26,19 @@ def transition(
     left: Array,
     done: Array,
     weights: Weights = linear_weights,
+    *,
+    first: ArrayLike | None = None,
+    last: ArrayLike | None = None,
 ) -> Array:
     """From `init_value`, while no step is done, to `end_value`, once no step is left.
 
+    `first` and `last` are other values for then: a power of 0 is 1 at once, and for ever.
+
     Both ends are exact, in value and gradient. Between them the value is the mean of the ends
-    with the weights that `weights` makes of the share of steps that remain and the share that is
-    done. No share and no weight is computed as 1 minus the other where it is small: that would
-    lose its digits, and a compiler may turn it into a value past the end (as happens to Optax: a
-    jitted linear schedule to 0 ends below 0).
+    with the weights that `weights` computes from the share of steps that remain and the share
+    that is done. No share and no weight is computed as 1 minus the other where it is small: that
+    would lose its digits, and a compiler may turn it into a value past the end (as happens to
+    Optax: a jitted linear schedule to 0 ends below 0).
     """
     inside = ~((left <= 0) | (done <= 0))  # a step that is not a number is neither
     left_share, done_share = as_number(left), as_number(done)
@@ -42,7 +47,9 @@ def transition(
         jnp.where(inside, left_share / total, 0.5), jnp.where(inside, done_share / total, 0.5)
     )
     between = kept_between(init_value, end_value, init_value * of_init + end_value * of_end)
-    return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
+    first = init_value if first is None else first
+    last = end_value if last is None else last
+    return jnp.where(left <= 0, last, jnp.where(done <= 0, first, between))
 
 
 def kept_between(one: ArrayLike, other: ArrayLike, value: ArrayLike) -> Array:

@@ -236,9 +236,9 @@ def to_keras(schedule: Schedule) -> Any:
             (`from_function` has none).
 
     Returns:
-        A `keras.optimizers.schedules.LearningRateSchedule`. Its config is `schedule.to_dict()`. To
-        load a model that was saved with it, call `keras_schedule_class()` first, so that Keras knows the
-        class.
+        A `keras.optimizers.schedules.LearningRateSchedule`. Its config is `schedule.to_dict()`.
+        To load a model that was saved with it, call `keras_schedule_class()` first, so that Keras
+        knows the class.
 
     Raises:
         TypeError: what is given is no schedule.

@@ -157,7 +157,8 @@ def piecewise_constant_schedule(
     """Multiplied by a scale at each boundary."""
     if not boundaries_and_scales:
         return constant(init_value)
-    return piecewise_constant(*_scaled(init_value, boundaries_and_scales))
+    values, boundaries = _scaled(init_value, boundaries_and_scales)
+    return piecewise_constant(values, boundaries=boundaries)
 
 
 @OPTAX.converter
@@ -330,10 +331,6 @@ def reduce_on_plateau(
         raise ValueError(
             "patience must be at least 1: with less Optax reduces when the metric gets better"
         )
-    if accumulation_size != 1:
-        raise ValueError(
-            "accumulation_size must be 1; give the mean of so many metrics to schedule.update"
-        )
     if min_scale > 1:
         raise ValueError("min_scale must be at most 1: with more Optax raises the rate")
     return reduced_on_plateau(
@@ -343,6 +340,7 @@ def reduce_on_plateau(
         threshold=atol or rtol,
         cooldown=cooldown,
         min_scale=min_scale,
+        accumulation_size=accumulation_size,
         threshold_mode="absolute" if atol else "relative",
         patience_rule="reaches",
     )

@@ -12,7 +12,9 @@ import jax
 
 from jaxdecay.compose import advance, join, repeat, warmup
 from jaxdecay.decays import cosine, linear
+from jaxdecay.domain import LAST_STEP
 from jaxdecay.feedback import AdaptiveSchedule, ScheduleLike
+from jaxdecay.population import Population
 from jaxdecay.registry import nearest
 from jaxdecay.schedule import Schedule
 
@@ -78,7 +80,7 @@ class Peer:
         with self.reported(name, given):
             for argument, value in given.items():
                 _check_number(signature.parameters[argument], value)
-            return self.converters[name](**given)
+            return self.converters[name](**{each: _fits(value) for each, value in given.items()})
 
     @contextlib.contextmanager
     def reported(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
@@ -103,6 +105,11 @@ def _check_number(parameter: inspect.Parameter, value: Any) -> None:
     none = value is None and optional != "None"
     if kind in ("int", "float") and (none or isinstance(value, str)):
         raise ValueError(f"{parameter.name} must be a number, got {value!r}")
+
+
+def _fits(value: Any) -> Any:
+    """A count too large for an integer of JAX as a float, as which the families take it."""
+    return float(value) if type(value) is int and abs(value) > LAST_STEP else value
 
 
 TRACED = (
@@ -181,6 +188,11 @@ def ramp_instead(
 
 def check_steps_alone(where: str, schedule: Any, instead: str) -> None:
     """TypeError for what is no schedule, ValueError for one that follows a metric."""
+    if isinstance(schedule, Population):
+        raise TypeError(
+            f"{where}: expected one jaxdecay schedule, got a population of {len(schedule)}; "
+            "convert them one by one, as in population[0]"
+        )
     if not isinstance(schedule, Schedule):
         hint = "from_function" if callable(schedule) else "constant"
         raise TypeError(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxdecay.compose import clip, cooldown, join, multiply, warmup
+from jaxdecay.compose import advance, clip, cooldown, join, multiply, warmup
 from jaxdecay.compounds import warmup_cosine, warmup_linear, warmup_stable_decay
 from jaxdecay.decays import (
     constant,
@@ -188,6 +188,8 @@ def tanh_lr(
         ),
         *(lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit),
     )
+    if not warmup_t:  # no step sets the rate of the first, which is the optimizer's
+        return in_sequence([lr, advance(decay, advance_steps=1)], [1])
     target = lr if warmup_prefix else float(decay(warmup_t))
     return _warm(decay, target, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr=False)
 
@@ -262,7 +264,9 @@ def multi_step_lr(
     """A rate one step before each `decay_t`."""
     if sorted(decay_t) != list(decay_t):
         raise ValueError("decay_t must rise: timm takes it for sorted; expected sorted(decay_t)")
-    decay = multi_step(lr, decay_rate=decay_rate, boundaries=[max(0, step - 1) for step in decay_t])
+    first = 0 if warmup_t else 1  # no step sets the rate of step 0, which is the optimizer's
+    boundaries = [max(first, step - 1) for step in decay_t]
+    decay = multi_step(lr, decay_rate=decay_rate, boundaries=boundaries)
     starts_at_lr = not decay_t or decay_t[0] > 1
     return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr)
 
@@ -299,8 +303,15 @@ def wsd_lr(
     stable = _stable(lr, lr_min, stable_fn, stable_timescale or warmup_t, stable_power)
     begin = t_initial - decay_t
     if stable is None and decay_fn in SHAPES:
-        lengths, shape = (warmup_t, begin, decay_t), SHAPES[decay_fn]
-        return warmup_stable_decay(lr, *lengths, warmup_lr_init, lr_min, shape=shape)
+        return warmup_stable_decay(
+            lr,
+            warmup_steps=warmup_t,
+            stable_steps=begin,
+            transition_steps=decay_t,
+            init_value=warmup_lr_init,
+            end_value=lr_min,
+            shape=SHAPES[decay_fn],
+        )
     if stable is None and decay_fn == "power":
         decay = cooldown(
             lr,
@@ -392,91 +403,3 @@ def plateau_lr(
         lr, mode, decay_rate, patience_t, threshold, cooldown=cooldown_t, min_lr=lr_min
     )
     return plateau.replace(schedule=warmed_up(constant(lr), warmup_t, warmup_lr_init))
-
-
-# The names and arguments of timm's factory, in epochs.
-
-FACTORY = {
-    "cosine": "CosineLRScheduler",
-    "tanh": "TanhLRScheduler",
-    "poly": "PolyLRScheduler",
-    "step": "StepLRScheduler",
-    "multistep": "MultiStepLRScheduler",
-    "constant": "StepLRScheduler",
-    "wsd": "WSDLRScheduler",
-    "rsqrt": "WSDLRScheduler",
-    "plateau": "PlateauLRScheduler",
-}
-
-
-def _decay_t(
-    sched: str, decay_epochs: float | None, milestones: Sequence[int], length: float, unit: int
-) -> Any:
-    if sched == "multistep":
-        return [each * unit for each in milestones]
-    if sched == "constant":
-        return 1
-    if FACTORY[sched] == "WSDLRScheduler":
-        fall = 0.2 if decay_epochs is None else decay_epochs
-        return round(fall * length if 0 < fall < 1 else fall * unit)
-    return (90 if decay_epochs is None else decay_epochs) * unit
-
-
-def _from_factory(sched: str) -> Callable[..., Schedule]:
-    def made(
-        lr: float,
-        num_epochs: int = 300,
-        decay_epochs: float | None = None,
-        decay_milestones: Sequence[int] = (90, 180, 270),
-        cooldown_epochs: int = 0,
-        patience_epochs: int = 10,
-        decay_rate: float = 0.1,
-        min_lr: float = 0.0,
-        warmup_lr: float = 1e-5,
-        warmup_epochs: int = 0,
-        warmup_prefix: bool = False,
-        cycle_mul: float = 1.0,
-        cycle_decay: float = 0.1,
-        cycle_limit: int = 1,
-        k_decay: float = 1.0,
-        decay_fn: str | None = None,
-        stable_timescale: float | None = None,
-        plateau_mode: str = "max",
-        step_on_epochs: bool = True,
-        updates_per_epoch: int = 0,
-    ) -> Schedule:
-        if not step_on_epochs and not updates_per_epoch:
-            raise ValueError("updates_per_epoch must be > 0 where step_on_epochs is false")
-        unit = 1 if step_on_epochs else updates_per_epoch
-        outside = warmup_epochs if FACTORY[sched] == "WSDLRScheduler" and not warmup_prefix else 0
-        length = (num_epochs - outside) * unit
-        given = {
-            "lr": lr,
-            "t_initial": length,
-            "decay_t": _decay_t(sched, decay_epochs, decay_milestones, length, unit),
-            "decay_rate": 1.0 if sched == "constant" else decay_rate,
-            "power": decay_rate,
-            "patience_t": patience_epochs,
-            "mode": plateau_mode,
-            "lr_min": min_lr,
-            "cycle_mul": cycle_mul,
-            "cycle_decay": cycle_decay,
-            "cycle_limit": cycle_limit,
-            "k_decay": k_decay,
-            "stable_fn": "rsqrt" if sched == "rsqrt" else "constant",
-            "stable_timescale": None if stable_timescale is None else stable_timescale * unit,
-            "decay_fn": decay_fn or ("linear" if sched == "rsqrt" else "1-sqrt"),
-            "warmup_t": warmup_epochs * unit,
-            "warmup_lr_init": warmup_lr,
-            "warmup_prefix": warmup_prefix,
-        }
-        takes = TIMM.parameters(FACTORY[sched])
-        return TIMM.converters[FACTORY[sched]](
-            **{name: given[name] for name in takes if name in given}
-        )
-
-    return made
-
-
-for _sched in FACTORY:
-    TIMM.named(_sched)(_from_factory(_sched))

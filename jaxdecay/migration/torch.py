@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import jax
-import numpy as np
-
 from jaxdecay.adaptive import reduce_on_plateau
-from jaxdecay.compose import multiply, scale
 from jaxdecay.compounds import one_cycle
 from jaxdecay.decays import (
     constant,
@@ -25,7 +19,8 @@ from jaxdecay.decays import (
     polynomial,
     step_decay,
 )
-from jaxdecay.migration.peer import Peer, check_steps_alone, in_sequence, wave, whole
+from jaxdecay.migration.peer import Peer, check_steps_alone, wave
+from jaxdecay.migration.torch_state import arguments_of
 from jaxdecay.schedule import Schedule
 
 MOMENTUM = (
@@ -45,16 +40,6 @@ TORCH = Peer(
     },
 )
 
-FACTORS = (
-    "ConstantLR",
-    "LinearLR",
-    "ExponentialLR",
-    "StepLR",
-    "MultiStepLR",
-    "PolynomialLR",
-)
-"""Schedulers that multiply the rate they find, so that a chain of them is a product."""
-
 
 def from_torch(name: str, state: Mapping[str, Any] | None = None, **arguments: Any) -> Schedule:
     """The schedule of a class of `torch.optim.lr_scheduler`, with the same values.
@@ -67,10 +52,13 @@ def from_torch(name: str, state: Mapping[str, Any] | None = None, **arguments: A
     Args:
         name: of the class, such as "StepLR".
         state: the scheduler's `state_dict()`, which says the arguments; where it lacks one, the
-            message of the error names it. What it has learned from a metric is left out.
+            message of the error names it. What it has learned from a metric is left out. PyTorch
+            leaves functions out of states, so that of a `CyclicLR` with a `scale_fn` of "cycle"
+            cannot be told from one without; do not convert that.
         **arguments: those of the class, by its names, with `lr` for the optimizer's rate.
             `SequentialLR` and `ChainedScheduler` take `schedulers` as pairs of a name and a
-            dictionary of arguments, or, with a state, as names.
+            dictionary of arguments, or, with a state, as names, or as pairs where a state lacks
+            an argument. The schedulers inside are taken to be made in the order of the list.
 
     Returns:
         A `Schedule`.
@@ -93,9 +81,8 @@ def from_torch(name: str, state: Mapping[str, Any] | None = None, **arguments: A
         PyTorch 2.13, `torch/optim/lr_scheduler.py`.
     """
     if state is not None:
-        takes = TORCH.parameters(name)
         with TORCH.reported(name, {"state": state, **arguments}):
-            arguments = _arguments_of(name, takes, state, arguments)
+            arguments = arguments_of(TORCH, name, state, arguments)
     return TORCH.convert(name, arguments)
 
 
@@ -237,10 +224,14 @@ def one_cycle_lr(
         "of the fall; expected a larger one, or jaxdecay.one_cycle with warmup_fraction=0",
     )
     end = total_steps - 1
+    rise = (pct_start * total_steps - 1) / end
+    if rise >= 1:  # PyTorch never comes to the fall
+        rises = cosine if anneal_strategy == "cos" else linear
+        return rises(max_lr / div_factor, transition_steps=end, end_value=max_lr)
     return one_cycle(
         max_lr,
         transition_steps=end,
-        warmup_fraction=(pct_start * total_steps - 1) / end,
+        warmup_fraction=rise,
         initial_divisor=div_factor,
         final_divisor=final_div_factor,
         shape="cosine" if anneal_strategy == "cos" else "linear",
@@ -257,56 +248,6 @@ def swa_lr(
     if anneal_strategy == "linear":
         return linear(lr, end_value=swa_lr, transition_steps=anneal_epochs)
     return cosine(lr, transition_steps=anneal_epochs, end_value=swa_lr)
-
-
-@TORCH.named("SequentialLR")
-def sequential_lr(
-    lr: float,
-    schedulers: Sequence[tuple[str, Mapping[str, Any]]],
-    milestones: Sequence[int],
-) -> Schedule:
-    """One scheduler after another, each counting from its milestone."""
-    _check_pairs(schedulers)
-    _check(
-        len(milestones) == len(schedulers) - 1,
-        f"{len(schedulers)} schedulers need {len(schedulers) - 1} milestones",
-    )
-    parts = [_part(lr, *each) for each in schedulers]
-    return in_sequence(parts, list(milestones), called="milestones")
-
-
-@TORCH.named("ChainedScheduler")
-def chained_scheduler(lr: float, schedulers: Sequence[tuple[str, Mapping[str, Any]]]) -> Schedule:
-    """All at once: the product of their factors."""
-    _check_pairs(schedulers)
-    for name, _ in schedulers:
-        _check(
-            name in FACTORS,
-            f"{name} in a chain has no equal, because it sets the rate and does not multiply it; "
-            f"expected some of {', '.join(FACTORS)}, or SequentialLR",
-        )
-    _check(len(schedulers) > 0, "schedulers must hold at least one")
-    first, *others = (_part(lr, *each) for each in schedulers)
-    return functools.reduce(
-        lambda all, one: multiply(all, second=scale(one, factor=1 / lr)), others, first
-    )
-
-
-def _check_pairs(schedulers: Sequence[Any]) -> None:
-    for index, each in enumerate(schedulers):
-        fits = isinstance(each, Sequence) and len(each) == 2 and isinstance(each[1], Mapping)
-        _check(
-            fits,
-            f"schedulers[{index}] must be a pair of a name and a dictionary of arguments, such as "
-            f'("StepLR", {{"step_size": 30}}), got {each!r}',
-        )
-
-
-def _part(lr: float, name: str, arguments: Mapping[str, Any]) -> Schedule:
-    if "base_lrs" in arguments:
-        return from_torch(name, arguments)
-    takes_lr = "lr" in TORCH.parameters(name)
-    return TORCH.convert(name, {"lr": lr, **arguments} if takes_lr else arguments)
 
 
 @TORCH.named("LambdaLR")
@@ -361,104 +302,6 @@ def reduce_lr_on_plateau(
     )
 
 
-# Arguments from the state of a scheduler, which holds them under other names and beside others.
-
-
-def _single(name: str, what: str, values: Iterable[float]) -> float:
-    found = sorted({float(value) for value in values})
-    if len(found) != 1:
-        raise ValueError(
-            f"PyTorch's {name}: {what}={found} holds several groups; convert each by itself, with "
-            f"{what}=[rate of the group]"
-        )
-    return found[0]
-
-
-def _arguments_of(
-    name: str, takes: Sequence[str], state: Mapping[str, Any], given: Mapping[str, Any]
-) -> dict[str, Any]:
-    _check(
-        isinstance(state, Mapping),
-        "state must be what scheduler.state_dict() gives; the arguments of the class go by name, "
-        "as in lr=0.1",
-    )
-    found = {each: value for each, value in state.items() if each in takes}
-    if "lr" in takes and "base_lrs" in state:
-        found["lr"] = _single(name, "base_lrs", state["base_lrs"])
-    derived = _FROM_STATE[name](state, given) if name in _FROM_STATE else {}
-    return {**found, **given, **derived}
-
-
-def _milestones(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
-    counts = state["milestones"]  # how often each occurs
-    return {"milestones": [step for step, count in counts.items() for _ in range(count)]}
-
-
-def _cycle(state: Mapping[str, Any], _: Mapping[str, Any]) -> dict[str, Any]:
-    up = whole(state["total_size"] * state["step_ratio"])
-    return {
-        "base_lr": _single("CyclicLR", "base_lrs", state["base_lrs"]),
-        "max_lr": _single("CyclicLR", "max_lrs", state["max_lrs"]),
-        "step_size_up": up,
-        "step_size_down": whole(state["total_size"] - up),
-        "scale_fn": state["_scale_fn_custom"],
-        "cycle_momentum": False,
-    }
-
-
-def _one_cycle(state: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    for argument in ("max_lr", "final_div_factor"):
-        if argument not in given:
-            raise ValueError(
-                f"PyTorch's OneCycleLR: its state does not hold {argument}; give it beside the "
-                f'state, as in from_torch("OneCycleLR", state, max_lr=..., final_div_factor=...)'
-            )
-    first = _single("OneCycleLR", "base_lrs", state["base_lrs"])
-    phases = state["_schedule_phases"]
-    return {
-        "div_factor": given["max_lr"] / first,
-        "pct_start": (phases[0]["end_step"] + 1) / state["total_steps"],
-        "anneal_strategy": state["_anneal_func_type"],
-        "three_phase": len(phases) == 3,
-        "cycle_momentum": False,
-    }
-
-
-def _several(state: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    states, names = state["_schedulers"], given.get("schedulers", ())
-    if len(names) != len(states):
-        raise ValueError(
-            f"PyTorch's state of {len(states)} schedulers does not hold their names; give them "
-            'beside the state, as in from_torch("SequentialLR", state, schedulers=["LinearLR", '
-            '"CosineAnnealingLR"])'
-        )
-    pairs = list(zip(names, states, strict=True))
-    rates = [_single(each, "base_lrs", part["base_lrs"]) for each, part in pairs]
-    found = {"lr": rates[0], "schedulers": pairs}
-    if "_milestones" in state:
-        found["milestones"] = state["_milestones"]
-    return found
-
-
-def _plateau(state: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    if "lr" not in given:
-        raise ValueError(
-            "PyTorch's ReduceLROnPlateau: its state does not hold the first rate; give it beside "
-            'the state, as in from_torch("ReduceLROnPlateau", state, lr=0.1)'
-        )
-    return {"min_lr": _single("ReduceLROnPlateau", "min_lrs", state["min_lrs"])}
-
-
-_FROM_STATE: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]] = {
-    "MultiStepLR": _milestones,
-    "CyclicLR": _cycle,
-    "OneCycleLR": _one_cycle,
-    "SequentialLR": _several,
-    "ChainedScheduler": _several,
-    "ReduceLROnPlateau": _plateau,
-}
-
-
 def to_torch(schedule: Schedule, optimizer: Any) -> Any:
     """A schedule as a PyTorch scheduler, to be stepped after each step of the optimizer.
 
@@ -474,7 +317,8 @@ def to_torch(schedule: Schedule, optimizer: Any) -> Any:
         A `torch.optim.lr_scheduler.LRScheduler`. Its `state_dict()` holds `last_epoch` and, where
         all decays have names, `schedule.to_dict()`, of plain types that
         `torch.load(weights_only=True)` reads; `load_state_dict` takes back what is there, and
-        otherwise keeps the schedule given here.
+        otherwise keeps the schedule given here. The scheduler itself can be pickled, as with
+        `torch.save(scheduler)`, where the schedule can.
 
     Raises:
         TypeError: what is given is no schedule.
@@ -494,43 +338,12 @@ def to_torch(schedule: Schedule, optimizer: Any) -> Any:
         PyTorch 2.13, `torch.optim.lr_scheduler.LRScheduler`.
     """
     check_steps_alone("to_torch", schedule, "torch.optim.lr_scheduler.ReduceLROnPlateau")
-    return _torch_class()(optimizer, schedule)
-
-
-_value = jax.jit(lambda schedule, step: schedule(step))
-
-
-@functools.cache
-def _torch_class() -> type:
     try:
-        from torch.optim import lr_scheduler  # pyright: ignore[reportMissingImports]
+        from jaxdecay.migration.torch_scheduler import JaxdecayLR
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "torch":
+            raise
         raise ImportError(
             "PyTorch needs to be installed: pip install torch", name="torch"
         ) from error
-
-    class JaxdecayLR(lr_scheduler.LRScheduler):
-        """Every group at the value of a jaxdecay schedule."""
-
-        def __init__(self, optimizer: Any, schedule: Schedule) -> None:
-            self.schedule = schedule
-            super().__init__(optimizer)
-
-        def get_lr(self) -> list[float]:
-            value = float(_value(self.schedule, np.int32(self.last_epoch)))
-            return [value] * len(self.optimizer.param_groups)
-
-        def state_dict(self) -> dict[str, Any]:
-            state = super().state_dict()
-            del state["schedule"]
-            with contextlib.suppress(ValueError):  # it has no name in files
-                state["schedule"] = self.schedule.to_dict()
-            return state
-
-        def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-            held = state_dict.get("schedule")
-            schedule = self.schedule if held is None else Schedule.from_dict(held)
-            super().load_state_dict({**state_dict, "schedule": schedule})
-
-    JaxdecayLR.__qualname__ = "JaxdecayLR"
-    return JaxdecayLR
+    return JaxdecayLR(optimizer, schedule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from jaxdecay.adaptive import LARGEST_WINDOW, greedy
@@ -22,9 +23,7 @@ TRANSFORMERS = Peer(
             "is a dictionary of further arguments; give them one by one",
         ),
         "learning_rate": "is called lr here",
-        "warmup_steps": "is called num_warmup_steps here",
-        "warmup_ratio": "is not taken; give num_warmup_steps=math.ceil(warmup_ratio * "
-        "num_training_steps)",
+        "warmup_ratio": "is called warmup_steps since transformers 5; give it under that name",
         "max_steps": "is called num_training_steps here",
     },
 )
@@ -47,7 +46,8 @@ def from_transformers(name: str, **arguments: Any) -> Schedule:
         name: of the scheduler, as in `TrainingArguments(lr_scheduler_type=...)`, such as
             "cosine_with_min_lr".
         **arguments: `lr`, the optimizer's rate; `num_warmup_steps`, `num_training_steps`; and
-            those of `lr_scheduler_kwargs`.
+            those of `lr_scheduler_kwargs`. In the place of `num_warmup_steps` the `warmup_steps`
+            of `TrainingArguments`: a count, or below 1 a share of `num_training_steps`.
 
     Returns:
         A `Schedule`; for "reduce_lr_on_plateau" and "greedy" one with state.
@@ -64,7 +64,47 @@ def from_transformers(name: str, **arguments: Any) -> Schedule:
     Source:
         transformers 5.23.0, `optimization.py`.
     """
-    return TRANSFORMERS.convert(getattr(name, "value", name), arguments)
+    name = getattr(name, "value", name)
+    if "warmup_steps" in arguments:
+        with TRANSFORMERS.reported(name, arguments):
+            arguments = _with_warmup(**arguments)
+    with TRANSFORMERS.reported(name, arguments):
+        for count in _COUNTS:
+            _check_count(count, arguments.get(count))
+    return TRANSFORMERS.convert(name, arguments)
+
+
+_COUNTS = {
+    "num_warmup_steps": "; for a share of the run give warmup_steps",
+    "num_training_steps": "; where max_steps is -1, give num_train_epochs times the updates of an "
+    "epoch",
+    "num_decay_steps": "",
+    "num_stable_steps": "",
+}
+"""Arguments that transformers divides by and compares with, whatever they are; and what to do."""
+
+
+def _check_count(name: str, value: Any) -> None:
+    """ValueError for a number that is no count, with which transformers runs all the same."""
+    if isinstance(value, int | float) and not (value >= 0 and float(value).is_integer()):
+        raise ValueError(f"{name} must be a whole number of steps, at least 0{_COUNTS[name]}")
+
+
+def _with_warmup(warmup_steps: float, **others: Any) -> dict[str, Any]:
+    """The arguments of a scheduler from that of `TrainingArguments`: below 1 it is a share."""
+    if "num_warmup_steps" in others:
+        raise ValueError("expected one of num_warmup_steps and TrainingArguments' warmup_steps")
+    if not 0 <= warmup_steps < math.inf:
+        raise ValueError(
+            "warmup_steps must be ≥ 0; expected a count, or a share of the run below 1"
+        )
+    total = others.get("num_training_steps")
+    if 0 < warmup_steps < 1 and total is None:
+        raise ValueError(
+            "warmup_steps below 1 is a share of the run; expected num_training_steps beside it"
+        )
+    share = math.ceil((total or 0) * warmup_steps)
+    return {**others, "num_warmup_steps": int(warmup_steps) if warmup_steps >= 1 else share}
 
 
 def _left(num_warmup_steps: int, num_training_steps: int) -> int:
@@ -220,12 +260,16 @@ def warmup_stable_and_decay(
         if num_training_steps is None:
             raise ValueError("expected num_training_steps or num_stable_steps")
         num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
-    if num_stable_steps < 0 or num_stable_steps + num_decay_steps == 0:
+    if num_stable_steps < 0:
         raise ValueError(
             f"the steps leave {num_stable_steps} between warm-up and decay; expected "
             "num_training_steps of at least num_warmup_steps + num_decay_steps"
         )
     floor, fall = lr * min_lr_ratio, SHAPES[decay_type]
+    if num_stable_steps + num_decay_steps == 0:  # up, and at the floor at once
+        shape = SHAPES[warmup_type]
+        rise = warmup(lr, warmup_steps=num_warmup_steps, init_value=floor, shape=shape)
+        return in_sequence([rise, floor], [num_warmup_steps])
     if decay_type == "cosine" and num_cycles != 0.5:
         fluctuation = _cosine(lr, floor, max(1, num_decay_steps), num_cycles)
         boundaries = [num_stable_steps, num_stable_steps + num_decay_steps]

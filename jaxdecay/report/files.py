@@ -16,6 +16,7 @@ import numpy as np
 
 from jaxdecay.population import stack
 from jaxdecay.schedule import Schedule
+from jaxdecay.training.metric import Metric
 from jaxdecay.training.result import SweepResult
 
 NAMES = ("report.html", "members.csv", "history.csv", "curves.png", "sweep.json")
@@ -72,8 +73,8 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
     """
     folder = Path(folder)
     try:
-        about = json.loads((folder / "sweep.json").read_text())
-        with (folder / "members.csv").open(newline="") as file:
+        about = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
+        with (folder / "members.csv").open(newline="", encoding="utf-8") as file:
             csv.field_size_limit(sys.maxsize)  # a schedule may be long
             rates = [float(row["final_learning_rate"]) for row in csv.DictReader(file)]
         shape = len(about["schedules"]), len(about["seeds"])
@@ -92,6 +93,8 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
             run_seconds=about["run_seconds"],
             machine=about["machine"],
             versions=about["versions"],
+            measures=tuple(Metric(**each) for each in about["measures"]),
+            ranks_by=about["ranks_by"],
         )
     except (FileNotFoundError, NotADirectoryError) as error:
         go_on = f"; go on with it: jaxdecay sweep --resume {folder}"
@@ -106,12 +109,12 @@ def load(folder: str | os.PathLike[str]) -> SweepResult:
 
 def target_of(folder: Path) -> float | None:
     """What a finished sweep is ranked by the steps to, if it is."""
-    return json.loads((folder / "sweep.json").read_text()).get("target")
+    return json.loads((folder / "sweep.json").read_text(encoding="utf-8")).get("target")
 
 
 def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:
     """The epochs in `history.csv` until now: by name, [E, S, K]."""
-    with (folder / "history.csv").open(newline="") as file:
+    with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
         names = next(csv.reader(file), [])[2:]
         rows = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
     if not names or not len(rows):
@@ -209,6 +212,8 @@ def summary(result: SweepResult, target: float | None = None) -> dict[str, Any]:
     steps_to = None if target is None else result.steps_to(target, result.main_metric).mean(axis=1)
     return {
         "settings": dict(result.settings),
+        "measures": [metric.to_dict() for metric in result.measures],
+        "ranks_by": result.ranks_by,
         "schedules": [schedule.to_dict() for schedule in result.population],
         "seeds": list(result.seeds),
         "members": int(result.diverged_at.size),

@@ -68,7 +68,9 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
 
 
 def spread(values: np.ndarray) -> str:
-    """Mean ± standard deviation of a sample; the mean alone of a single value."""
+    """Mean ± standard deviation of a sample; the mean alone of a single value; or no number."""
+    if not np.isfinite(values).all():
+        return "–"
     mean = np.mean(values)
     form = ".4f" if 0.01 <= abs(mean) < 1_000 else ".4g"
     return format(mean, form) + (f" ± {np.std(values, ddof=1):{form}}" if len(values) > 1 else "")

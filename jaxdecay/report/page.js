@@ -59,7 +59,7 @@ const columns = [
           (each.interval && metric === content.main ? ` (${each.interval.map((x) => digits(x)).join(" … ")})` : "") +
           (each.like_best && metric === content.main && content.seeds.length > 1 ? " ≈" : ""),
     number: true,
-    descending: metric.endsWith("accuracy"),
+    descending: content.larger_is_better.includes(metric),
   })),
   ...(content.target === null
     ? []
@@ -291,7 +291,7 @@ function drawHyperparameters() {
   if (panel.is_grid) {
     const heat = {
       type: "heatmap", x: panel.values[0].map(short), y: panel.values[1].map(short), z: values, text,
-      colorscale: "Viridis", reversescale: !content.main.endsWith("accuracy"), colorbar: { title },
+      colorscale: "Viridis", reversescale: !content.larger_is_better.includes(content.main), colorbar: { title },
       hovertemplate: "%{text}<br>%{z:.5g}<extra></extra>", hoverongaps: false,
     };
     // On a category axis cells are of one size, whatever the distances between the values.

@@ -19,7 +19,13 @@ import numpy as np
 import jaxdecay
 from jaxdecay.report.files import summary
 from jaxdecay.report.hyperparameters import panels
-from jaxdecay.report.pictures import COLOURS, NAMED_SCHEDULES, short_repr
+from jaxdecay.report.pictures import (
+    COLOURS,
+    NAMED_SCHEDULES,
+    drawn_metrics,
+    lowest_drawn,
+    short_repr,
+)
 from jaxdecay.report.statistics import ENOUGH_SEEDS
 from jaxdecay.schedules_file import to_toml
 from jaxdecay.training.result import SweepResult
@@ -38,8 +44,8 @@ def page(result: SweepResult, *, target: float | None = None, confidence: float 
 
     Args:
         result: the sweep.
-        target: a test accuracy (or loss); the steps to it are a column of the leaderboard, and
-            what schedules are ranked by.
+        target: of the metric that ranks schedules; the steps to it are a column of the
+            leaderboard, and rank schedules instead.
         confidence: of intervals and comparisons.
     """
     from plotly.offline import get_plotlyjs
@@ -61,7 +67,7 @@ def page(result: SweepResult, *, target: float | None = None, confidence: float 
 def content(result: SweepResult, target: float | None, confidence: float) -> dict[str, Any]:
     """All that a report shows, in JSON's types."""
     schedules = _schedules(result, target, confidence)
-    metrics = [name for name in METRICS if name in result.history]
+    metrics = drawn_metrics(result)
     kept = _kept_epochs(result, len(metrics))
     with np.errstate(invalid="ignore"):
         means = np.stack([result.history[name][kept].mean(axis=2).T for name in metrics])
@@ -77,6 +83,7 @@ def content(result: SweepResult, target: float | None, confidence: float) -> dic
         "seeds_note": f"The best {min(20, len(schedules))}: one dot a seed.",
         "diverged_note": _diverged_note(result),
         "main": result.main_metric,
+        "larger_is_better": _larger_is_better(result),
         "tested": [name for name in result.history if name.startswith("test_")],
         "metrics": metrics,
         "seeds": list(result.seeds),
@@ -91,15 +98,12 @@ def content(result: SweepResult, target: float | None, confidence: float) -> dic
         "finals": _base64(result.metrics[result.main_metric]),
         "shown": [index for index in shown if sound[index] or not sound.any()],
         "bands": list(_bands(result, means, sound)) if many else [],
-        "logarithmic": _logarithmic(metrics, means[:, sound]),
-        "ranges": _ranges(metrics, means[:, sound]),
+        "logarithmic": _logarithmic(result, metrics, means[:, sound]),
+        "ranges": _ranges(result, metrics, means[:, sound]),
         "panels": [dataclasses.asdict(panel) for panel in panels(result.population)],
         "diverged": summary(result)["diverged"][:MOST_DIVERGED],
         "about": _about(result),
     }
-
-
-METRICS = ("learning_rate", "train_loss", "test_loss", "test_accuracy")
 
 
 def _schedules(
@@ -178,25 +182,30 @@ def _rounded(values: np.ndarray) -> list[float | None]:
     return [float(f"{each:.5g}") if np.isfinite(each) else None for each in values]
 
 
-def _logarithmic(metrics: list[str], means: np.ndarray) -> list[str]:
-    """The metrics to draw on a logarithmic scale: positive, and over a factor of 20."""
-    found = []
+def _larger_is_better(result: SweepResult) -> list[str]:
+    """The names of the metrics of which more is better."""
+    tested = [name for name in result.history if name.startswith("test_")]
+    return [name for name in tested if result.larger_is_better(name)]
+
+
+def _logarithmic(result: SweepResult, metrics: list[str], means: np.ndarray) -> list[str]:
+    """What to draw on a logarithmic scale: positive, over a factor of 20, and less is better."""
+    found, larger = [], _larger_is_better(result)
     for name, values in zip(metrics, means, strict=True):
         positive = values[(values > 0) & np.isfinite(values)]
-        if name != "test_accuracy" and positive.size and positive.max() > 20 * positive.min():
+        if name not in larger and positive.size and positive.max() > 20 * positive.min():
             found.append(name)
     return found
 
 
-def _ranges(metrics: list[str], means: np.ndarray) -> dict[str, list[float]]:
+def _ranges(result: SweepResult, metrics: list[str], means: np.ndarray) -> dict[str, list[float]]:
     """Where an axis ends: failed schedules would press the accuracies of others into a line."""
-    if "test_accuracy" not in metrics or not means.size:
-        return {}
-    values = means[metrics.index("test_accuracy")]
-    if not np.isfinite(values).all():
-        return {}
-    low = float(np.quantile(values[:, -1], 0.1))
-    return {"test_accuracy": [max(0.0, low - 0.1), float(values.max()) + 0.01]}
+    found = {}
+    for name, values in zip(metrics, means, strict=True):
+        if name in _larger_is_better(result) and values.size and np.isfinite(values).all():
+            low = lowest_drawn(values.T)
+            found[name] = [low, float(values.max()) + 0.01]
+    return found
 
 
 def _title(result: SweepResult) -> str:

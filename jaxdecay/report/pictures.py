@@ -45,23 +45,25 @@ def draw_all(result: SweepResult, folder: Path, *, dark: bool, dots: int) -> lis
 
 
 def draw_curves(result: SweepResult) -> Figure:
-    """Learning rate, training loss, test loss and test accuracy against epoch, means over seeds.
+    """Learning rate, both losses and the metric that ranks schedules against epoch, over seeds.
 
     With up to ten schedules each has a colour of its own; with more, each family has one, and
     the three best schedules are drawn on top and named. Schedules with a diverged member are
     counted in the title and not drawn.
     """
-    names = [
-        name for name in ("train_loss", "test_loss", "test_accuracy") if name in result.history
-    ]
     figure = Figure(figsize=(11, 9), layout="constrained", dpi=110)
     axes = figure.subplots(2, 2).ravel()
-    for axis, name in zip(axes, ["learning_rate", *names], strict=False):
+    for axis, name in zip(axes, drawn_metrics(result), strict=False):
         _draw_metric(axis, result, name)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(_title(result))
     return figure
+
+
+def drawn_metrics(result: SweepResult) -> list[str]:
+    """What is drawn against epoch: names in the history."""
+    return list(dict.fromkeys(("learning_rate", "train_loss", "test_loss", result.main_metric)))
 
 
 def draw_seeds(result: SweepResult, most: int = 20) -> Figure:
@@ -90,13 +92,14 @@ def draw_hyperparameters(result: SweepResult) -> dict[str, Figure]:
 
 def _draw_panel(result: SweepResult, panel: Panel) -> Figure:
     found, metric = result.compare(), result.main_metric.replace("_", " ")
+    larger = result.larger_is_better(result.main_metric)
     means = found.mean[panel.schedules]
     columns = 1 if panel.is_grid else len(panel.names)
     figure = Figure(figsize=(1.5 + 4 * columns, 4), layout="constrained", dpi=110)
     figure.suptitle(f"{panel.family} on {result.settings['data']}")
     axes = np.ravel(figure.subplots(1, columns, sharey=True))
     if panel.is_grid:
-        image = _draw_heat(axes[0], panel, means, better_is_high=metric.endswith("accuracy"))
+        image = _draw_heat(axes[0], panel, means, better_is_high=larger)
         figure.colorbar(image, label=metric)
         return figure
     half = np.nan_to_num(found.high[panel.schedules] - means)
@@ -163,13 +166,22 @@ def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
     axis.set(xlabel="epoch", title=name.replace("_", " "))
     axis.grid(alpha=0.3)
     positive = values[np.isfinite(values) & (values > 0)]
-    if name != "test_accuracy" and positive.size and positive.max() > 20 * positive.min():
+    if name != "learning_rate" and result.larger_is_better(name):
+        axis.set_ylim(bottom=lowest_drawn(values))
+    elif positive.size and positive.max() > 20 * positive.min():
         axis.set_yscale("log")
-    if name == "test_accuracy":
-        # Failed schedules would press the others into a line.
-        last = values[-1][np.isfinite(values[-1])]
-        low = np.quantile(last, 0.1) if last.size else 0.0
-        axis.set_ylim(bottom=max(0.0, low - 0.1))
+
+
+def lowest_drawn(values: np.ndarray) -> float | None:
+    """Where the axis of a metric [epoch, schedule] of which more is better begins.
+
+    Failed schedules would press the others into a line. None where no schedule has a number.
+    """
+    last = values[-1][np.isfinite(values[-1])]
+    if not last.size:
+        return None
+    low = float(np.quantile(last, 0.1)) - 0.1
+    return low if (last < 0).any() else max(0.0, low)
 
 
 def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:

@@ -23,9 +23,15 @@ class Display:
         members: schedules × seeds.
         epochs: of all.
         steps: of each member in an epoch.
+        metric: the name in the history of what ranks schedules.
+        larger_is_better: its direction.
     """
 
-    def __init__(self, members: int, epochs: int, steps: int) -> None:
+    def __init__(
+        self, members: int, epochs: int, steps: int, metric: str, larger_is_better: bool
+    ) -> None:
+        self.metric = metric
+        self.larger_is_better = larger_is_better
         self.members = members
         self.epochs = epochs
         self.epoch = 0
@@ -48,10 +54,12 @@ class Display:
 
     def add_epoch(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
         """Counts an epoch that was trained, or was kept by a checkpoint: its history [S, K]."""
-        accuracy = history["test_accuracy"].mean(axis=1)
+        means = history[self.metric].mean(axis=1)
+        means = means[np.isfinite(means)]
+        best = np.max if self.larger_is_better else np.min
         self.epoch = epoch + 1
-        self.best = None if np.isnan(accuracy).all() else float(np.nanmax(accuracy))
-        self.diverged = int(np.isnan(history["test_loss"]).sum())
+        self.best = float(best(means)) if means.size else None
+        self.diverged = int(np.isnan(history["train_loss"]).sum())
         if self._began is not None:
             self.show_epoch()
 
@@ -77,7 +85,8 @@ class Display:
 
     def _words(self) -> str:
         """The state of an epoch in words."""
-        best = "none left" if self.best is None else f"best accuracy {self.best:.4f}"
+        name = self.metric.removeprefix("test_").replace("_", " ")
+        best = "none left" if self.best is None else f"best {name} {self.best:.4f}"
         lost = f", {self.diverged:,} diverged" if self.diverged else ""
         return f"epoch {self.epoch}/{self.epochs}, {best}{lost}"
 
@@ -85,8 +94,10 @@ class Display:
 class Bar(Display):
     """One line in a terminal that changes in its place."""
 
-    def __init__(self, members: int, epochs: int, steps: int) -> None:
-        super().__init__(members, epochs, steps)
+    def __init__(
+        self, members: int, epochs: int, steps: int, metric: str, larger_is_better: bool
+    ) -> None:
+        super().__init__(members, epochs, steps, metric, larger_is_better)
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -136,7 +147,7 @@ class JsonLines(Display):
             epochs=self.epochs,
             members=self.members,
             diverged=self.diverged,
-            best_test_accuracy=self.best,
+            **{f"best_{self.metric}": self.best},
             member_steps_per_second=round(self.member_steps_per_second, 1),
             seconds_left=None if self.seconds_left is None else round(self.seconds_left, 1),
         )

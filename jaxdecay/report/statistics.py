@@ -27,9 +27,9 @@ class Comparison:
     Attributes:
         metric: its name.
         confidence: of the intervals.
-        mean: over seeds; not a number where a member diverged.
+        mean: over seeds; not a number where a member diverged or its metric is not finite.
         low, high: the interval that holds the mean of infinitely many seeds with that confidence.
-        best: index of the schedule with the best mean; -1 where every schedule diverged.
+        best: index of the schedule with the best mean; -1 where none has one.
         difference: the mean, over seeds, of how much worse each is than the best, at least 0.
         difference_low, difference_high: the interval of the difference, all of them together with
             that confidence.
@@ -55,13 +55,13 @@ class Comparison:
 
     def __str__(self) -> str:
         """A line for each schedule, best first, by its index; ≈ marks what is like the best."""
-        order = np.argsort(self.difference, kind="stable")  # those that diverged come last
+        order = np.argsort(self.difference, kind="stable")  # those without a number come last
         return "\n".join([f"{self.metric} ({self.confidence:.0%})", *map(self._line, order)])
 
     def _line(self, index: int) -> str:
         name = f"schedule {index:>{len(str(len(self.mean) - 1))}}"
         if np.isnan(self.mean[index]):
-            return f"{name}  diverged"
+            return f"{name}  not finite"
         line = f"{name}  {self.mean[index]:#.4g}"
         if np.isfinite(self.low[index]):
             line += f" ({self.low[index]:#.4g} … {self.high[index]:#.4g})"
@@ -90,7 +90,8 @@ def compare(
     told from the best is at most 1 − confidence, of normally distributed differences.
 
     Args:
-        values: [S, K], S schedules and K seeds, not a number where a member diverged.
+        values: [S, K], S schedules and K seeds, not a number where a member diverged. Infinite ones
+            count as none.
         metric: its name.
         larger_is_better: as of an accuracy, not of a loss.
         confidence: of the intervals, between 0 and 1.
@@ -116,6 +117,7 @@ def compare(
         schedule 1  0.9413 (0.9248 … 0.9577)  0.039 behind, p = 7.4e-05
     """
     values = np.asarray(values, np.float64)
+    values = np.where(np.isfinite(values), values, np.nan)
     mean = values.mean(axis=1)
     sound = np.isfinite(mean)
     sign = 1.0 if larger_is_better else -1.0

@@ -20,12 +20,12 @@ from jax import Array
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxdecay.training.layout import restored, stored
+from jaxdecay.training.optimizers import Optimizer
 from jaxdecay.training.task import Batch, Task
 from jaxdecay.training.train import (
     Member,
-    Optimizer,
     epoch_order,
-    evaluate,
+    evaluate_member,
     init_member,
     train_epoch,
     train_step,
@@ -216,7 +216,7 @@ class Program:
                 lambda key: epoch_order(key, epoch, data, self.batch_size), out_axes=1
             )(keys)
             return train_epoch(
-                self._update_all,
+                self._train_all,
                 self._measure_all(data),
                 members,
                 epoch * len(orders),
@@ -228,8 +228,10 @@ class Program:
         return self._on_each_device(run, 3, 2)(members, rates, keys, epoch, data)
 
     @property
-    def _update_all(self) -> Any:
-        def update(member: Member, step: Array, rate: Array, batch: Batch) -> tuple[Member, Array]:
+    def _train_all(self) -> Any:
+        def train_one(
+            member: Member, step: Array, rate: Array, batch: Batch
+        ) -> tuple[Member, Array]:
             trained, loss = train_step(
                 self.task, self.optimizer, _restored(member), step, rate, batch
             )
@@ -237,11 +239,11 @@ class Program:
 
         # All schedules of a seed share a batch: mapped over schedules it stays one array, and the
         # first layer of all of them is one large matrix product.
-        return _over_members(update, in_axes=((0, None, 0, 0), (0, None, 0, None)))
+        return _over_members(train_one, in_axes=((0, None, 0, 0), (0, None, 0, None)))
 
     def _measure_all(self, data: Any) -> Any:
-        def measure(parameters: Any) -> dict[str, Array]:
-            return evaluate(self.task, restored(parameters), data)
+        def measure(member: Member) -> dict[str, Array]:
+            return evaluate_member(self.task, _restored(member), data)
 
         return _over_members(measure, in_axes=((0,), (0,)))
 

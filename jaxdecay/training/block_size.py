@@ -110,7 +110,7 @@ def _place() -> Path:
 
 def _read() -> dict[str, dict[str, float]]:
     with contextlib.suppress(OSError, ValueError):
-        return json.loads(_place().read_text())
+        return json.loads(_place().read_text(encoding="utf-8"))
     return {}
 
 
@@ -119,5 +119,5 @@ def _write(known: dict[str, dict[str, float]]) -> None:
     beside = _place().with_name(f"block_sizes.{os.getpid()}.part")
     with contextlib.suppress(OSError):
         beside.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(known, indent=2))
+        beside.write_text(json.dumps(known, indent=2), encoding="utf-8")
         os.replace(beside, _place())

@@ -29,7 +29,7 @@ from jaxdecay.data import Data
 from jaxdecay.training.processes import ProcessError, agreed, shared
 
 ABOUT = "about.json"
-FORMAT = 2
+FORMAT = 3
 """Of what is written; a sweep does not go on from another."""
 UNREAD = ".unread"
 """The end of the name of a checkpoint that could not be read, perhaps only this time."""
@@ -75,7 +75,8 @@ class Checkpoints:
         anew: begin anew: checkpoints that are there are removed when training begins.
 
     Raises:
-        ValueError: `every` or `keep` are too small.
+        ValueError: `every` or `keep` are too small, or the folder's name is no text in the
+            locale of this process.
 
     Example:
         >>> import tempfile, jaxdecay
@@ -101,6 +102,11 @@ class Checkpoints:
             raise ValueError(
                 f"keep must be at least 2, the newest and one in its stead, got {self.keep}"
             )
+        if any("\ud800" <= each <= "\udfff" for each in str(Path(self.folder).absolute())):
+            raise ValueError(  # Orbax's storage takes UTF-8 only
+                f"the name of {self.folder} is no text in this locale; "
+                "set LC_ALL=C.UTF-8 or PYTHONUTF8=1, or choose another name"
+            )
 
     def block(self, about: Mapping[str, Any]) -> int | None:
         """The block of the sweep whose checkpoints are there; None if there is none.
@@ -118,7 +124,7 @@ class Checkpoints:
                 )
             return None
         try:
-            there = json.loads(path.read_text())
+            there = json.loads(path.read_text(encoding="utf-8"))
             block, there = int(there["block"]), dict(there["about"])
         except FileNotFoundError:
             return None
@@ -191,7 +197,8 @@ class Writer:
                 else:
                     _set_aside(folder, done)
                 beside = checkpoints._about.with_suffix(".part")
-                beside.write_text(json.dumps({"block": block, "about": about}, indent=1))
+                text = json.dumps({"block": block, "about": about}, indent=1)
+                beside.write_text(text, encoding="utf-8")
                 os.replace(beside, checkpoints._about)
             agreed(0)  # no process looks before
             self._manager = _manager(
@@ -342,16 +349,38 @@ def _check_same(there: Mapping[str, Any], here: Mapping[str, Any], folder: Any) 
         other = there.get(name)
         if other == value:
             continue
-        if isinstance(value, list) and isinstance(other, list) and len(value) == len(other):
-            index = next(
-                i
-                for i, pair in enumerate(zip(other, value, strict=True))
-                if len(set(map(repr, pair))) > 1
-            )
-            name, other, value = f"{name}[{index}]", other[index], value[index]
-        elif isinstance(value, list) and isinstance(other, list):
-            name, other, value = f"the number of {name}", len(other), len(value)
+        if name == "code":
+            difference = _changed_code(other, value)
+        else:
+            name, other, value = _difference(name, other, value)
+            difference = f"{name} is {other} there and {value} here"
         raise ValueError(
-            f"{folder} holds the checkpoints of another sweep: {name} is {other} there "
-            f"and {value} here; go on with the same, or start anew in another folder"
+            f"{folder} holds the checkpoints of another sweep: {difference}; "
+            "go on with the same, or start anew in another folder"
         )
+
+
+def _changed_code(there: Any, here: dict[str, str]) -> str:
+    """The names of the functions whose fingerprints differ."""
+    there = there if isinstance(there, dict) else {}
+    changed = [name for name in here | there if here.get(name) != there.get(name)]
+    return (
+        f"{' and '.join(changed)} changed since it was started (the source, "
+        "a value that is used, or the version of a package)"
+    )
+
+
+def _difference(name: str, there: Any, here: Any) -> tuple[str, Any, Any]:
+    """Of two lists or dictionaries, the first difference and its name."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        keys: list[Any] = [*here, *there]
+        there, here = ([each.get(key) for key in keys] for each in (there, here))
+    elif isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
+        keys = list(range(len(here)))
+    elif isinstance(here, list) and isinstance(there, list):
+        return f"the number of {name}", len(there), len(here)
+    else:
+        return name, there, here
+    triples = zip(keys, there, here, strict=True)
+    key, there, here = next(each for each in triples if each[1] != each[2])
+    return f"{name}[{key}]", there, here

@@ -92,8 +92,8 @@ def _memory(program: Program) -> int | None:
         return sum(each["bytes_limit"] - each["bytes_in_use"] for each in stats)
     left = psutil.virtual_memory().available
     with contextlib.suppress(OSError, ValueError):  # no container, or no limit
-        limit = int((CGROUP / "memory.max").read_text())
-        left = min(left, limit - int((CGROUP / "memory.current").read_text()))
+        limit = int((CGROUP / "memory.max").read_text(encoding="utf-8"))
+        left = min(left, limit - int((CGROUP / "memory.current").read_text(encoding="utf-8")))
     return left
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxdecay.population import Population
 from jaxdecay.registry import nearest
 from jaxdecay.schedule import Schedule
+from jaxdecay.training.metric import LOSS, Metric, larger_is_better
 
 if TYPE_CHECKING:
     from jaxdecay.report.statistics import Comparison
@@ -24,15 +25,19 @@ class SweepResult:
         population: the schedules.
         seeds: the K seeds; member (s, k) is `train(population[s], jax.random.key(seeds[k]), …)`.
         history: by name, an array [E, S, K]: `learning_rate` (at the epoch's first step),
-            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`.
-        diverged_at: [S, K], the first step whose loss, or whose network, was not finite, or -1.
+            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`. From
+            the epoch in which a member diverged, all but its learning rate are not a number.
+        diverged_at: [S, K], the first step whose training loss, or whose network, was not finite,
+            or -1.
         final_learning_rate: [S, K], the schedules' values after the last step.
         settings: epochs, batch size and so on, as written to `sweep.json`.
-        steps: updates of each member.
+        steps: batches that each member was trained on.
         compile_seconds: time it took to compile, and to measure blocks where none is known.
         run_seconds: time it took to train and to test, without compiling.
         machine: platform, cores and devices on which it ended.
         versions: of Python and packages, there.
+        measures: the task's metrics, each with its direction.
+        ranks_by: the name of the one that ranks schedules, or "loss".
     """
 
     population: Population
@@ -46,6 +51,8 @@ class SweepResult:
     run_seconds: float
     machine: Mapping[str, Any]
     versions: Mapping[str, str]
+    measures: tuple[Metric, ...] = ()
+    ranks_by: str = LOSS
 
     def __repr__(self) -> str:
         schedules, seeds = self.diverged_at.shape
@@ -68,7 +75,7 @@ class SweepResult:
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
     def plot(self) -> Any:
-        """Draws learning rate, losses and accuracy against epoch.
+        """Draws learning rate, losses and the metric that ranks schedules against epoch.
 
         Returns:
             A Matplotlib `Figure`, which a notebook shows and `savefig` writes.
@@ -140,14 +147,15 @@ class SweepResult:
     @property
     def sound_epochs(self) -> np.ndarray:
         """[S, K], how many epochs each member finished before it diverged."""
-        return (~np.isnan(self.history["test_loss"])).sum(axis=0)
+        # Of a member that has not diverged, a training loss is a number; its metrics need not be.
+        return (~np.isnan(self.history["train_loss"])).sum(axis=0)
 
-    def steps_to(self, target: float, metric: str = "test_accuracy") -> np.ndarray:
+    def steps_to(self, target: float, metric: str | None = None) -> np.ndarray:
         """[S, K]: the steps after which a metric, tested once an epoch, first reached a target.
 
         Args:
-            target: an accuracy that is at least, or a loss that is at most, to be reached.
-            metric: a name of the history.
+            target: the value to reach: at least this where larger is better, else at most.
+            metric: a name of the history; None for the metric that ranks schedules.
 
         Returns:
             Floats; infinity where the target was not reached.
@@ -155,9 +163,10 @@ class SweepResult:
         Raises:
             ValueError: there is no such metric.
         """
-        self._check_metric(metric)
+        metric = self.main_metric if metric is None else metric
+        larger = self.larger_is_better(metric)
         values = self.history[metric]
-        reached = values >= target if metric.endswith("accuracy") else values <= target
+        reached = values >= target if larger else values <= target
         steps = (1 + reached.argmax(axis=0)) * (self.steps // len(values))
         return np.where(reached.any(axis=0), steps, np.inf)
 
@@ -169,17 +178,18 @@ class SweepResult:
     def ranking(self, *, target: float | None = None) -> np.ndarray:
         """Indices of the schedules, best first.
 
-        By mean test accuracy over seeds (by mean test loss where the task has no accuracy), then
-        by mean test loss; a schedule with a diverged member comes after all without.
+        By the mean over seeds of the metric that the task declares for it (`main_metric`), then by
+        mean test loss; after all others come schedules whose metric is not finite, and last those
+        with a diverged member.
 
         Args:
-            target: rank by the mean number of steps to this accuracy (or loss) first; see
-                `steps_to`.
+            target: rank by the mean number of steps to this value first; see `steps_to`.
         """
         metric = self.main_metric
-        sign = -1.0 if metric.endswith("accuracy") else 1.0
+        sign = -1.0 if self.larger_is_better(metric) else 1.0
         # Rounded, so that equal counts of right answers are equal: float32 makes them differ.
         main = np.round(self.metrics[metric].mean(axis=1, dtype=float), 7)
+        main = np.where(np.isfinite(main), main, np.nan)  # which `lexsort` puts last
         keys = [self.metrics["test_loss"].mean(axis=1), sign * main]
         if target is not None:
             keys.append(self.steps_to(target, metric).mean(axis=1))
@@ -188,22 +198,33 @@ class SweepResult:
 
     @property
     def main_metric(self) -> str:
-        """What schedules are ranked by: test accuracy, or test loss where there is none."""
-        return "test_accuracy" if "test_accuracy" in self.history else "test_loss"
+        """The name in the history of what ranks schedules, as the task declares it."""
+        return f"test_{self.ranks_by}"
 
-    def _check_metric(self, metric: str) -> None:
-        if metric not in self.history:
+    def larger_is_better(self, metric: str) -> bool:
+        """The direction of a metric, by its name in the history, as the task declares it.
+
+        Raises:
+            ValueError: there is no such metric; a learning rate is none.
+        """
+        known = larger_is_better(self.measures)
+        if metric not in known:
             raise ValueError(
-                f"metric must be one of {', '.join(self.history)}; "
-                f"got {metric!r}{nearest(metric, self.history)}"
+                f"metric must be one of {', '.join(known)}; got {metric!r}{nearest(metric, known)}"
             )
+        return known[metric]
+
+    def _resolution(self, metric: str) -> float:
+        """The smallest step of a metric: one test example of a share of them."""
+        is_share = any(each.is_share and metric == f"test_{each.name}" for each in self.measures)
+        return 1 / self.settings["test_examples"] if is_share else 0.0
 
     def compare(self, metric: str | None = None, *, confidence: float = 0.95) -> Comparison:
         """The schedules over seeds: intervals, and which the seeds cannot tell from the best.
 
         Args:
-            metric: a name of `metrics`; None for the test accuracy (the test loss where the task
-                has no accuracy). Of an accuracy more is better, of all others less.
+            metric: a name of `metrics`; None for the one that ranks schedules. Its direction is
+                that which the task declares.
             confidence: of the intervals, between 0 and 1.
 
         Returns:
@@ -216,18 +237,17 @@ class SweepResult:
         from jaxdecay.report.statistics import compare
 
         metric = self.main_metric if metric is None else metric
-        self._check_metric(metric)
+        larger = self.larger_is_better(metric)
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
         values = np.where(self.diverged_at >= 0, np.nan, self.metrics[metric])
         best = int(self.ranking()[0]) if metric == self.main_metric else None
-        is_share = metric.endswith("accuracy")
         return compare(
             values,
             metric,
-            larger_is_better=is_share,
+            larger_is_better=larger,
             confidence=confidence,
-            resolution=1 / self.settings["test_examples"] if is_share else 0.0,
+            resolution=self._resolution(metric),
             best=best,
         )
 

@@ -14,7 +14,6 @@ import numpy as np
 import optax
 from jax import Array
 
-from jaxdecay.feedback import AdaptiveSchedule
 from jaxdecay.machine import machine, versions
 from jaxdecay.population import Population
 from jaxdecay.training.block import (
@@ -27,20 +26,28 @@ from jaxdecay.training.block import (
 )
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import (
-    FORMAT,
     CheckpointError,
     Checkpoints,
     Snapshot,
     Writer,
-    digest,
     packed,
     unpacked,
 )
-from jaxdecay.training.limits import bytes_of, check_limits, member_shapes
+from jaxdecay.training.checks import check_training
+from jaxdecay.training.identity import identity
+from jaxdecay.training.limits import bytes_of, check_limits
+from jaxdecay.training.optimizers import Optimizer, name_of
 from jaxdecay.training.processes import agreed, all_equal, any_of, exchanged
 from jaxdecay.training.result import SweepResult
-from jaxdecay.training.task import Task, check_loss
-from jaxdecay.training.train import Optimizer, check_integers, monitored, steps_per_epoch
+from jaxdecay.training.task import Task
+from jaxdecay.training.train import (
+    check_integers,
+    check_mode,
+    clock_of,
+    monitored,
+    resolved_for_run,
+    steps_per_epoch,
+)
 
 
 def sweep(
@@ -80,14 +87,15 @@ def sweep(
     Args:
         task: what is trained.
         population: S schedules.
-        optimizer: makes an Optax optimizer from a learning rate.
+        optimizer: makes an Optax optimizer from a learning rate. Schedules count its updates,
+            which are fewer than batches where `optax.MultiSteps` accumulates gradients.
         epochs: passes through the training data, at least 1.
         batch_size: examples a step.
         seeds: K, how many seeds, at least 1.
         seed: the first of them; the others follow.
         monitor: the name in the history that schedules with state follow: after each epoch each
-            member's schedule sees the member's own value. Where more is better, as of
-            "test_accuracy", the schedule needs `mode="max"`.
+            member's schedule sees the member's own value. Where larger is better, as the task
+            declares of "test_accuracy", the schedule needs `mode="max"`.
         block: the most members that one device trains at the same time, at least 1. None for up
             to 8 on a CPU and up to 64 elsewhere; where a device's share is more than 64, for the
             number that a short measurement finds to be the fastest on this machine, which is then
@@ -111,11 +119,15 @@ def sweep(
         A `SweepResult`.
 
     Raises:
-        TypeError: `population` is not a `Population`, or `optimizer` not a function of the rate.
+        TypeError: `population` is not a `Population`, `optimizer` not a function of the rate, or
+            a function of the task returns something else than it must.
         ValueError: `epochs`, `batch_size`, `seeds`, `seed` or `block` out of range, a `monitor`
             that is not in the history, inputs and labels that do not fit each other, a loss that
-            is not one float, more members than memory or disk hold, or checkpoints of another
-            sweep.
+            is not one float, metrics that are not declared or need the complete test set, an
+            optimizer that needs more than a step has, more members than memory or disk hold,
+            checkpoints of another sweep (also if a function of the task, the optimizer or an own
+            decay was edited), or checkpoints of one whose functions hold what cannot be
+            compared, such as a lock.
         CheckpointError: checkpoints cannot be written or read.
         ProcessError: another process of the sweep has ended.
 
@@ -131,17 +143,15 @@ def sweep(
     """
     check_arguments(task, population, optimizer, seeds, seed, monitor, block)
     steps = steps_per_epoch(task.data, epochs, batch_size)
-    population = population.resolve(
-        steps=epochs * steps, steps_per_epoch=steps, samples_per_step=batch_size
-    )
-    check_loss(task, batch_size)
+    check_training(task, optimizer, task.data, batch_size)
+    population = resolved_for_run(population, task, optimizer, steps, epochs, batch_size)
     started = time.perf_counter()
     program = Program(task, optimizer, batch_size, precision, member_mesh())
     share = math.ceil(len(population) * seeds / jax.process_count())
     # Now with blocks of one, as to put millions of members into blocks takes memory of its own.
     check_limits(program, share, 1, steps, len(population), checkpoints)
     numbers = tuple(range(seed, seed + seeds))
-    about = {} if checkpoints is None else _about(program, population, numbers, monitor)
+    about = {} if checkpoints is None else identity(program, population, numbers, monitor)
     rounds = _arranged(program, len(population), seeds, block, checkpoints, about)
     members = rounds.real.size
     check_limits(program, members, rounds.block, steps, len(population), checkpoints)
@@ -182,7 +192,7 @@ def sweep(
         {
             "data": task.data.name,
             "test_examples": int(np.shape(task.data.test_labels)[0]),
-            "optimizer": _name(optimizer),
+            "optimizer": name_of(optimizer),
             "epochs": epochs,
             "batch_size": batch_size,
             "seeds": seeds,
@@ -225,6 +235,9 @@ class _Training:
         keys = jnp.stack([jax.random.key(number) for number in seeds])
         self._keys = [program.by_device(keys[each]) for each in rounds.seeds]
         self._states = jax.vmap(lambda key: population.init_states())(keys)
+        clock = clock_of(program.task, program.optimizer, steps)
+        self._counts = [clock.start]  # before each epoch
+        self._count = jax.jit(clock.epoch)
         self._members: list[Any] = []
         self._rates_at = jax.jit(_learning_rates)
         self._follow = jax.jit(jax.vmap(population.update_states))
@@ -343,13 +356,20 @@ class _Training:
             run_seconds=self._seconds_before + run_seconds,
             machine=machine(),
             versions=versions(),
+            measures=tuple(self.program.task.measures),
+            ranks_by=self.program.task.ranks_by,
         )
 
     def learning_rates(self, epoch: int) -> np.ndarray:
         """Those of an epoch, [S, steps], or [K, S, steps] where states make members differ."""
         states = self._states if self.population.is_adaptive else None
-        steps = epoch * self.steps + jnp.arange(self.steps)
-        return np.asarray(self._rates_at(self.population, states, steps))
+        return np.asarray(self._rates_at(self.population, states, self._updates(epoch)))
+
+    def _updates(self, epoch: int) -> Array:
+        """How many updates are done before each batch of an epoch, [steps]."""
+        while len(self._counts) <= epoch:
+            self._counts.append(self._count(self._counts[-1])[0])
+        return self._count(self._counts[epoch])[1]
 
     def _rates(self, index: int, table: np.ndarray) -> Array:
         """Learning rates [D, steps, k, s] of a round."""
@@ -413,23 +433,6 @@ def _writer(
         yield writer
 
 
-def _about(
-    program: Program, population: Population, seeds: Sequence[int], monitor: str
-) -> dict[str, Any]:
-    """What makes a sweep the same one, in words that can be compared."""
-    return {
-        "format": FORMAT,
-        "data": digest(program.task.data),
-        "optimizer": _name(program.optimizer),
-        "batch_size": program.batch_size,
-        "precision": program.precision,
-        "monitor": monitor,
-        "seeds": list(seeds),
-        "member": member_shapes(program),
-        "schedules": [repr(schedule) for schedule in population],
-    }
-
-
 def _without_keys(leaves: list[Any]) -> list[Any]:
     """Arrays of numbers instead of JAX's random keys, which some optimizers have in their state."""
     return [jax.random.key_data(leaf) if _is_key(leaf) else leaf for leaf in leaves]
@@ -445,10 +448,6 @@ def _with_keys(leaves: list[Any], like: list[Any]) -> list[Any]:
 
 def _is_key(leaf: Any) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _name(optimizer: Optimizer) -> str:
-    return getattr(optimizer, "__name__", type(optimizer).__name__)
 
 
 def _learning_rates(population: Population, states: Any, steps: Array) -> Array:
@@ -482,7 +481,8 @@ def check_arguments(
             "sweep takes a function that makes an optimizer from a learning rate, such as "
             f"optax.sgd or lambda rate: optax.sgd(rate, momentum=0.9), got {optimizer!r}"
         )
-    _check_mode(population, monitor)
+    for group in population.groups:
+        check_mode(task, group, monitor)
     check_integers(seeds=seeds, seed=seed, block=1 if block is None else block)
     if seeds < 1:
         raise ValueError(f"seeds must be at least 1, got {seeds}")
@@ -490,14 +490,3 @@ def check_arguments(
         raise ValueError(f"block must be at least 1, got {block}; None measures what is fastest")
     if not 0 <= seed <= seed + seeds <= 2**32:
         raise ValueError(f"seeds must be within 0 … 2³²−1, got {seeds} from {seed} on")
-
-
-def _check_mode(population: Population, monitor: str) -> None:
-    """Refuses to reduce a rate because an accuracy rises, or because a loss falls."""
-    better = "max" if monitor.endswith("accuracy") else "min" if monitor.endswith("loss") else None
-    for group in population.groups:
-        mode = group.options.get("mode", better) if isinstance(group, AdaptiveSchedule) else better
-        if better is not None and mode != better:
-            raise ValueError(
-                f'{group.family}: mode must be "{better}" with monitor="{monitor}", got "{mode}"'
-            )

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import math
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,12 +15,18 @@ import numpy as np
 import optax
 from flax import nnx
 from jax import Array
+from jax.typing import ArrayLike
 
-from jaxdecay.data import Data, check_data
+from jaxdecay.data import Data
+from jaxdecay.training.labels import count_classes, missing_classes, with_class_numbers
 from jaxdecay.training.layout import kernel_first
+from jaxdecay.training.metric import ACCURACY, LOSS, Metric, check_metrics
 
 Parameters = Any
 """The parameters of a network: a pytree of float arrays."""
+
+TEST_BATCH = 1_000
+"""So many test examples are measured at a time, so that memory stays bounded."""
 
 
 class Batch(NamedTuple):
@@ -32,21 +38,46 @@ class Batch(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
-    """What is trained: pure functions, and the data.
+    """What is trained: pure functions, the data, and what is measured.
 
     Attributes:
         init: `init(key) -> parameters`.
         loss: `loss(parameters, batch) -> scalar`, the mean over the batch; it is minimised, and
             measured on the test data after each epoch as `test_loss`.
-        metrics: `metrics(parameters, batch) -> {name: scalar}`, means over the batch, other
-            things to measure on the test data, as `test_<name>`; `accuracy` ranks schedules.
+        metrics: `metrics(parameters, batch) -> {name: values}`, other things to measure on the
+            test data, one value for each example, [n]; their mean over the test set is
+            `test_<name>`.
         data: what to train and to test on.
+        measures: each of the metrics, with its direction; see `Metric`.
+        ranks_by: the name of the metric that ranks schedules, or "loss".
+
+    Raises:
+        TypeError: `measures` is not a list of metrics.
+        ValueError: a metric that is declared twice, or `ranks_by` is none of them.
     """
 
     init: Callable[[Array], Parameters]
     loss: Callable[[Parameters, Batch], Array]
-    metrics: Callable[[Parameters, Batch], Mapping[str, Array]]
+    metrics: Callable[[Parameters, Batch], Mapping[str, Any]]
     data: Data
+    measures: Sequence[Metric] = ()
+    ranks_by: str = LOSS
+
+    def __post_init__(self) -> None:
+        check_metrics(self.measures, self.ranks_by)
+
+
+def take(inputs: ArrayLike, labels: ArrayLike, indices: Array, scale: float) -> Batch:
+    """Examples by index, as floats divided by `scale`."""
+    return Batch(jnp.asarray(inputs)[indices].astype(float) / scale, jnp.asarray(labels)[indices])
+
+
+def as_parameters(parameters: Parameters) -> Parameters:
+    """Parameters as arrays of JAX: some of `init` may be numbers of Python or arrays of NumPy."""
+    return jax.tree.map(
+        lambda leaf: leaf if isinstance(leaf, Array) else jnp.asarray(leaf, jnp.result_type(leaf)),
+        parameters,
+    )
 
 
 class MLP(nnx.Module):
@@ -84,10 +115,11 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
             logits [n, classes]. Default: an `MLP` with 128 hidden units.
 
     Returns:
-        A `Task` whose metric is `accuracy`.
+        A `Task` whose metric is `accuracy`, which ranks its schedules.
 
     Raises:
-        ValueError: labels that are not integers from 0, inputs that are not finite real numbers,
+        ValueError: labels that are not class numbers from 0, or most of whose classes no example
+            has, inputs that are not finite real numbers,
             inputs and labels that do not fit each other, a scale that is not above 0, or a module
             that has state other than `nnx.Param`, such as dropout or batch statistics.
 
@@ -97,8 +129,11 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
         >>> task.data
         <Data digits: train (1437, 8, 8), test (360, 8, 8)>
     """
-    classes = _classes(data)
+    data = with_class_numbers(data)
+    classes, missing = count_classes(data), missing_classes(data)
     _check_inputs(data)
+    if missing is not None and model is None:
+        raise ValueError(f"{data.name}: {missing}")
     make = model or _mlp_for(data, classes)
     graph, _, rest = nnx.split(nnx.eval_shape(lambda: make(nnx.Rngs(0))), nnx.Param, ...)
     if jax.tree.leaves(rest):
@@ -120,13 +155,15 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
 
     def metrics(parameters: Parameters, batch: Batch) -> Mapping[str, Array]:
         outputs = logits(parameters, batch.inputs)
-        return {"accuracy": jnp.mean(outputs.argmax(axis=-1) == batch.labels, dtype=float)}
+        return {"accuracy": outputs.argmax(axis=-1) == batch.labels}
 
-    _check_logits(data, jax.eval_shape(init, jax.random.key(0)), logits, classes)
-    return Task(init, loss, metrics, data)
+    _check_logits(data, jax.eval_shape(init, jax.random.key(0)), logits, classes, missing)
+    return Task(init, loss, metrics, data, measures=(ACCURACY,), ranks_by=ACCURACY.name)
 
 
-def _check_logits(data: Data, parameters: Any, logits: Any, classes: int) -> None:
+def _check_logits(
+    data: Data, parameters: Any, logits: Any, classes: int, missing: str | None
+) -> None:
     """ValueError if a network does not take these inputs, or has too few outputs for the labels."""
     shape = (2, *np.shape(data.train_inputs)[1:])
     try:
@@ -140,25 +177,7 @@ def _check_logits(data: Data, parameters: Any, logits: Any, classes: int) -> Non
         raise ValueError(
             f"{data.name}: the module must map {shape} to logits of shape ({shape[0]}, at least "
             f"{classes}), for labels 0 … {classes - 1}; it gives {found}"
-        )
-
-
-def check_loss(task: Task, batch_size: int) -> None:
-    """ValueError if the loss is not one float."""
-    inputs, labels = np.asarray(task.data.train_inputs), np.asarray(task.data.train_labels)
-
-    def loss(key: Array) -> Any:
-        batch = Batch(
-            jnp.zeros((batch_size, *inputs.shape[1:])),
-            jnp.zeros((batch_size, *labels.shape[1:]), jnp.asarray(labels[:1]).dtype),
-        )
-        return jnp.asarray(task.loss(task.init(key), batch))
-
-    found = jax.eval_shape(loss, jax.random.key(0))
-    if found.shape or not jnp.issubdtype(found.dtype, jnp.floating):
-        raise ValueError(
-            "the loss of a task must be one float, the mean over the batch; "
-            f"got an array of shape {found.shape} and type {found.dtype}"
+            f"{'' if missing is None else '; ' + missing}"
         )
 
 
@@ -167,38 +186,14 @@ def _mlp_for(data: Data, classes: int) -> Callable[[nnx.Rngs], nnx.Module]:
     return lambda rngs: MLP(inputs, classes=classes, rngs=rngs)
 
 
-def _classes(data: Data) -> int:
-    """How many there are; ValueError for labels that are not integers from 0."""
-    for labels in map(np.asarray, (data.train_labels, data.test_labels)):
-        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-            columns = labels.ndim == 2 and labels.shape[1] > 1
-            remedy = (
-                "labels.argmax(axis=1) makes integers of columns"
-                if columns
-                else "np.unique(np.ravel(all_labels), return_inverse=True)[1], of those to train "
-                "and to test on together, makes integers"
-            )
-            raise ValueError(
-                f"{data.name}: labels must be integers from 0, one for each example, got an array "
-                f"of {labels.dtype} and shape {labels.shape}; {remedy}"
-            )
-    check_data(data)
-    labels = np.concatenate([np.asarray(data.train_labels), np.asarray(data.test_labels)])
-    if labels.min() < 0:
-        raise ValueError(f"{data.name}: labels must be integers from 0, got {labels.min()}")
-    return int(labels.max()) + 1
-
-
 def _check_inputs(data: Data) -> None:
     """ValueError for inputs, or a scale of them, with which no network can be trained."""
     for inputs in (data.train_inputs, data.test_inputs):
         kind = np.asarray(inputs).dtype
-        if not any(jnp.issubdtype(kind, each) for each in (np.floating, np.integer, np.bool_)):
-            raise ValueError(f"{data.name}: inputs must be real numbers, got an array of {kind}")
-        with np.errstate(over="ignore"):
-            floats = jnp.issubdtype(kind, np.floating)
-            finite = not floats or np.isfinite(np.asarray(inputs, np.float32)).all()
-        if not finite:
-            raise ValueError(f"{data.name}: inputs must be finite as float32, some are not")
+        floats = jnp.issubdtype(kind, np.floating)
+        if floats and not np.isfinite(np.asarray(inputs)).all():
+            raise ValueError(
+                f"{data.name}: inputs must be finite, some are not; fill or drop what is missing"
+            )
     if not isinstance(data.scale, numbers.Real) or not 0 < data.scale < math.inf:
         raise ValueError(f"{data.name}: scale must be a number above 0, got {data.scale!r}")

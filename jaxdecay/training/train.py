@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +18,21 @@ from jax.typing import ArrayLike
 
 from jaxdecay.data import Data, check_data
 from jaxdecay.feedback import AdaptiveSchedule, value_at
+from jaxdecay.population import Population
 from jaxdecay.registry import nearest
+from jaxdecay.resolution import has_lengths
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.task import Batch, Parameters, Task
-
-Optimizer = Callable[[Any], optax.GradientTransformation]
-"""Makes an optimizer from a learning rate: `optax.sgd`, `lambda rate: optax.chain(...)`, …"""
+from jaxdecay.training.checks import check_training
+from jaxdecay.training.metric import LOSS, larger_is_better
+from jaxdecay.training.optimizers import (
+    Optimizer,
+    UpdateClock,
+    init_state,
+    parameters_to_test,
+    update,
+    update_clock,
+)
+from jaxdecay.training.task import TEST_BATCH, Batch, Parameters, Task, as_parameters, take
 
 
 class Member(NamedTuple):
@@ -32,7 +41,7 @@ class Member(NamedTuple):
     Attributes:
         parameters: of the network.
         optimizer_state: of Optax.
-        diverged_at: the first step whose loss, or whose network, was not finite, or -1.
+        diverged_at: the first step whose training loss, or whose network, was not finite, or -1.
     """
 
     parameters: Parameters
@@ -44,11 +53,12 @@ class Trained(NamedTuple):
     """What `train` returns.
 
     Attributes:
-        parameters: of the network, after the last epoch.
+        parameters: of the network; those to test with, where `optax.contrib.schedule_free` trains
+            others.
         history: by name, one number an epoch: `learning_rate` (at the epoch's first step),
-            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`
-            (not a number from where it diverged).
-        diverged_at: the first step whose loss, or whose network, was not finite, or -1.
+            `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`. From
+            the epoch in which it diverged, all but the learning rate are not a number.
+        diverged_at: the first step whose training loss, or whose network, was not finite, or -1.
     """
 
     parameters: Parameters
@@ -70,7 +80,9 @@ def train(
     """Trains one network with one schedule: a pure function, to be jitted, mapped, differentiated.
 
     Args:
-        schedule: learning rate as a function of step; a `Schedule` may have state.
+        schedule: learning rate as a function of step; a `Schedule` may have state. Steps are
+            updates: where `optax.MultiSteps` makes one of several batches, the learning rate is
+            that of the number of updates done.
         key: a JAX random key; it decides the first weights and the order of the examples.
         data: what to train and to test on, usually `task.data`. It is an argument of its own so
             that a compiled program does not contain it.
@@ -86,8 +98,10 @@ def train(
         A `Trained`.
 
     Raises:
-        ValueError: `epochs` or `batch_size` below 1, or more than there are examples, or
-            `monitor` is not in the history.
+        TypeError: a function of the task, or the optimizer, returns something else than it must.
+        ValueError: `epochs` or `batch_size` below 1, or more than there are examples; `monitor` is
+            not in the history, or a plateau's `mode` is not its direction; or `check_training`
+            of `jaxdecay.training.checks` finds fault with the task or the optimizer.
 
     Example:
         >>> import functools, jax, jaxdecay
@@ -98,29 +112,84 @@ def train(
         True
     """
     steps = steps_per_epoch(data, epochs, batch_size)
+    check_training(task, optimizer, data, batch_size)
     if isinstance(schedule, Schedule):
-        schedule = schedule.resolve(
-            steps=epochs * steps, steps_per_epoch=steps, samples_per_step=batch_size
-        )
+        check_mode(task, schedule, monitor)
+        schedule = resolved_for_run(schedule, task, optimizer, steps, epochs, batch_size)
+    clock = clock_of(task, optimizer, steps)
     first_state, learning_rate, follow = _with_state(schedule)
     member = init_member(task, optimizer, learning_rate(0, first_state), key)
 
-    def run_epoch(carry: tuple[Member, Any], epoch: Array) -> tuple[Any, dict[str, Array]]:
-        member, state = carry
-        first_step = epoch * steps
+    def run_epoch(carry: tuple[Member, Any, Any], epoch: Array) -> tuple[Any, dict[str, Array]]:
+        member, state, counts = carry
+        counts, updates = clock.epoch(counts)
         member, history = train_epoch(
             lambda *step: train_step(task, optimizer, *step),
-            lambda parameters: evaluate(task, parameters, data),
+            lambda member: evaluate_member(task, member, data),
             member,
-            first_step,
-            jax.vmap(lambda step: learning_rate(step, state))(first_step + jnp.arange(steps)),
+            epoch * steps,
+            jax.vmap(lambda step: learning_rate(step, state))(updates),
             epoch_order(key, epoch, data, batch_size),
             data,
         )
-        return (member, follow(state, monitored(history, monitor))), history
+        return (member, follow(state, monitored(history, monitor)), counts), history
 
-    (member, _), history = jax.lax.scan(run_epoch, (member, first_state), jnp.arange(epochs))
-    return Trained(member.parameters, history, member.diverged_at)
+    start = member, first_state, clock.start
+    (member, *_), history = jax.lax.scan(run_epoch, start, jnp.arange(epochs))
+    parameters = parameters_to_test(member.optimizer_state, member.parameters)
+    return Trained(parameters, history, member.diverged_at)
+
+
+Resolvable = TypeVar("Resolvable", Schedule, Population)
+
+
+def resolved_for_run(
+    schedules: Resolvable,
+    task: Task,
+    optimizer: Optimizer,
+    steps: int,
+    epochs: int,
+    batch_size: int,
+) -> Resolvable:
+    """A schedule or population with the lengths of this run, which schedules count in updates."""
+    if not has_lengths(schedules):
+        return schedules
+    with jax.ensure_compile_time_eval():
+        updates = max(1, clock_of(task, optimizer, steps).updates(epochs))
+    whole, rest = divmod(updates, epochs)
+    return schedules.resolve(
+        steps=updates,
+        steps_per_epoch=updates / epochs if rest else whole,
+        samples_per_step=batch_size * epochs * steps / updates,
+    )
+
+
+def clock_of(task: Task, optimizer: Optimizer, steps: int) -> UpdateClock:
+    """How many updates are done before each of an epoch's batches."""
+    parameters = jax.eval_shape(lambda key: as_parameters(task.init(key)), jax.random.key(0))
+    return update_clock(optimizer, parameters, steps)
+
+
+def check_mode(task: Task, schedule: Schedule, monitor: str) -> None:
+    """Refuses to reduce a rate because an accuracy rises, or because a loss falls.
+
+    Args:
+        task: which declares the directions of its metrics.
+        schedule: one, or a group of a population.
+        monitor: the name in the history that it follows.
+
+    Raises:
+        ValueError: its mode is not the direction of the metric.
+    """
+    larger = larger_is_better(task.measures).get(monitor)
+    if larger is None or not isinstance(schedule, AdaptiveSchedule):
+        return
+    better = "max" if larger else "min"
+    mode = schedule.options.get("mode", better)
+    if mode != better:
+        raise ValueError(
+            f'{schedule.family}: mode must be "{better}" with monitor="{monitor}", got "{mode}"'
+        )
 
 
 def _with_state(
@@ -148,8 +217,9 @@ def monitored(history: Mapping[str, Any], monitor: str) -> Any:
 
 def init_member(task: Task, optimizer: Optimizer, learning_rate: Array, key: Array) -> Member:
     """A member before its first step."""
-    parameters = task.init(jax.random.fold_in(key, 0))
-    return Member(parameters, optimizer(learning_rate).init(parameters), jnp.asarray(-1))
+    parameters = as_parameters(task.init(jax.random.fold_in(key, 0)))
+    state = init_state(optimizer, learning_rate, parameters)
+    return Member(parameters, state, jnp.asarray(-1))
 
 
 def epoch_order(key: Array, epoch: Array, data: Data, batch_size: int) -> Array:
@@ -170,8 +240,14 @@ def train_step(
 ) -> tuple[Member, Array]:
     """One update of one member, and the loss before it."""
     loss, gradients = jax.value_and_grad(task.loss)(member.parameters, batch)
-    updates, optimizer_state = optimizer(learning_rate).update(
-        gradients, member.optimizer_state, member.parameters
+    updates, optimizer_state = update(
+        optimizer,
+        learning_rate,
+        member.optimizer_state,
+        member.parameters,
+        gradients,
+        loss,
+        lambda parameters: task.loss(parameters, batch),
     )
     diverged_now = (member.diverged_at < 0) & ~jnp.isfinite(loss)
     return Member(
@@ -182,42 +258,42 @@ def train_step(
 
 
 def train_epoch(
-    update: Callable[[Member, Array, Array, Batch], tuple[Member, Array]],
-    measure: Callable[[Parameters], Mapping[str, Array]],
+    train_one: Callable[[Member, Array, Array, Batch], tuple[Member, Array]],
+    measure: Callable[[Member], Mapping[str, Array]],
     member: Member,
     first_step: Array,
     rates: Array,
     order: Array,
     data: Data,
 ) -> tuple[Member, dict[str, Array]]:
-    """One epoch of one member, or of many: then `update` and `measure` are mapped over them.
+    """One epoch of one member, or of many: then `train_one` and `measure` are mapped over them.
 
     `rates` and `order` hold the learning rate and the examples of each step. Rates are computed
     before, all steps at once: schedules cost nothing in the loop, whatever their families.
     """
 
+    def batch_of(examples: Array) -> Batch:
+        return take(data.train_inputs, data.train_labels, examples, data.scale)
+
     def run_step(carry: tuple[Member, Array, Array], each: tuple[Array, Array]) -> tuple[Any, None]:
         (member, step, total), (rate, examples) = carry, each
-        batch = take(data.train_inputs, data.train_labels, examples, data.scale)
-        member, loss = update(member, step, rate, batch)
+        member, loss = train_one(member, step, rate, batch_of(examples))
         return (member, step + 1, total + loss), None
 
     nothing = jnp.zeros_like(member.diverged_at, dtype=float)
     start = (member, first_step, nothing)
     (member, step, total), _ = jax.lax.scan(run_step, start, (rates, order))
-    measured = measure(member.parameters)
-    # The last update comes after the last training loss: only what it led to shows it. The test
-    # alone would miss parameters that it does not use.
-    sound = jnp.isfinite(measured["loss"]) & finite(member.parameters, nothing.shape)
+    # The last update comes after the last training loss, so that batch is looked at again. The
+    # test cannot replace it: its loss may be infinite, or no number, for reasons of its own.
+    _, loss_after = train_one(member, step, rates[-1], batch_of(order[-1]))
+    sound = jnp.isfinite(loss_after) & finite(member.parameters, nothing.shape)
     lost = (member.diverged_at < 0) & ~sound
     member = member._replace(diverged_at=jnp.where(lost, step, member.diverged_at))
     diverged = member.diverged_at >= 0
-    history = {
-        "learning_rate": rates[0],
-        "train_loss": total / len(order),
-        **{f"test_{name}": jnp.where(diverged, jnp.nan, v) for name, v in measured.items()},
-    }
-    return member, history
+    measured = {"train_loss": total / len(order)}
+    measured |= {f"test_{name}": value for name, value in measure(member).items()}
+    history = {name: jnp.where(diverged, jnp.nan, value) for name, value in measured.items()}
+    return member, {"learning_rate": rates[0], **history}
 
 
 def finite(parameters: Parameters, members: tuple[int, ...]) -> Array:
@@ -228,17 +304,25 @@ def finite(parameters: Parameters, members: tuple[int, ...]) -> Array:
     return sound
 
 
+def evaluate_member(task: Task, member: Member, data: Data) -> dict[str, Array]:
+    """The metrics and loss of a member on the test data."""
+    return evaluate(task, parameters_to_test(member.optimizer_state, member.parameters), data)
+
+
 def evaluate(
-    task: Task, parameters: Parameters, data: Data, batch_size: int = 1_000
+    task: Task, parameters: Parameters, data: Data, batch_size: int = TEST_BATCH
 ) -> dict[str, Array]:
-    """The task's metrics and loss on the test data, in batches, so that memory stays bounded."""
+    """The task's metrics and loss on the test data, in batches, so that memory stays bounded.
+
+    Means are taken over all examples, and only then `finish` of a metric makes it of them.
+    """
     examples = jnp.shape(data.test_inputs)[0]
     whole = examples // batch_size * batch_size
 
-    def measure(indices: Array) -> dict[str, Array]:
+    def measure(indices: Array) -> dict[str, Any]:
         batch = take(data.test_inputs, data.test_labels, indices, data.scale)
-        means = {**task.metrics(parameters, batch), "loss": task.loss(parameters, batch)}
-        return {name: value * len(indices) for name, value in means.items()}
+        values = {**task.metrics(parameters, batch), LOSS: task.loss(parameters, batch)}
+        return jax.tree.map(lambda value: jnp.mean(value, dtype=float) * len(indices), values)
 
     sums = []
     if whole:
@@ -246,12 +330,9 @@ def evaluate(
         sums.append(jax.tree.map(lambda total: total.sum(0), totals))
     if whole < examples:
         sums.append(measure(jnp.arange(whole, examples)))
-    return jax.tree.map(lambda *parts: sum(parts) / examples, *sums)
-
-
-def take(inputs: ArrayLike, labels: ArrayLike, indices: Array, scale: float) -> Batch:
-    """Examples by index, as floats divided by `scale`."""
-    return Batch(jnp.asarray(inputs)[indices].astype(float) / scale, jnp.asarray(labels)[indices])
+    means = jax.tree.map(lambda *parts: sum(parts) / examples, *sums)
+    finish = {metric.name: metric.finish or jnp.asarray for metric in task.measures}
+    return {name: finish.get(name, jnp.asarray)(mean) for name, mean in means.items()}
 
 
 def steps_per_epoch(data: Data, epochs: int, batch_size: int) -> int:

@@ -1,4 +1,4 @@
-"""Schedules with state: against PyTorch, Hugging Face, Keras and Optax, traced, and in a loop."""
+"""Adaptive schedules: against PyTorch, Hugging Face, Keras and Optax, traced, and in a loop."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ import keras
 import numpy as np
 import optax
 import pytest
+from jaxdecay.stateful import LARGEST_WINDOW
 
 import jaxdecay
-from jaxdecay import Schedule
+from jaxdecay import AdaptiveSchedule, AdaptiveState, Schedule
+from jaxdecay.adaptive import LARGEST_WINDOW
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.stateful import LARGEST_WINDOW
 
 RECORDED = Path(__file__).parent / "recorded"
 THRESHOLD_MODES = {"rel": "relative", "abs": "absolute"}
@@ -35,11 +36,11 @@ def watched(schedules: Sequence[Schedule], metrics: Any) -> np.ndarray:
 
     @jax.jit
     def run(population: jaxdecay.Population, metrics: Any) -> Any:
-        def follow(state: Any, each: Any) -> Any:
-            state = population.update(state, each)
-            return state, population(0, state)
+        def follow(states: Any, each: Any) -> Any:
+            states = population.update_states(states, each)
+            return states, population(0, states)
 
-        return population(0), jax.lax.scan(follow, population.init(), metrics)[1]
+        return population(0), jax.lax.scan(follow, population.init_states(), metrics)[1]
 
     first, rest = run(population, jnp.asarray(metrics, float))
     return np.concatenate([first[None], rest])
@@ -52,6 +53,7 @@ def plateau_scales(
     threshold: float = 1e-4,
     cooldown: float = 0,
     min_scale: float = 0.0,
+    accumulation_size: int = 1,
     mode: str = "min",
     threshold_mode: str = "relative",
     patience_rule: str = "exceeds",
@@ -59,7 +61,11 @@ def plateau_scales(
     """The scale before and after each metric, step by step in float64."""
     sign = 1.0 if mode == "min" else -1.0
     scale, best, bad, resting, scales = 1.0, np.inf, 0, 0, [1.0]
-    for metric in sign * np.asarray(metrics, np.float64):
+    for count in range(1, len(metrics) + 1):
+        if count % accumulation_size:
+            scales.append(scale)
+            continue
+        metric = sign * np.mean(np.float64(metrics[count - accumulation_size : count]))
         size = abs(best) if threshold_mode == "relative" else 1.0
         if metric < (best - threshold * size if np.isfinite(best) else best):
             best, bad = metric, 0
@@ -89,7 +95,7 @@ def recorded(file: str, *names: str) -> list[dict[str, Any]]:
 
 def as_plateau(
     lr: float, min_lr: float = 0.0, threshold_mode: str = "rel", eps: float = 1e-8, **same: Any
-) -> Schedule:
+) -> AdaptiveSchedule:
     assert eps == 1e-8
     return jaxdecay.reduce_on_plateau(
         lr, min_scale=min_lr / lr, threshold_mode=THRESHOLD_MODES[threshold_mode], **same
@@ -106,7 +112,7 @@ def as_greedy(
     threshold_mode: str = "abs",
     eps: float = 1e-8,
     **same: Any,
-) -> Schedule:
+) -> AdaptiveSchedule:
     assert eps == 1e-8
     return jaxdecay.greedy(
         lr,
@@ -208,6 +214,7 @@ OPTAX = [
     {"factor": 0.5, "patience": 3, "rtol": 1 / 256, "cooldown": 2, "min_scale": 1e-3},
     {"factor": 0.75, "patience": 1, "rtol": 0.0, "atol": 3 / 256, "cooldown": 0, "min_scale": 0.1},
     {"factor": 0.3, "patience": 5, "rtol": 1e-4, "cooldown": 4},
+    {"factor": 0.5, "patience": 1, "rtol": 1 / 256, "cooldown": 1, "accumulation_size": 4},
 ]
 
 
@@ -230,7 +237,9 @@ def as_optax(rtol: float = 1e-4, atol: float = 0.0, **same: Any) -> Schedule:
 @pytest.mark.usefixtures("relaxed_promotion")
 def test_optax() -> None:
     metrics = noisy_descent(np.random.default_rng(2), 100)
-    got = watched([as_optax(**each) for each in OPTAX], np.repeat(np.array(metrics)[:, None], 3, 1))
+    got = watched(
+        [as_optax(**each) for each in OPTAX], np.repeat(np.array(metrics)[:, None], len(OPTAX), 1)
+    )
     for arguments, scales in zip(OPTAX, got.T, strict=True):
         assert scales[-1] < 0.2
         np.testing.assert_allclose(scales, optax_scales(arguments, metrics), rtol=1e-6)
@@ -270,6 +279,7 @@ def test_every_rule_at_metrics_of_both_signs_and_those_that_are_no_numbers() -> 
                 "threshold": float(chance.choice([0.0, 1 / 256, 1 / 64])),
                 "cooldown": int(chance.integers(0, 4)),
                 "min_scale": float(chance.choice([0.0, 0.05])),
+                "accumulation_size": int(chance.choice([1, 1, 2, 4])),
             }
             schedules.append(jaxdecay.reduce_on_plateau(1.0, **numbers, **rule))
             columns.append(metrics)
@@ -312,19 +322,21 @@ def test_the_value_is_that_of_the_schedule_times_the_scale() -> None:
     for decay in (jaxdecay.reduce_on_plateau, jaxdecay.greedy):
         schedule = decay(inner)
         first = schedule.init()
-        for state in (first, first._replace(scale=jnp.asarray(0.25, float))):
-            expected = np.asarray(inner(steps)) * float(state.scale)
-            np.testing.assert_array_equal(schedule(steps, state), expected)
-        np.testing.assert_array_equal(schedule(steps), inner(steps))
+        for scale in (first.feedback.scale, jnp.asarray(0.25, float)):
+            state = AdaptiveState(steps, first.feedback._replace(scale=scale))
+            expected = np.asarray(inner(steps)) * float(scale)
+            np.testing.assert_array_equal(schedule(state), expected)
+            np.testing.assert_array_equal(jaxdecay.value_at(schedule, steps, state), expected)
+        np.testing.assert_array_equal(jaxdecay.value_at(schedule, steps), inner(steps))
 
 
 # Traced, mapped, differentiated.
 
 
-def total(schedule: Schedule, metrics: Any) -> Any:
+def total(schedule: AdaptiveSchedule, metrics: Any) -> Any:
     def follow(state: Any, metric: Any) -> Any:
-        state = schedule.update(state, metric)
-        return state, schedule(0, state)
+        state = schedule.update(state, value=metric)
+        return state, schedule(state)
 
     return jnp.sum(jax.lax.scan(follow, schedule.init(), metrics)[1])
 
@@ -377,7 +389,7 @@ def test_one_trace_for_a_grid_of_factor_and_patience() -> None:
         jaxdecay.reduce_on_plateau, schedule=0.5, factor=factors, patience=patiences
     )
     assert len(population.groups) == 1
-    assert population.has_state
+    assert population.is_adaptive
     got = watched(list(population), np.repeat(np.array(METRICS)[:, None], 12, 1))
     for schedule, rates in zip(population, got.T, strict=True):
         expected = plateau_scales(METRICS, schedule.factor, schedule.patience)
@@ -385,10 +397,10 @@ def test_one_trace_for_a_grid_of_factor_and_patience() -> None:
     traces = 0
 
     @jax.jit
-    def update(schedule: Schedule, state: Any, metric: Any) -> Any:
+    def update(schedule: AdaptiveSchedule, state: Any, metric: Any) -> Any:
         nonlocal traces
         traces += 1
-        return schedule.update(state, metric)
+        return schedule.update(state, value=metric)
 
     for schedule in population:
         update(schedule, schedule.init(), 1.0)
@@ -401,7 +413,7 @@ def test_a_state_keeps_its_structure_and_types() -> None:
         jaxdecay.greedy(0.1, patience=2.5, cooldown=1, warmup=2.0, window=2.0, reset_after=3.0),
     ):
         state = schedule.init()
-        after = jax.eval_shape(schedule.update, state, 1.0)
+        after = jax.eval_shape(lambda state, each=schedule: each.update(state, value=1.0), state)
         assert jax.tree.map(lambda each: each.dtype, after) == jax.tree.map(
             lambda each: each.dtype, state
         )
@@ -412,8 +424,8 @@ def test_the_window_has_its_full_length() -> None:
     metrics = np.r_[np.full(3, 50.0), np.zeros(120)]  # falling as long as a 50 is in the window
 
     def follow(state: Any, metric: Any) -> Any:
-        state = schedule.update(state, metric)
-        return state, state.best
+        state = schedule.update(state, value=metric)
+        return state, state.feedback.best
 
     best = jax.lax.scan(follow, schedule.init(), jnp.asarray(metrics))[1]
     expected = [np.mean(metrics[max(0, n - 99) : n + 1]) for n in range(len(metrics))]
@@ -455,9 +467,10 @@ def test_in_a_loop_with_optax() -> None:
     @jax.jit
     def train_step(weight: Any, optimizer_state: Any, step: Any, state: Any) -> Any:
         loss, gradient = jax.value_and_grad(lambda weight: weight**2)(weight)
-        optimizer = optax.sgd(schedule(step, state), momentum=0.5)
+        optimizer = optax.sgd(jaxdecay.value_at(schedule, step, state), momentum=0.5)
         updates, optimizer_state = optimizer.update(gradient, optimizer_state)
-        return optax.apply_updates(weight, updates), optimizer_state, schedule.update(state, loss)
+        weight = optax.apply_updates(weight, updates)
+        return weight, optimizer_state, schedule.update(state, value=loss)
 
     weight, state = jnp.float32(1.0), schedule.init()
     optimizer_state = optax.sgd(0.0, momentum=0.5).init(weight)
@@ -469,13 +482,14 @@ def test_in_a_loop_with_optax() -> None:
         momentum = 0.5 * momentum + 2 * expected
         expected -= rate * momentum
         np.testing.assert_allclose(weight, expected, rtol=1e-4)
-    assert float(state.scale) < 0.2
+    assert float(state.feedback.scale) < 0.2
+    assert int(state.count) == 12
 
 
 @pytest.mark.parametrize("outer", [jaxdecay.reduce_on_plateau, jaxdecay.greedy])
 def test_a_schedule_with_state_is_refused_inside_another(outer: Any) -> None:
     inner = jaxdecay.reduce_on_plateau(0.1)
-    message = "cannot follow a metric inside another schedule.*around the whole schedule"
+    message = "cannot follow a metric inside another schedule.*around the complete schedule"
     for wrap in (
         outer,
         lambda inner: jaxdecay.warmup(inner, warmup_steps=10),
@@ -498,7 +512,7 @@ def test_a_schedule_with_state_is_refused_inside_another(outer: Any) -> None:
         (lambda: jaxdecay.reduce_on_plateau(0.1, patience=-1), "patience must be a number ≥ 0"),
         (lambda: jaxdecay.reduce_on_plateau(0.1, mode="auto"), "mode must be 'min' or 'max'"),
         (
-            lambda: VALUES[0].update(VALUES[0].init(), [1.0, 2.0]),
+            lambda: VALUES[0].update(VALUES[0].init(), value=[1.0, 2.0]),
             r"a metric is one number, got an array of shape \(2,\)",
         ),
     ],

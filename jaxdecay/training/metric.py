@@ -1,0 +1,93 @@
+"""What a task measures, and which way is better: declared, never guessed from a name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from jaxdecay.registry import nearest
+
+LOSS = "loss"
+"""What every task measures, and smaller is better."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A metric of a task.
+
+    Attributes:
+        name: its key in what `Task.metrics` returns; the history calls it `test_<name>`.
+        larger_is_better: True for an accuracy or F1, False for an error.
+        finish: a function of the mean over the test set that gives the metric: `jnp.sqrt` for the
+            root of the mean squared error. It gets what `Task.metrics` returns under `name`, each
+            array as its mean. None if the mean is the metric.
+        is_share: whether it is a share of the test examples, such as an accuracy. Then differences
+            below one example are never called certain.
+
+    Raises:
+        ValueError: a name that is empty, or "loss", which every task measures.
+        TypeError: `larger_is_better` is not a bool, or `finish` not a function.
+
+    Example:
+        >>> import jax.numpy as jnp, jaxdecay
+        >>> jaxdecay.Metric("rmse", larger_is_better=False, finish=jnp.sqrt).name
+        'rmse'
+    """
+
+    name: str
+    larger_is_better: bool
+    finish: Callable[[Any], Any] | None = None
+    is_share: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or self.name in ("", LOSS):
+            raise ValueError(
+                f"a metric needs a name of its own, got {self.name!r}; the loss is always measured"
+            )
+        if not isinstance(self.larger_is_better, bool):
+            raise TypeError(
+                f"larger_is_better of metric {self.name!r} must be True or False, "
+                f"got {self.larger_is_better!r}"
+            )
+        if self.finish is not None and not callable(self.finish):
+            raise TypeError(
+                f"finish of metric {self.name!r} must be a function of the mean, such as "
+                f"jnp.sqrt, got {self.finish!r}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What reports need to know of it, as JSON holds it: all but `finish`."""
+        return {
+            "name": self.name,
+            "larger_is_better": self.larger_is_better,
+            "is_share": self.is_share,
+        }
+
+
+ACCURACY = Metric("accuracy", larger_is_better=True, is_share=True)
+"""The metric of a classifier, which ranks its schedules."""
+
+
+def check_metrics(measures: Any, ranks_by: Any) -> None:
+    """TypeError or ValueError for metrics, or a choice among them, that a task cannot declare."""
+    if not isinstance(measures, Sequence) or not all(isinstance(m, Metric) for m in measures):
+        raise TypeError(
+            "measures of a Task must be a list of its metrics, such as "
+            f'[jaxdecay.Metric("accuracy", larger_is_better=True)], got {measures!r}'
+        )
+    names = [metric.name for metric in measures]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"measures of a Task names {twice!r} twice; name each metric once")
+    if ranks_by not in (LOSS, *names):
+        raise ValueError(
+            f"ranks_by of a Task must be one of {', '.join((LOSS, *names))}; "
+            f"got {ranks_by!r}{nearest(str(ranks_by), (LOSS, *names))}"
+        )
+
+
+def larger_is_better(measures: Sequence[Metric]) -> Mapping[str, bool]:
+    """By name in the history; the learning rate is there too, but it has no direction."""
+    tested = {f"test_{metric.name}": metric.larger_is_better for metric in measures}
+    return {"train_loss": False, "test_loss": False, **tested}

@@ -1,0 +1,224 @@
+"""Output in encodings that lack characters, and output that nobody reads: real processes."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxdecay
+from jaxdecay import streams
+
+SCHEDULES = """
+# Mit Umlauten: äöü, und ≈.
+[[schedule]]
+family = "constant"
+value = [0.1, 1e20]
+
+[[schedule]]
+family = "inverse_time"
+init_value = [0.1, 0.3]
+decay_rate = 0.01
+"""
+FOLDER = "größe"
+
+C_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}
+STRICT = {"PYTHONIOENCODING": "ascii:strict"}
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "jaxdecay", *map(str, arguments)]
+
+
+def finished(
+    *arguments: object, cwd: Path, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "100", **environment},
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def assert_fine(done: subprocess.CompletedProcess[bytes], code: int = 0) -> None:
+    assert done.returncode == code, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"codec" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory) -> Path:
+    """A folder in which a sweep has ended, in a terminal that has only ASCII."""
+    folder = tmp_path_factory.mktemp("swept")
+    (folder / "few.toml").write_text(SCHEDULES, encoding="utf-8")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(
+            *("sweep", "--schedules", "few.toml", "--epochs", 1, "--seeds", 2),
+            *("--batch-size", 359, "--out", "out"),
+        ),
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "100", "TERM": "xterm", **STRICT},
+        stdout=theirs,
+        stderr=theirs,
+        stdin=theirs,
+    )
+    os.close(theirs)
+    output = b""
+    try:
+        while part := os.read(ours, 4096):
+            output += part
+    except OSError:  # as Linux says that the other end is closed
+        os.close(ours)
+    assert process.wait(60) == 0, output
+    text = output.decode("ascii")
+    assert "4 schedules x 2 seeds = 8 members" in text
+    assert "mean +- deviation over 2 seeds" in text
+    assert "epoch 1/1, best accuracy 0." in text
+    return folder
+
+
+COMMANDS = {
+    "list": ("list",),
+    "list of one": ("list", "k_decay"),
+    "show": ("show", "few.toml"),
+    "confirm": ("confirm", "out", "--best", 2, "--seeds", 2),
+    "watch": ("watch", "out"),
+    "json": ("watch", "out", "--json"),
+    "report": ("report", "out"),
+    "plot": ("plot", "out", "--out", "plots"),
+    "export": ("export", "out", "--tensorboard", "logs"),
+    "help": ("sweep", "--help"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_prints_in_ascii(swept, name):
+    done = finished(*COMMANDS[name], cwd=swept, **STRICT)
+    assert_fine(done)
+    done.stdout.decode("ascii")
+    done.stderr.decode("ascii")
+    assert b"\\u" not in done.stderr
+    if name == "watch":  # a table fits what its characters become
+        table = [line for line in done.stdout.decode().splitlines() if line[:1] in "+|"]
+        assert len(table) > 6
+        assert len({len(line) for line in table}) == 1
+        assert "+- 0." in done.stdout.decode()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("cp1252", "·(½(1 + cos pi p))"), ("cp437", "·(½(1 + cos πp))")],
+)
+def test_an_encoding_keeps_the_characters_that_it_has(tmp_path, encoding, expected):
+    done = finished("list", cwd=tmp_path, PYTHONIOENCODING=encoding)
+    assert_fine(done)
+    assert expected in done.stdout.decode(encoding)
+
+
+def test_errors_are_readable(tmp_path):
+    done = finished("show", "≥", cwd=tmp_path, **STRICT)
+    assert_fine(done, code=2)
+    assert done.stderr.startswith(b"error: unknown family '>='")
+
+
+def test_a_c_locale_without_utf_8(swept):
+    """Names of files keep their bytes, whatever these are."""
+    done = finished("report", "out", cwd=swept, **C_LOCALE)
+    assert_fine(done)
+    assert "≈" in (swept / "out" / "report.html").read_text(encoding="utf-8")
+    done = finished("show", "few.toml", "--plot", f"{FOLDER}.png", cwd=swept, **C_LOCALE)
+    assert_fine(done)
+    assert f"Written to {FOLDER}.png".encode() in done.stdout
+    assert (swept / f"{FOLDER}.png").exists()
+    done = finished("sweep", "--out", FOLDER, cwd=swept, **C_LOCALE)
+    assert_fine(done, code=2)
+    assert f"{FOLDER}/checkpoints is no text in this locale".encode() in done.stderr
+
+
+def test_a_reader_that_has_enough_ends_it_without_a_word(swept):
+    """As `jaxdecay list | head -1` does."""
+    for arguments in (("list",), ("watch", "out"), ("watch", "out", "--json"), ("--help",)):
+        process = subprocess.Popen(
+            command(*arguments), cwd=swept, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        process.stdout.close()
+        said = process.stderr.read()
+        process.stderr.close()
+        assert process.wait(60) == 1
+        assert said == b""
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command("list"), cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"error: [Errno 28] No space left on device\n"
+
+
+def test_no_file_depends_on_the_locale(swept):
+    """Python itself warns where a file is opened in the locale's encoding."""
+    words = [sys.executable, "-X", "warn_default_encoding", "-W", "always", "-m", "jaxdecay"]
+    done = subprocess.run(
+        [*words, "sweep", "--resume", "out", "--epochs", "2"],
+        cwd=swept,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    package = str(Path(jaxdecay.__file__).parent)
+    assert [line for line in done.stderr.splitlines() if package in line] == []
+
+
+def opened_without_encoding(text: str) -> list[int]:
+    """Lines that open a text file and do not say in which encoding."""
+    lines = []
+    for call in ast.walk(ast.parse(text)):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        on_os = getattr(getattr(call.func, "value", None), "id", "") == "os"
+        modes = [each.value for each in call.args if isinstance(each, ast.Constant)]
+        binary = any(isinstance(mode, str) and "b" in mode for mode in modes)
+        named = any(each.arg == "encoding" for each in call.keywords)
+        if name in ("open", "read_text", "write_text") and not (binary or named or on_os):
+            lines.append(call.lineno)
+    return lines
+
+
+PACKAGE = Path(jaxdecay.__file__).parent
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_every_text_file_is_utf_8(path):
+    assert opened_without_encoding(path.read_text(encoding="utf-8")) == []
+
+
+def test_the_check_of_files_can_fail():
+    assert opened_without_encoding("open(path)\npath.open()\npath.read_text()") == [1, 2, 3]
+    assert opened_without_encoding("open(path, 'rb')\nopen(path, encoding='utf-8')") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2³¹−1, 10⁻⁴, xᵖ", "2^31-1, 10^-4, x^p"),
+        ("cos πp, 2π, Lα, √t, √(β₁)", "cos pi p, 2pi, L alpha, sqrt t, sqrt(beta 1)"),
+        ("a ≈ b ≥ c ≤ d × e ± f · g", "a ~ b >= c <= d x e +- f * g"),
+        ("⌊t/T⌋ → ∞ … “½”", 'floor(t/T) -> inf ... "0.5"'),
+        ("Käse, №, 日本", "Kase, No, ??"),
+    ],
+)
+def test_what_becomes_of_characters(text, expected):
+    assert text.encode("ascii", "readable").decode() == expected
+    assert streams.readable(text) == text  # here, where nothing lacks
