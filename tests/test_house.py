@@ -14,12 +14,14 @@ import jaxdecay
 PACKAGE = Path(jaxdecay.__file__).parent
 
 LAYERS = [
-    {"domain", "length", "registry"},
-    {"parameter", "number", "resolution"},
+    {"serialization"},
+    {"domain", "length", "pairs", "registry"},
+    {"parameter", "number", "resolution", "signatures"},
     {"schedule"},
     {"feedback"},
     {"definition"},
-    {"decays.pairs", "decays.time", "decays.transition"},
+    {"decays.time"},
+    {"decays.transition", "extent"},
     {"decays.piecewise", "decays.ending", "decays.rates", "decays.periodic"},
     {"decays"},
     {"compose"},
@@ -104,7 +106,9 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_import_is_light():
-    assert not loaded_by("import jaxdecay; jaxdecay.cosine(0.1, transition_steps=10)(3)") & set(HEAVY)
+    assert not loaded_by("import jaxdecay; jaxdecay.cosine(0.1, transition_steps=10)(3)") & set(
+        HEAVY
+    )
 
 
 def test_the_test_of_imports_can_fail():
