@@ -15,10 +15,11 @@ from jaxdecay.domain import Domain
 from jaxdecay.feedback import AdaptiveSchedule, Feedback
 from jaxdecay.length import is_relative
 from jaxdecay.pairs import as_one
-from jaxdecay.parameter import Parameter, as_python, in_plain_types, read_parameter
+from jaxdecay.parameter import Parameter, as_python, read_parameter
 from jaxdecay.registry import families, nearest, register
 from jaxdecay.schedule import Schedule
 from jaxdecay.serialization import introduce_to_flax
+from jaxdecay.signatures import describe
 
 P = ParamSpec("P")
 S_co = TypeVar("S_co", bound=Schedule, covariant=True)
@@ -343,34 +344,11 @@ def _defined(known: Decay, function: Callable[..., Any]) -> Any:
         return known(*args, **kwargs)
 
     public: Any = family
-    _describe(public, known, function)
+    describe(public, known.signature, function)
     public.decay = known
     known.public = public
     register(public)
     return public
-
-
-def _describe(public: Any, known: Decay, function: Callable[..., Any]) -> None:
-    """For what reads signatures: inspect, typing.get_type_hints, command-line builders."""
-    parameters = [
-        each.replace(annotation=in_plain_types(each.annotation))
-        for each in known.signature.parameters.values()
-    ]
-    public.__signature__ = known.signature.replace(parameters=parameters)
-    public.__annotations__ = {
-        **{each.name: each.annotation for each in parameters},
-        "return": known.signature.return_annotation,
-    }
-    # Where its source is; some take the annotations from there as well.
-    if isinstance(function, types.FunctionType):
-        public.__wrapped__ = types.FunctionType(
-            function.__code__,
-            function.__globals__,
-            function.__name__,
-            function.__defaults__,
-            function.__closure__,
-        )
-        public.__wrapped__.__annotations__ = public.__annotations__
 
 
 def _signature_without_step(

@@ -11,6 +11,8 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxdecay.serialization import serializable_state
+
 
 class Pair(NamedTuple):
     """The number high + low, of which `low` is at most the rounding of `high`.
@@ -27,6 +29,9 @@ class Pair(NamedTuple):
         return self.high + self.low
 
 
+serializable_state(Pair)
+
+
 def split(value: Any) -> Any:
     """A float as the pair of floats that float32 holds, exact in double; others as they are."""
     if isinstance(value, float):
@@ -35,7 +40,8 @@ def split(value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype == np.float64:
         high = _as_float32(value).astype(np.float64)
         return Pair(high, value - high)
-    if hasattr(value, "dtype") and jnp.issubdtype(value.dtype, jnp.floating):
+    numeric = isinstance(value, np.ndarray | np.generic | jax.Array)
+    if numeric and jnp.issubdtype(value.dtype, jnp.floating):
         zeros = np.zeros_like if isinstance(value, np.ndarray | np.generic) else jnp.zeros_like
         return Pair(value, zeros(value))
     return value

@@ -6,15 +6,14 @@ import dataclasses
 import inspect
 import types
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jax.typing import ArrayLike
 
-from jaxdecay.domain import Domain, Rank
+from jaxdecay.domain import Domain
 from jaxdecay.length import Length
 from jaxdecay.pairs import Pair
 
@@ -131,43 +130,3 @@ def read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
 
 def _is_schedule(annotation: Any) -> bool:
     return any(isinstance(mark, IsSchedule) for mark in getattr(annotation, "__metadata__", ()))
-
-
-def in_plain_types(annotation: Any) -> Any:
-    """An annotation with Python's numbers for JAX's arrays, for what builds from signatures.
-
-    Command-line builders cannot make an array of a text, and check the marks of a domain on each
-    number.
-
-    Example:
-        >>> from jaxdecay.domain import NonNegative
-        >>> from jaxdecay.parameter import in_plain_types
-        >>> in_plain_types(NonNegative).__origin__
-        <class 'float'>
-    """
-    if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
-        given = [each for each in get_args(annotation) if each is not type(None)]
-        return Union[*map(in_plain_types, given), None]
-    if get_origin(annotation) is Sequence:
-        return Sequence[in_plain_types(*get_args(annotation))]
-    if get_origin(annotation) is not Annotated:
-        return _plain_type(annotation, count=False)
-    base, *marks = get_args(annotation)
-    domain = Domain.of(annotation)
-    number = _plain_type(base, count=domain.count)
-    number = Annotated[number, *(mark for mark in marks if not isinstance(mark, Rank))]
-    return Sequence[number] if domain.rank else number
-
-
-def _plain_type(annotation: Any, *, count: bool) -> Any:
-    """What an array may be in its place, a number; other types as they are."""
-    members = get_args(annotation) or (annotation,)
-    if jax.Array not in members:
-        return annotation
-    others = [
-        each
-        for each in members
-        if each not in get_args(ArrayLike) and get_origin(each) is not Sequence
-    ]
-    numbers = (int, float) if count else (float,)
-    return Union[*numbers, *others]

@@ -14,14 +14,14 @@ import jaxdecay
 PACKAGE = Path(jaxdecay.__file__).parent
 
 LAYERS = [
-    {"domain", "pairs", "registry", "serialization"},
-    {"length", "number"},
-    {"parameter", "resolution"},
+    {"serialization"},
+    {"domain", "length", "pairs", "registry"},
+    {"parameter", "number", "resolution", "signatures"},
     {"schedule"},
     {"feedback"},
     {"definition"},
-    {"decays.time", "decays.transition"},
-    {"extent"},
+    {"decays.time"},
+    {"decays.transition", "extent"},
     {"decays.piecewise", "decays.ending", "decays.rates", "decays.periodic"},
     {"decays"},
     {"compose"},
