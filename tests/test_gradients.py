@@ -21,7 +21,7 @@ from hypothesis import strategies
 from rows import TOO_LARGE, check_slopes, errors, leaf_names, values_and_slopes, with_float_counts
 
 import jaxdecay
-from jaxdecay import Schedule
+from jaxdecay import Schedule, value_at
 
 LONG = os.environ.get("JAXDECAY_HYPOTHESIS") == "long"
 every_structure = pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def _some_steps(case: Case, random: Any) -> list[int]:
 def _compare_eager(
     schedule: Schedule, steps: list[int], values: np.ndarray, slopes: Mapping[str, np.ndarray]
 ) -> None:
-    eager = np.array([schedule(steps[0])], np.float64)
+    eager = np.array([value_at(schedule, steps[0])], np.float64)
     assert errors(eager, values[:1])[0] <= 3e-5, schedule
-    slope_by_leaf = jax.tree.leaves(jax.grad(lambda schedule: schedule(steps[0]))(schedule))
+    slope_by_leaf = jax.tree.leaves(jax.grad(lambda schedule: value_at(schedule, steps[0]))(schedule))
     for name, slope in zip(leaf_names(schedule), slope_by_leaf, strict=True):
         names = [key for key in slopes if key == name or key.startswith(f"{name}.")]
         compiled = [slopes[key][0] for key in names]
