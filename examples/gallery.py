@@ -19,7 +19,11 @@ from jaxdecay.catalogue import catalogue
 
 STEPS = 1_000
 COLUMNS = 9
-COLOURS = ("#0072B2", "#E69F00", "#009E73")  # Okabe and Ito: told apart by colour-blind readers
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+)  # Okabe and Ito: colour-blind readers can distinguish them
 METRICS = np.concatenate(
     [np.linspace(1.0, 0.5, 300), np.full(300, 0.5), np.linspace(0.5, 0.45, 400)]
 )
@@ -58,7 +62,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
     "k_decay": [
         jaxdecay.k_decay(1.0, end_value=0.0, transition_steps=1000, k=k) for k in (0.5, 1.0, 3.0)
     ],
-    "tanh": [
+    "tanh_decay": [
         jaxdecay.tanh_decay(1.0, end_value=0.0, transition_steps=1000),
         jaxdecay.tanh_decay(
             1.0, end_value=0.0, transition_steps=1000, lower=-2.0, upper=2.0, normalized=True
@@ -97,7 +101,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
         jaxdecay.inverse_sqrt(1.0, transition_steps=100, staircase=True),
     ],
     "power_law": [
-        jaxdecay.power_law(1.0, power=exponent, transition_steps=200) for exponent in (-0.51, -1.0)
+        jaxdecay.power_law(1.0, power=power, transition_steps=200) for power in (0.51, 1.0)
     ],
     "noam": [jaxdecay.noam(512, warmup_steps=warmup) for warmup in (100, 400)],
     "step_decay": [jaxdecay.step_decay(1.0, decay_rate=0.5, transition_steps=200)],
@@ -111,7 +115,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
         jaxdecay.cyclic(0.1, peak_value=1.0, up_steps=125),
         jaxdecay.cyclic(0.1, peak_value=1.0, up_steps=50, down_steps=200, decay_rate=0.5),
     ],
-    "sine": [
+    "sine_wave": [
         jaxdecay.sine_wave(0.1, peak_value=1.0, up_steps=125),
         jaxdecay.sine_wave(0.1, peak_value=1.0, up_steps=125, decay_rate=0.998, decay_every="step"),
     ],
@@ -140,7 +144,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
             jaxdecay.linear(1.0, end_value=0.0, transition_steps=10), steps_per_epoch=100
         )
     ],
-    "in_units": [
+    "count_units": [
         jaxdecay.count_units(
             jaxdecay.linear(1.0, end_value=0.0, transition_steps=64_000), units_per_step=64
         )
@@ -163,12 +167,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
         )
         for shape in ("linear", "sqrt", "cosine")
     ],
-    "tri_stage": [
-        jaxdecay.tri_stage(
-            1.0, warmup_steps=200, stable_steps=300, transition_steps=500, end_value=0.01
-        )
-    ],
-    "infinite": [
+    "infinite_schedule": [
         jaxdecay.infinite_schedule(
             1.0,
             stable_value=0.4,
@@ -192,12 +191,12 @@ EXAMPLES: dict[str, list[Schedule]] = {
 
 
 def values(schedule: Schedule) -> np.ndarray:
-    """The rate at each step; a schedule with state watches METRICS."""
+    """The rate at each step; an adaptive schedule follows METRICS."""
     if not isinstance(schedule, jaxdecay.AdaptiveSchedule):
         return np.asarray(schedule(np.arange(STEPS + 1)))
 
     def follow(state: Any, metric: ArrayLike) -> tuple[Any, jax.Array]:
-        return schedule.update(state, metric), schedule(0, state)
+        return schedule.update(state, value=metric), schedule(state)
 
     _, rates = jax.lax.scan(follow, schedule.init(), METRICS[::10])
     return np.repeat(rates, 10)

@@ -24,7 +24,7 @@ Made by `python tests/peers_table.py` from the tests; a test fails if it is not 
 
 "equal" is within 1e-6 of the peer's own values (relative), at every step to past the end, by a test
 in `test_peers.py` (Optax and Keras, run), `test_recorded_peers.py` (the others, recorded; versions
-are in `recorded/*.json`) or `test_stateful.py`. The peers calculate in double, this package in
+are in `recorded/*.json`) or `test_adaptive.py`. The peers calculate in double, this package in
 float32, or in double too where a number is one that float32 does not hold (a boundary between two
 steps, a base of 0.97) or is multiplied many times. Rates that follow a metric may miss 3e-8, since
 PyTorch and Hugging Face make no change of 1e-8 or less. After the colon stands the peer's

@@ -89,7 +89,7 @@ def _value_and_slopes(structure: Any, floats: Any, others: Any, steps: Any) -> A
 
     def value(floats: Any, step: Any) -> Any:
         leaves = [b if a is None else a for a, b in zip(floats, others, strict=True)]
-        return structure.unflatten(leaves)(step)
+        return value_at(structure.unflatten(leaves), step)
 
     return jax.vmap(jax.value_and_grad(value), in_axes=(None, 0))(floats, steps)
 

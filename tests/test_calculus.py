@@ -103,9 +103,9 @@ def test_no_updates_have_no_mean():
 @pytest.mark.parametrize("schedule", [0.1, jaxdecay.cosine, [jaxdecay.constant(0.1)]])
 def test_what_is_not_a_schedule(schedule):
     got = rf"jaxdecay.constant\(0.1\), .*got {type(schedule).__name__}$"
-    with pytest.raises(TypeError, match=f"area takes a schedule, .*{got}"):
+    with pytest.raises(TypeError, match=f"integral takes a schedule, .*{got}"):
         jaxdecay.integral(schedule, 10)
-    with pytest.raises(TypeError, match=f"mean takes a schedule, .*{got}"):
+    with pytest.raises(TypeError, match=f"mean_value takes a schedule, .*{got}"):
         jaxdecay.mean_value(schedule, 10)
     with pytest.raises(TypeError, match=f"step_at takes a schedule, .*{got}"):
         jaxdecay.step_at(schedule, 0.1, 10)
@@ -218,13 +218,28 @@ def test_norms_of_any_size_can_be_refined():
         ({"gradient_norms": [1.0, np.nan]}, r"got nan at index 1"),
         ({"gradient_norms": [1.0]}, r"shape \(1,\)"),
         ({"gradient_norms": [[1.0, 2.0]]}, r"shape \(1, 2\)"),
-        ({"gradient_norms": [1.0, 2.0], "smoothing": 1.5}, r"refine: smoothing must be .*≤ 1"),
-        ({"gradient_norms": [1.0, 2.0], "smoothing": "a"}, r"refine: smoothing .* got 'a'"),
-        ({"gradient_norms": ["a", "b"]}, r"refine: gradient_norms must be .*\['a', 'b'\]"),
+        (
+            {"gradient_norms": [1.0, 2.0], "smoothing": 1.5},
+            r"from_gradient_norms: smoothing must be .*≤ 1",
+        ),
+        (
+            {"gradient_norms": [1.0, 2.0], "smoothing": "a"},
+            r"from_gradient_norms: smoothing .* got 'a'",
+        ),
+        (
+            {"gradient_norms": ["a", "b"]},
+            r"from_gradient_norms: gradient_norms must be .*\['a', 'b'\]",
+        ),
         ({"gradient_norms": [1.0, 2.0], "peak_value": [1.0]}, r"peak_value .*shape \(1,\)"),
         ({"gradient_norms": [1.0, 2.0], "optimizer": "adamw"}, r"'sgd' or 'adam', got 'adamw'"),
-        ({"gradient_norms": [1.0, 2.0], "peak_value": -1.0}, r"refine: peak_value must .*-1.0"),
-        ({"gradient_norms": [1.0, 2.0], "transition_steps": 0}, r"refine: transition_steps"),
+        (
+            {"gradient_norms": [1.0, 2.0], "peak_value": -1.0},
+            r"from_gradient_norms: peak_value must .*-1.0",
+        ),
+        (
+            {"gradient_norms": [1.0, 2.0], "transition_steps": 0},
+            r"from_gradient_norms: transition_steps",
+        ),
     ],
 )
 def test_what_cannot_be_refined(arguments, message):
@@ -487,7 +502,7 @@ GOOD = {
     "hyperbola in time": jaxdecay.inverse_time(0.1, decay_rate=0.01),
     "inverse root": jaxdecay.inverse_sqrt(0.1),
     "noam": jaxdecay.noam(512, warmup_steps=100),
-    "power law": jaxdecay.power_law(0.1, power=-0.5, transition_steps=100),
+    "power law": jaxdecay.power_law(0.1, power=0.5, transition_steps=100),
     "milestones": jaxdecay.multi_step(0.1, decay_rate=0.1, boundaries=[500, 800]),
     "milestones after a warm-up": warm(
         jaxdecay.multi_step(0.1, decay_rate=0.1, boundaries=[500]), 100
@@ -518,13 +533,14 @@ GOOD = {
     "warm-up in a compound": jaxdecay.warmup_cosine(
         0.1, warmup_steps=100, transition_steps=900, init_value=0.001
     ),
-    "three stages": jaxdecay.tri_stage(
+    "three stages": jaxdecay.warmup_stable_decay(
         0.1,
         warmup_steps=100,
         stable_steps=500,
         transition_steps=400,
         end_value=0.001,
         init_value=0.001,
+        shape="exponential",
     ),
     "infinite": jaxdecay.infinite_schedule(
         0.1,

@@ -221,7 +221,7 @@ def test_every_family_by_itself(case: Any, relaxed_promotion: None) -> None:
 
 
 @pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
-def test_a_schedule_is_what_optax_takes_it_for(case: Any) -> None:
+def test_a_schedule_is_what_optax_takes_it_for(case: Any, relaxed_promotion: None) -> None:
     """Optax calls whatever has `init` and `update` as a schedule that sees the metrics."""
     is_adaptive = case.schedule.decay.feedback is not None
     assert isinstance(case.schedule, optax.schedules.StatefulSchedule) == is_adaptive

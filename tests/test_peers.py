@@ -26,7 +26,7 @@ import keras
 import numpy as np
 import optax
 import pytest
-import test_stateful
+import test_adaptive
 from parity import Claim, claim, equal, families_in, wrong
 from rows import called
 
@@ -507,10 +507,10 @@ def test_every_schedule_of_keras_is_converted() -> None:
 
 
 equal("Keras", [live.claim for live in KERAS.values()], "test_equals_keras")
-equal("Keras", [claim("reduce_on_plateau")], test_stateful.test_keras.__name__)
-equal("Optax", [claim("reduce_on_plateau")], test_stateful.test_optax.__name__)
+equal("Keras", [claim("reduce_on_plateau")], test_adaptive.test_keras.__name__)
+equal("Optax", [claim("reduce_on_plateau")], test_adaptive.test_optax.__name__)
 wrong("Optax", "reduce_on_plateau")(
-    test_stateful.test_a_negative_metric_that_stands_still_is_where_optax_is_wrong
+    test_adaptive.test_a_negative_metric_that_stands_still_is_where_optax_is_wrong
 )
 
 
@@ -992,10 +992,12 @@ def test_gradient_at_the_end_of_a_power_below_1(float32: None, relaxed_promotion
     values = (1.0, 0.25, 0.5, 100.0)
     theirs = jax.grad(lambda end: optax.polynomial_schedule(*values[:3], end)(100))(100.0)
     assert math.isnan(theirs)
-    ours = jax.jit(jax.grad(lambda each, step: jaxdecay.polynomial(*each)(step)))
+    names = ("init_value", "end_value", "power", "transition_steps")
+    ours = jax.jit(jax.grad(lambda named, step: jaxdecay.polynomial(**named)(step)))
     for step in (100, 130):
+        slopes = ours(dict(zip(names, values, strict=True)), step)
         # From the end on the value is end_value, whatever the others are.
-        assert [float(each) for each in ours(values, step)] == [0.0, 1.0, 0.0, 0.0]
+        assert [float(slopes[name]) for name in names] == [0.0, 1.0, 0.0, 0.0]
 
 
 @wrong("Optax", "join")
@@ -1153,8 +1155,8 @@ FOUNDING: dict[str, Callable[[], Any]] = {
     "jitted step": lambda: jax.jit(founding())(28_125),
     "jitted schedule": lambda: jax.jit(lambda schedule: schedule(28_125))(founding()),
     "jitted hyperparameters": lambda: jax.jit(
-        lambda *numbers: jaxdecay.exponential(*numbers, staircase=True)(28_125)
-    )(0.1, 0.96, 1_000),
+        lambda **numbers: jaxdecay.exponential(**numbers, staircase=True)(28_125)
+    )(init_value=0.1, decay_rate=0.96, transition_steps=1_000),
     "mapped over steps": lambda: jax.vmap(founding())(jnp.array([3, 28_125]))[1],
     "array of steps": lambda: founding()(jnp.array([[3, 28_125]]))[0, 1],
     "mapped over rates": lambda: jax.vmap(

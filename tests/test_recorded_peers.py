@@ -173,7 +173,7 @@ CYCLES = "after `cycle_limit` cycles `lr_min` holds"
 
 TIMM = {
     "CosineLRScheduler": claim("cosine cosine_restarts warmup_cosine warmup k_decay"),
-    "TanhLRScheduler": claim("tanh", CYCLES),
+    "TanhLRScheduler": claim("tanh_decay", CYCLES),
     "PolyLRScheduler": claim("polynomial linear warmup_linear"),
     "StepLRScheduler": claim("step_decay advance"),
     "MultiStepLRScheduler": claim("multi_step", "one step before each boundary"),
@@ -422,7 +422,15 @@ def fairseq_tri_stage(
     lengths = [warmup_steps, hold_steps, decay_steps]
     if phase_ratio is not None:
         lengths = [int(max_update * each) for each in phase_ratio]
-    return jaxdecay.tri_stage(lr, *lengths, lr * final_lr_scale, lr * init_lr_scale)
+    return jaxdecay.warmup_stable_decay(
+        lr,
+        warmup_steps=lengths[0],
+        stable_steps=lengths[1],
+        transition_steps=lengths[2],
+        init_value=lr * init_lr_scale,
+        end_value=lr * final_lr_scale,
+        shape="exponential",
+    )
 
 
 def fairseq_fixed(
@@ -493,7 +501,7 @@ FAIRSEQ = {
     "cosine": claim("cosine_restarts", "the floor shrinks with the peak"),
     "step": claim("step_decay clip"),
     "triangular": claim("cyclic", "the floor is fixed, the peak shrinks"),
-    "tri_stage": claim("tri_stage cooldown"),
+    "tri_stage": claim("warmup_stable_decay cooldown", '`tri_stage` is the shape "exponential"'),
     "fixed": claim("constant exponential per_epoch"),
     "reduce_lr_on_plateau": claim("reduce_on_plateau"),
     "manual": claim("piecewise_constant"),
@@ -524,7 +532,10 @@ def maxtext(
     else:
         fall = int(total * wsd_decay_steps_fraction)
         schedule = jaxdecay.warmup_stable_decay(
-            *(learning_rate, warm, total - warm - fall, fall - 1),
+            learning_rate,
+            warmup_steps=warm,
+            stable_steps=total - warm - fall,
+            transition_steps=fall - 1,
             end_value=end_value,
             shape="cosine" if wsd_decay_style == "cosine" else "linear",
         )

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import jaxdecay
+
 FOLDER = Path(__file__).parent / "typing"
+OURS = [
+    name for name, family in jaxdecay.families.items() if family.__module__.startswith("jaxdecay.")
+]
 
 
 def pyright(path: Path) -> list[tuple[int, str]]:
@@ -29,5 +35,11 @@ def test_right_use_is_accepted():
 def test_wrong_use_is_rejected():
     lines = enumerate((FOLDER / "wrong.py").read_text().splitlines(), start=1)
     expected = [(number, line.split("# ")[1]) for number, line in lines if "  # " in line]
-    assert len(expected) == 5
+    assert len(expected) == 6 + len(OURS)
     assert pyright(FOLDER / "wrong.py") == expected
+
+
+def test_every_family_is_called_with_a_second_argument_without_a_name():
+    text = (FOLDER / "wrong.py").read_text()
+    called = re.findall(r"^jaxdecay\.(\w+)\(\s*[^,=]+,\s+2[,)]", text, re.MULTILINE)
+    assert called == OURS

@@ -194,7 +194,7 @@ def interpolate(step: ArrayLike, values: Values, *, transition_steps: Period = 1
         [1.0, 0.75, 0.5, 0.25, 0.25]
 
     Source:
-        A table of measured or computed rates, such as that of `jaxdecay.refine`.
+        A table of measured or computed rates, such as that of `jaxdecay.from_gradient_norms`.
     """
     values = as_number(values)
     last = len(values) - 1
