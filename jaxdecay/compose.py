@@ -25,6 +25,7 @@ from jaxdecay.definition import decay
 from jaxdecay.domain import (
     LAST_STEP,
     Boundaries,
+    Duration,
     Exponent,
     NonNegative,
     Period,
@@ -112,7 +113,7 @@ def cooldown(
     schedule: ScheduleLike,
     *,
     begin: Steps,
-    transition_steps: Steps,
+    transition_steps: Duration,
     end_value: NonNegative = 0.0,
     power: Exponent = 0.5,
     shape: Literal["linear", "cosine", "sqrt", "power", "inverse", "exponential"] = "linear",

@@ -125,6 +125,7 @@ def _linear() -> list[Case]:
     line = functools.partial(case, "linear")
     return [
         line("to zero", 0.1, 0.0, 1000),
+        line("length is a decimal", 1.0, 0.0, 213.81696250580424),
         line("falling", 0.1, 0.03, 997),
         line("rising from zero", 0.0, 0.3, 30),
         line("rising", 0.03, 0.1, 391),
@@ -168,6 +169,11 @@ def _cosine() -> list[Case]:
         wave("falling", 0.1, 10**4, end_value=0.01),
         wave("rising", 0.0, 100, end_value=0.3),
         wave("squared", 0.1, 500, power=2.0),
+        wave("cycle", 0.1, 100, 0.01, cycle=True),
+        wave("cycle of a prime", 0.1, PRIME, cycle=True),
+        wave("cycle of a decimal", 0.3, 390.6, cycle=True),
+        wave("squared cycle", 0.1, 7, power=2.0, cycle=True),
+        wave("length is a decimal", 0.3, 178.3655594379358),
         wave("root", 0.1, 500, end_value=0.001, power=0.5),
         wave("exponent 0", 0.1, 20, end_value=0.01, power=0.0),
         wave("one step", 0.1, 1),

@@ -23,7 +23,7 @@ from jaxdecay.decays.transition import (
 )
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
-    Cycle,
+    Duration,
     Exponent,
     NonNegative,
     Positive,
@@ -39,7 +39,7 @@ from jaxdecay.pairs import as_one
 
 @decay
 def linear(
-    step: ArrayLike, init_value: NonNegative, *, end_value: NonNegative, transition_steps: Steps
+    step: ArrayLike, init_value: NonNegative, *, end_value: NonNegative, transition_steps: Duration
 ) -> ArrayLike:
     """A straight line from `init_value` to `end_value`, which is then held.
 
@@ -77,7 +77,7 @@ def polynomial(
     *,
     end_value: NonNegative,
     power: Exponent,
-    transition_steps: Cycle,
+    transition_steps: Duration,
     cycle: bool = False,
 ) -> ArrayLike:
     """A power of the share of steps that remain, from `init_value` to `end_value`.
@@ -132,13 +132,15 @@ def cosine(
     step: ArrayLike,
     init_value: NonNegative,
     *,
-    transition_steps: Steps,
+    transition_steps: Duration,
     end_value: NonNegative = 0.0,
     power: Exponent = 1.0,
+    cycle: bool = False,
 ) -> ArrayLike:
     """Half a cosine wave from `init_value` down to `end_value`, which is then held.
 
-    Formula: E + (I − E)·(½(1 + cos πp))^power, with p = min(t, T)/T.
+    Formula: E + (I − E)·(½(1 + cos πp))^power, with p = min(t, T)/T; with `cycle` p = t/T, so that
+    the rate rises again from step T to 2T, and falls again.
 
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
@@ -161,10 +163,15 @@ def cosine(
 
     Source:
         Loshchilov and Hutter, arXiv 1608.03983; Optax `cosine_decay_schedule` with
-        end_value = alpha · init_value; Keras `CosineDecay`. PyTorch's `CosineAnnealingLR` rises
-        again after the end.
+        end_value = alpha · init_value; Keras `CosineDecay`. PyTorch's `CosineAnnealingLR` and
+        the one of Hugging Face have `cycle`.
     """
     left, done = countdown(step, transition_steps)
+    if cycle:
+        waves, since_turn, until_turn = since(step, transition_steps)
+        rises = jnp.remainder(jnp.remainder(waves.high, 2) + waves.low, 2) > 0
+        left = jnp.where(rises, since_turn, until_turn)
+        done = jnp.where(rises, until_turn, since_turn)
     return transition(
         init_value,
         end_value,
@@ -181,7 +188,7 @@ def k_decay(
     init_value: NonNegative,
     *,
     end_value: NonNegative,
-    transition_steps: Steps,
+    transition_steps: Duration,
     k: Exponent,
     power: Exponent = 1.0,
     shape: Literal["cosine", "polynomial"] = "cosine",
@@ -245,7 +252,7 @@ def tanh_decay(
     init_value: NonNegative,
     *,
     end_value: NonNegative,
-    transition_steps: Steps,
+    transition_steps: Duration,
     lower: Real = -6.0,
     upper: Real = 3.0,
     normalized: bool = False,
@@ -332,7 +339,7 @@ def rex(
     step: ArrayLike,
     init_value: NonNegative,
     *,
-    transition_steps: Steps,
+    transition_steps: Duration,
     end_value: NonNegative = 0.0,
 ) -> ArrayLike:
     """Slow at first and ever faster towards the end: a reflected exponential.
@@ -371,7 +378,7 @@ def rex(
 
 @decay
 def inverse_linear(
-    step: ArrayLike, init_value: Positive, *, end_value: Positive, transition_steps: Steps
+    step: ArrayLike, init_value: Positive, *, end_value: Positive, transition_steps: Duration
 ) -> ArrayLike:
     """The inverse of the rate goes in a straight line: fast at first, slow at the end.
 

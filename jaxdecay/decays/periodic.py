@@ -15,7 +15,7 @@ from jaxdecay.decays.transition import cosine_weights, kept_between, transition
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
     Base,
-    Cycle,
+    Duration,
     Multiplier,
     NonNegative,
     Period,
@@ -80,8 +80,8 @@ def cyclic(
     init_value: NonNegative,
     *,
     peak_value: NonNegative,
-    up_steps: Cycle,
-    down_steps: Cycle | None = None,
+    up_steps: Duration,
+    down_steps: Duration | None = None,
     decay_rate: Base = 1.0,
     decay_every: Literal["cycle", "step"] = "cycle",
 ) -> ArrayLike:

@@ -89,12 +89,19 @@ def since(step: ArrayLike, period: ArrayLike | Pair) -> tuple[Pair, Array, Array
 def countdown(step: ArrayLike, transition_steps: ArrayLike | Pair) -> tuple[Array, Array]:
     """Steps left until T, and steps done, both within 0 … T; exact where both are integers.
 
+    Where T is a `Pair`, few steps left keep their digits.
+
     Example:
         >>> from jaxdecay.decays import countdown
         >>> [int(steps) for steps in countdown(300, 1_000)]
         [700, 300]
     """
-    step, transition_steps = same_kind(step, as_one(transition_steps))
+    if isinstance(transition_steps, Pair):
+        plain = as_number(step)
+        left = minus(transition_steps, pair(as_number(step, count=True))).number()
+        left = with_slope_of(left, transition_steps.high - plain)
+        return jnp.maximum(left, 0), jnp.clip(plain, 0, transition_steps.high)
+    step, transition_steps = same_kind(step, transition_steps)
     done = jnp.clip(step, 0, transition_steps)
     return transition_steps - done, done
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from jaxdecay.compose import advance, join, repeat, warmup
+from jaxdecay.compose import advance, join, warmup
 from jaxdecay.decays import cosine, linear
 from jaxdecay.domain import LAST_STEP
 from jaxdecay.feedback import AdaptiveSchedule, ScheduleLike
@@ -158,11 +158,7 @@ def in_sequence(
 def wave(init_value: float, end_value: float, half_period: float) -> Schedule:
     """Down a cosine and up again, for ever: a cosine that its peer does not stop at its end."""
     half = whole(half_period)
-    fall, rise = (
-        cosine(init_value, transition_steps=half, end_value=end_value),
-        cosine(end_value, transition_steps=half, end_value=init_value),
-    )
-    return repeat(join([fall, rise], lengths=[half, half]), period=whole(2 * half_period))
+    return cosine(init_value, transition_steps=half, end_value=end_value, cycle=True)
 
 
 def ramp_to(
