@@ -165,7 +165,8 @@ def exp_of(number: Pair) -> Array:
         return jnp.exp(number.number())
     high = jnp.clip(number.high, -88, 89)  # from 0 to infinity in float32
     doublings = jnp.round(high * np.float32(1 / math.log(2)))
-    rest = ((high - doublings * _LN2.high) - doublings * _LN2.low) + number.low
+    low = jnp.where(high == number.high, number.low, 0)
+    rest = ((high - doublings * _LN2.high) - doublings * _LN2.low) + low
     power_of_two = jax.lax.bitcast_convert_type(
         (doublings.astype(jnp.int32) + 127) << 23, jnp.float32
     )

@@ -117,7 +117,7 @@ def cyclic(
         0.5, and "exp_range" is decay_rate γ with `decay_every="step"`.
     """
     down_steps = up_steps if down_steps is None else down_steps
-    step, cycle, above, below, length = _triangle(step, up_steps, down_steps)
+    steps, cycle, above, below, length = _triangle(step, up_steps, down_steps)
     unit = as_number(jnp.where(length > 0, length, 1))
     return _wave(
         init_value,
@@ -125,7 +125,7 @@ def cyclic(
         height=as_number(above) / unit,
         depth=as_number(below) / unit,
         decay_rate=pair(decay_rate),
-        times=cycle if decay_every == "cycle" else step,
+        times=cycle if decay_every == "cycle" else steps,
     )
 
 
@@ -168,7 +168,7 @@ def sine_wave(
         Wu et al., arXiv 1908.06477: SIN is decay_rate 1, SIN2 0.5, and SINEXP is decay_rate γ
         with `decay_every="step"`.
     """
-    step, cycle, above, below, length = _triangle(step, up_steps, up_steps)
+    steps, cycle, above, below, length = _triangle(step, up_steps, up_steps)
     unit = as_number(jnp.where(length > 0, length, 1))
     return _wave(
         init_value,
@@ -177,7 +177,7 @@ def sine_wave(
         # 1 − cos x = 2 sin²(½x), which keeps its digits near the top.
         depth=2 * jnp.square(jnp.sin(jnp.pi / 4 * (as_number(below) / unit))),
         decay_rate=pair(decay_rate),
-        times=cycle if decay_every == "cycle" else step,
+        times=cycle if decay_every == "cycle" else steps,
     )
 
 
@@ -220,10 +220,10 @@ def _where(condition: Array, number: Pair) -> Pair:
     return Pair(*(jnp.where(condition, each, 0) for each in number))
 
 
-def _triangle(step: ArrayLike, up: ArrayLike, down: ArrayLike) -> tuple[Pair, Pair, Any, Any, Any]:
+def _triangle(step: Any, up: Any, down: Any) -> tuple[Pair, Pair, Any, Any, Any]:
     """The step, the cycles done, the steps above the bottom, those below the top, up or down."""
     step, up, down = _counts(step, up, down)
-    period = plus(up, down) if isinstance(up, Pair) else up + down
+    period: Any = plus(up, down) if isinstance(up, Pair) else up + down
     cycle, done, left = since(step, period)
     left = jnp.where(as_one(period) > 0, left, 0)
     rising = done < as_one(up)

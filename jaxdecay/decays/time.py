@@ -24,15 +24,15 @@ def whole_transitions(step: ArrayLike, transition_steps: ArrayLike | Pair) -> Ar
         >>> int(whole_transitions(2_999, 1_000))
         2
     """
-    step, unit = _counts(step, transition_steps)
-    if _are_integers(step, unit):
-        return jnp.floor_divide(step, jnp.where(unit > 0, unit, 1))
-    counted = floor(quotient(*_pairs(step, unit)))
-    if not _are_integers(step):
+    steps, unit = _counts(step, transition_steps)
+    if _are_integers(steps, unit):
+        return jnp.floor_divide(steps, jnp.where(unit > 0, unit, 1))
+    counted = floor(quotient(*_pairs(steps, unit)))
+    if not _are_integers(steps):
         return counted.number()
-    largest = jnp.iinfo(step.dtype).max
+    largest = jnp.iinfo(steps.dtype).max
     fits = counted.high < largest  # which is above the largest in float32
-    whole = jnp.where(fits, counted.high, 0).astype(step.dtype) + counted.low.astype(step.dtype)
+    whole = jnp.where(fits, counted.high, 0).astype(steps.dtype) + counted.low.astype(steps.dtype)
     return jnp.where(fits, whole, largest)
 
 
@@ -52,14 +52,14 @@ def elapsed(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool
 
 def transitions(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool) -> Pair:
     """What `elapsed` gives, with twice the digits."""
-    step, unit = _counts(step, transition_steps)
-    if staircase and _are_integers(step, unit):
+    steps, unit = _counts(step, transition_steps)
+    if staircase and _are_integers(steps, unit):
         # Of unsigned integers a division is one instruction; steps are not below 0.
         unsigned = (
-            jnp.maximum(each, least).astype(jnp.uint32) for each, least in ((step, 0), (unit, 1))
+            jnp.maximum(each, least).astype(jnp.uint32) for each, least in ((steps, 0), (unit, 1))
         )
-        return pair(jnp.floor_divide(*unsigned).astype(step.dtype))
-    exact = quotient(*_pairs(step, unit))
+        return pair(jnp.floor_divide(*unsigned).astype(steps.dtype))
+    exact = quotient(*_pairs(steps, unit))
     return jax.lax.stop_gradient(floor(exact)) if staircase else exact
 
 
@@ -68,12 +68,12 @@ def since(step: ArrayLike, period: ArrayLike | Pair) -> tuple[Pair, Array, Array
 
     Just before the end of a period, by less than what the digits hold, the next has begun.
     """
-    step, period = _counts(step, period)
-    if _are_integers(step, period):
-        unit = jnp.where(period > 0, period, 1)
-        done = jnp.remainder(step, unit)
-        return pair(jnp.floor_divide(step, unit)), done, unit - done
-    steps, unit = _pairs(step, period)
+    given, length = _counts(step, period)
+    if _are_integers(given, length):
+        unit = jnp.where(length > 0, length, 1)
+        done = jnp.remainder(given, unit)
+        return pair(jnp.floor_divide(given, unit)), done, unit - done
+    steps, unit = _pairs(given, length)
     periods = jax.lax.stop_gradient(floor(quotient(steps, unit)))
     done = minus(steps, times(periods, unit))
     begun = done.high > rounding(steps.high)
