@@ -200,7 +200,7 @@ def _interpolate(schedule: Schedule, clock: Clock) -> Marks:
 
 
 def _cosine_restarts(schedule: Schedule, clock: Clock) -> Marks:
-    length, multiplier = float(schedule.transition_steps), float(schedule.period_multiplier)
+    length, multiplier = float(schedule.period), float(schedule.period_multiplier)
     yield clock.phase(f"the first cycle of {schedule.family}", "cycle", 0, length)
     restarts = [length]
     while multiplier > 1 and clock.step(restarts[-1]) < clock.until:
@@ -216,7 +216,7 @@ def _cyclic(schedule: Schedule, clock: Clock) -> Marks:
 
 
 def _sine_wave(schedule: Schedule, clock: Clock) -> Marks:
-    length = 2 * float(schedule.transition_steps)
+    length = 2 * float(schedule.up_steps)
     yield clock.phase(f"the first cycle of {schedule.family}", "cycle", 0, length)
 
 

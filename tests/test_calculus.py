@@ -109,7 +109,7 @@ def test_what_is_not_a_schedule(schedule):
         jaxdecay.mean_value(schedule, 10)
     with pytest.raises(TypeError, match=f"step_at takes a schedule, .*{got}"):
         jaxdecay.step_at(schedule, 0.1, 10)
-    with pytest.raises(TypeError, match=f"check takes one schedule, .*{got}"):
+    with pytest.raises(TypeError, match=f"check_schedule takes one schedule, .*{got}"):
         jaxdecay.check_schedule(schedule, 10)
 
 
@@ -320,7 +320,7 @@ MISTAKES = {
             transition_steps=100,
             init_value=0.001,
         ),
-        [("unreached", 1000, "the cooldown in infinite comes at step 1,110")],
+        [("unreached", 1000, "the cooldown in infinite_schedule comes at step 1,110")],
     ),
     "decay as long as the run, and a warm-up": (
         warm(jaxdecay.cosine(0.1, transition_steps=1000), 100),
@@ -620,7 +620,7 @@ def test_runs_of_few_updates():
 
 def test_what_cannot_be_checked():
     population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2])
-    with pytest.raises(TypeError, match=r"check takes one schedule, .* got Population"):
+    with pytest.raises(TypeError, match=r"check_schedule takes one schedule, .* got Population"):
         jaxdecay.check_schedule(population, 10)
     with pytest.raises(ValueError, match="steps must be an integer 1 …"):
         jaxdecay.check_schedule(jaxdecay.constant(0.1), 0)
