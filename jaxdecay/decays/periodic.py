@@ -240,12 +240,14 @@ def _triangle(step: Any, up: Any, down: Any) -> tuple[Pair, Pair, Any, Any, Any]
 
 def _counts(*counts: Any) -> list[Any]:
     """Counts of one type: if all are integers, of one that holds the sum of any two, else pairs."""
-    arrays = [each if isinstance(each, Pair) else as_number(each, count=True) for each in counts]
-    if all(
-        not isinstance(each, Pair) and jnp.issubdtype(each.dtype, jnp.integer) for each in arrays
-    ):
+    numbers = [each for each in counts if not isinstance(each, Pair)]
+    arrays = [as_number(each, count=True) for each in numbers]
+    integers = all(jnp.issubdtype(each.dtype, jnp.integer) for each in arrays)
+    if integers and len(numbers) == len(counts):
         return [jnp.maximum(array, 0).astype(jnp.uint32) for array in arrays]
-    return [pair(array) for array in arrays]
+    return [
+        pair(each if isinstance(each, Pair) else as_number(each, count=True)) for each in counts
+    ]
 
 
 # Cycles that grow: cycle i begins at step T·(1 + m + … + m^(i−1)) and lasts T·m^i steps.
