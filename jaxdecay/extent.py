@@ -34,7 +34,8 @@ def end_of(schedule: Any) -> Any:
     if decay.order and counts <= set(decay.order):
         return _end_of_sequence(schedule)
     if counts == {"transition_steps"}:
-        ends = decay.parameters["transition_steps"].domain == Domain.of(Steps)
+        # One that must be > 0 is a unit.
+        ends = decay.parameters["transition_steps"].domain.bounds == Domain.of(Steps).bounds
         return schedule.hyperparameters["transition_steps"] if ends else None
     return end_of(schedule.parts()) if decay.is_compound else None
 

@@ -127,7 +127,7 @@ def in_nnx(schedule: Any, metrics: Sequence[float]) -> list[float]:
 
 
 # In a sweep the metric comes once an epoch. Here an update counts steps, whatever the rate is, and
-# the loss of a step is looked up among the inputs, so that each epoch ends with a metric we choose.
+# the metric is looked up among the inputs, so that each epoch ends with one that we choose.
 
 STEPS_PER_EPOCH = 2
 
@@ -139,18 +139,23 @@ def counting(rate: Any) -> optax.GradientTransformation:
     )
 
 
-def task_of(metrics: Sequence[float]) -> jaxdecay.Task:
-    def loss(steps: Any, batch: Any) -> Any:
+def task_of(metrics: Sequence[float], mode: str = "min") -> jaxdecay.Task:
+    def chosen(steps: Any, batch: Any) -> Any:
         epoch = jnp.maximum(steps.astype(int) // STEPS_PER_EPOCH - 1, 0)
-        return batch.inputs[0, epoch].astype(steps.dtype) + 0 * steps
+        return batch.inputs[:, epoch].astype(steps.dtype)
 
     rows = np.tile(np.asarray(metrics, np.float32), (2 * STEPS_PER_EPOCH, 1))
-    data = jaxdecay.Data(rows, np.zeros(len(rows)), rows[:1], np.zeros(1), name="metrics")
-    return jaxdecay.Task(lambda key: jnp.zeros((), float), loss, lambda steps, batch: {}, data)
+    return jaxdecay.Task(
+        init=lambda key: jnp.zeros((), float),
+        loss=lambda steps, batch: 0 * steps,
+        metrics=lambda steps, batch: {"chosen": chosen(steps, batch)},
+        data=jaxdecay.Data(rows, np.zeros(len(rows)), rows[:1], np.zeros(1), name="metrics"),
+        measures=[jaxdecay.Metric("chosen", larger_is_better=mode == "max")],
+    )
 
 
 def in_train(schedule: Any, metrics: Sequence[float]) -> list[float]:
-    task = task_of(metrics)
+    task = task_of(metrics, schedule.options.get("mode", "min"))
     run = jax.jit(
         lambda schedule, data: jaxdecay.train(
             schedule,
@@ -160,10 +165,11 @@ def in_train(schedule: Any, metrics: Sequence[float]) -> list[float]:
             optimizer=counting,
             epochs=len(metrics),
             batch_size=2,
+            monitor="test_chosen",
         )
     )
     history = run(schedule, task.data).history
-    np.testing.assert_array_equal(history["test_loss"], metrics)
+    np.testing.assert_array_equal(history["test_chosen"], metrics)
     return np.asarray(history["learning_rate"]).tolist()
 
 
@@ -198,7 +204,13 @@ def test_the_rates_are_the_same_to_the_last_bit_everywhere() -> None:
 def test_the_rates_of_a_sweep_are_the_same() -> None:
     task, population = task_of(METRICS), jaxdecay.stack(CONSTANT)
     result = jaxdecay.sweep(
-        task, population, optimizer=counting, epochs=len(METRICS), batch_size=2, seeds=2
+        task,
+        population,
+        optimizer=counting,
+        epochs=len(METRICS),
+        batch_size=2,
+        seeds=2,
+        monitor="test_chosen",
     )
     for index, schedule in enumerate(CONSTANT):
         rates = result.history["learning_rate"][:, index]

@@ -17,6 +17,7 @@ COSINE = jaxdecay.cosine(0.1, transition_steps=90)
 
 ENDS: list[tuple[Any, int]] = [
     (COSINE, 90),
+    (jaxdecay.polynomial(0.1, end_value=0.0, power=2, transition_steps=50), 50),
     (jaxdecay.warmup(COSINE, warmup_steps=10), 10 + 90),
     (jaxdecay.delay(jaxdecay.warmup(COSINE, warmup_steps=10), delay_steps=5), 5 + 10 + 90),
     (jaxdecay.cooldown(0.1, begin=40, transition_steps=7), 40 + 7),

@@ -14,7 +14,7 @@ import jaxdecay
 PACKAGE = Path(jaxdecay.__file__).parent
 
 LAYERS = [
-    {"serialization"},
+    {"serialization", "unconstrained"},
     {"domain", "length", "pairs", "registry"},
     {"parameter", "number", "resolution", "signatures"},
     {"schedule"},
