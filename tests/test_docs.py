@@ -58,9 +58,8 @@ def documented(name: str) -> dict[str, str]:
     """Docstrings of a module, of its functions, classes, methods and families."""
     module = importlib.import_module(name)
     found = {each.name: each.docstring for each in doctest.DocTestFinder().find(module, globs={})}
-    families = {each for each in vars(module).values() if hasattr(each, "decay")}
-    found |= {each.__name__: each.__doc__ or "" for each in families if each.__module__ == name}
-    return found
+    families = jaxdecay.families.items()
+    return found | {each: made.__doc__ for each, made in families if made.__module__ == name}
 
 
 @pytest.mark.parametrize("name", MODULES)

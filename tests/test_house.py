@@ -47,6 +47,7 @@ LAYERS = [
     {"report.pictures"},
     {"report.files", "report.leaderboard"},
     {"report.page", "report.watch", "report.export"},
+    {"report"},
     {"migration.peer"},
     {"migration.torch_state", "migration.torch_scheduler"},
     {"migration.optax", "migration.keras", "migration.torch"},
@@ -60,6 +61,18 @@ LAYERS = [
     {"__main__"},
 ]
 """From the bottom to the top: a module may import modules of lower layers only."""
+
+UPWARD_WHEN_CALLED = {
+    ("schedule", "report.pictures"),
+    ("population", "report.pictures"),
+    ("training.result", "report.export"),
+    ("training.result", "report.files"),
+    ("training.result", "report.leaderboard"),
+    ("training.result", "report.pictures"),
+    ("training.result", "report.statistics"),
+    ("report.files", "report.page"),
+}
+"""The methods that draw, write and compare: they load what is above them when they are called."""
 
 HEAVY = ["flax", "optax", "orbax", "matplotlib", "typer", "rich", "sklearn", "pooch", "uniplot"]
 
@@ -79,6 +92,15 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def imports_when_called(path: Path) -> set[str]:
+    """Modules of the package that the functions of a file import."""
+    tree = ast.parse(path.read_text())
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    inside = [node for function in functions for node in ast.walk(function)]
+    names = [node.module or "" for node in inside if isinstance(node, ast.ImportFrom)]
+    return {name.removeprefix("jaxdecay.") for name in names if name.startswith("jaxdecay.")}
+
+
 def layer_of(name: str) -> int:
     return next(level for level, names in enumerate(LAYERS) if name in names)
 
@@ -91,6 +113,16 @@ def test_dependencies_point_downwards(path):
     level = layer_of(module_name(path))
     upward = [name for name in imports(path) if layer_of(name) >= level]
     assert not upward, f"{module_name(path)} imports {upward}, which are not below it"
+
+
+def test_few_imports_inside_functions_point_upwards():
+    found = {
+        (module_name(path), name)
+        for path in MODULES
+        for name in imports_when_called(path)
+        if layer_of(name) >= layer_of(module_name(path))
+    }
+    assert found == UPWARD_WHEN_CALLED
 
 
 def test_the_reader_of_imports_sees_them():
