@@ -148,6 +148,7 @@ def cosine(
             is exact at any step; a float can be differentiated.
         end_value: E, the learning rate from step T on, ≥ 0.
         power: ≥ 0, without unit; 0 stays at `init_value` for ever.
+        cycle: rise and fall for ever instead of holding `end_value`; then T = 0 counts as 1.
 
     Returns:
         A `Schedule`.
