@@ -11,7 +11,6 @@ import argparse
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 
@@ -34,7 +33,6 @@ data = jaxdecay.Data(
     test_labels=digits.test_labels,
     scale=16.0,
 )
-steps = epochs * (np.size(data.train_labels) // batch_size)
 
 # 1. A network of your own: a Flax module from inputs [n, ...] to logits [n, classes].
 
@@ -62,10 +60,10 @@ population = jaxdecay.concat(
         jaxdecay.grid(
             jaxdecay.warmup_cosine,
             peak_value=[1e-3, 3e-3, 1e-2],
-            warmup_steps=warmup,
-            transition_steps=steps - warmup,  # all end with the run
+            warmup_steps=jaxdecay.percent(warmup),
+            transition_steps=jaxdecay.percent(100 - warmup),  # all end with the run
         )
-        for warmup in (0, steps // 10)
+        for warmup in (0, 10)
     )
 )
 task = jaxdecay.classifier(data, Network)

@@ -8,7 +8,6 @@ other: it can be stacked, searched, printed, saved, and trained beside other fam
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 from rich.console import Console
 
@@ -40,11 +39,11 @@ except ValueError as error:
 # It is swept beside ours: a grid of one, random draws of another, in one compiled program.
 epochs = 10
 task = jaxdecay.classifier(jaxdecay.digits())
-steps = epochs * (len(np.asarray(task.data.train_labels)) // 32)
+run = jaxdecay.percent(100)  # all steps, once a sweep knows how many
 population = jaxdecay.concat(
     jaxdecay.grid(hyperbola, init_value=[0.1, 0.3, 1.0], half_life=[50, 200]),
     jaxdecay.sample(
-        jaxdecay.cosine, 6, jax.random.key(0), init_value=(0.1, 1.0), transition_steps=steps
+        jaxdecay.cosine, 6, jax.random.key(0), init_value=(0.1, 1.0), transition_steps=run
     ),
 )
 print(population)

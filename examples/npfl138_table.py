@@ -42,7 +42,7 @@ data = dataclasses.replace(
     test_labels=labels[55_000:],
 )
 batch_size = 50
-steps = arguments.epochs * 1_100
+run = jaxdecay.percent(100)
 
 sgd = optax.sgd
 
@@ -67,17 +67,17 @@ SETTINGS = {
         ("Adam, 0.01", jaxdecay.constant(0.01), 0.9710),
         (
             "Adam, 0.01 → 0.0001 linear",
-            jaxdecay.linear(0.01, end_value=1e-4, transition_steps=steps),
+            jaxdecay.linear(0.01, end_value=1e-4, transition_steps=run),
             0.9812,
         ),
         (
             "Adam, 0.01 → 0.001 exponential",
-            jaxdecay.exponential(0.01, decay_rate=0.1, transition_steps=steps),
+            jaxdecay.exponential(0.01, decay_rate=0.1, transition_steps=run),
             0.9832,
         ),
         (
             "Adam, 0.01 → 0.0001 cosine",
-            jaxdecay.cosine(0.01, transition_steps=steps, end_value=1e-4),
+            jaxdecay.cosine(0.01, transition_steps=run, end_value=1e-4),
             0.9792,
         ),
     ],

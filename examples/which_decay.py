@@ -13,7 +13,7 @@ import jaxdecay
 data = jaxdecay.digits()
 task = jaxdecay.classifier(data)  # the network of the Keras example: one hidden layer of 128
 epochs, batch_size = 20, 32
-steps = epochs * (np.size(data.train_labels) // batch_size)
+run = jaxdecay.percent(100)  # all steps, once a sweep knows how many
 
 # %% [markdown]
 # ## Candidates
@@ -27,10 +27,10 @@ population = jaxdecay.concat(
     jaxdecay.grid(jaxdecay.constant, value=first_rates),
     jaxdecay.grid(jaxdecay.inverse_time, init_value=first_rates, decay_rate=[1e-3, 1e-2]),
     jaxdecay.grid(
-        jaxdecay.exponential, init_value=first_rates, decay_rate=[0.1, 0.5], transition_steps=steps
+        jaxdecay.exponential, init_value=first_rates, decay_rate=[0.1, 0.5], transition_steps=run
     ),
-    jaxdecay.grid(jaxdecay.linear, init_value=first_rates, end_value=0.0, transition_steps=steps),
-    jaxdecay.grid(jaxdecay.cosine, init_value=first_rates, transition_steps=steps),
+    jaxdecay.grid(jaxdecay.linear, init_value=first_rates, end_value=0.0, transition_steps=run),
+    jaxdecay.grid(jaxdecay.cosine, init_value=first_rates, transition_steps=run),
 )
 print(population)
 
@@ -69,7 +69,7 @@ losses = result.compare("test_loss")
 candidates = np.flatnonzero(found.like_best)
 choice = int(candidates[np.argmin(losses.mean[candidates])])
 print(f"choice: {result.population[choice]!r}")
-for finding in jaxdecay.check_schedule(result.population[choice], steps):
+for finding in jaxdecay.check_schedule(result.population[choice], result.steps):
     print(f"note: {finding}")
 
 # %% [markdown]

@@ -23,6 +23,7 @@ from jax.typing import ArrayLike
 
 from jaxdecay.definition import Decay, Family, decay_of
 from jaxdecay.feedback import AdaptiveSchedule, value_at
+from jaxdecay.length import Length
 from jaxdecay.number import as_number
 from jaxdecay.pairs import Pair, as_one
 from jaxdecay.parameter import Parameter
@@ -483,19 +484,24 @@ def _name(group: Schedule) -> str:
 def _ranges(group: Schedule) -> str:
     """What a stacked schedule does not leave at its default, each with the range of its values."""
     words = []
-    paths = jax.tree_util.tree_leaves_with_path(group, is_leaf=lambda each: isinstance(each, Pair))
+    paths = jax.tree_util.tree_leaves_with_path(
+        group, is_leaf=lambda each: isinstance(each, Pair | Length)
+    )
     for path, leaf in paths:
         name, leaf = jax.tree_util.keystr(path, simple=True, separator="."), as_one(leaf)
+        unit = leaf.unit if isinstance(leaf, Length) else None
+        leaf = leaf if unit is None else leaf.value
         concrete = isinstance(leaf, np.ndarray | Array) and not isinstance(leaf, Tracer)
         if not concrete or leaf.ndim != 1 or not jnp.issubdtype(leaf.dtype, jnp.number):
             words.append(name)
             continue
         low, high = np.min(leaf), np.max(leaf)
         parameter = group.decay.parameters.get(name)
+        after = {None: "", "percent": "%"}.get(unit, f" {unit}")
         if low < high:
-            words.append(f"{name} {low:.3g} … {high:.3g}")
-        elif parameter is None or parameter.default != low:
-            words.append(f"{name} {low:.3g}")
+            words.append(f"{name} {low:.3g} … {high:.3g}{after}")
+        elif unit is not None or parameter is None or parameter.default != low:
+            words.append(f"{name} {low:.3g}{after}")
     for name, value in group.options.items():
         if value != group.decay.parameters[name].default:
             words.append(f"{name} {value}")
