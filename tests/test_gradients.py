@@ -94,7 +94,9 @@ def _compare_eager(
 ) -> None:
     eager = np.array([value_at(schedule, steps[0])], np.float64)
     assert errors(eager, values[:1])[0] <= 3e-5, schedule
-    slope_by_leaf = jax.tree.leaves(jax.grad(lambda schedule: value_at(schedule, steps[0]))(schedule))
+    slope_by_leaf = jax.tree.leaves(
+        jax.grad(lambda schedule: value_at(schedule, steps[0]))(schedule)
+    )
     for name, slope in zip(leaf_names(schedule), slope_by_leaf, strict=True):
         names = [key for key in slopes if key == name or key.startswith(f"{name}.")]
         compiled = [slopes[key][0] for key in names]

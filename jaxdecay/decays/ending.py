@@ -227,8 +227,8 @@ def k_decay(
 def _check_tanh(lower: Any, upper: Any, **_: Any) -> None:
     if is_any(np.greater, lower, upper):
         raise ValueError(
-            f"tanh_decay: lower must be at most upper, got {lower!r} and {upper!r}; to rise, exchange "
-            "init_value and end_value"
+            f"tanh_decay: lower must be at most upper, got {lower!r} and {upper!r}; to rise, "
+            "exchange init_value and end_value"
         )
 
 

@@ -409,8 +409,8 @@ def power_law(
         [1.0, 1.0, 0.5]
 
     Source:
-        Shen et al., arXiv 2408.13359, whose min(η_max, a·n^b) with b = −power and n = units·t tokens seen,
-        has T = (η_max/a)^(1/b)/units.
+        Shen et al., arXiv 2408.13359, whose min(η_max, a·n^b) with b = −power and n = units·t
+        tokens seen, has T = (η_max/a)^(1/b)/units.
     """
     transitions = jnp.maximum(elapsed(step, transition_steps), 1)
     return jnp.maximum(init_value * transitions ** jnp.negative(power), end_value)
