@@ -519,3 +519,48 @@ def test_a_schedule_with_state_is_refused_inside_another(outer: Any) -> None:
 def test_wrong_use_is_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("schedule", VALUES, ids=lambda schedule: schedule.family)
+def test_each_update_is_a_step_and_reads_nothing_but_the_value(schedule: AdaptiveSchedule) -> None:
+    first = schedule.init()
+    assert (int(first.count), first.count.dtype) == (0, jnp.int32)
+    state = schedule.update(first, value=3.0)
+    others = schedule.update(first, value=3.0, grad=None, params=None)
+    assert int(state.count) == 1
+    assert jax.tree.map(np.array_equal, state, others) == jax.tree.map(lambda _: True, state)
+    assert float(schedule(state, params=None)) == float(jaxdecay.value_at(schedule, 1, state))
+    last = state._replace(count=jnp.int32(2**31 - 1))
+    assert int(schedule.update(last, value=3.0).count) == 2**31 - 1
+
+
+@pytest.mark.parametrize("schedule", VALUES, ids=lambda schedule: schedule.family)
+def test_what_cannot_show_it_a_metric_is_refused(schedule: AdaptiveSchedule) -> None:
+    for extra in ({}, {"value": None}, {"loss": 3.0}):
+        with pytest.raises(TypeError, match=f"{schedule.family} follows a metric: .*value=loss"):
+            schedule.update(schedule.init(), **extra)
+    for step in (3, 3.0, jnp.int32(3), np.arange(4), None, schedule.init().feedback):
+        with pytest.raises(TypeError, match=f"{schedule.family} follows a metric and must see one"):
+            schedule(step)
+        with pytest.raises(TypeError, match=f"{schedule.family} follows a metric and must see one"):
+            schedule.update(step, value=3.0)
+
+
+@pytest.mark.usefixtures("relaxed_promotion")
+@pytest.mark.parametrize("inner", [0.5, jaxdecay.cosine(0.5, transition_steps=30)], ids=repr)
+def test_an_optimizer_reduces_as_a_loop_by_hand_does(inner: Any) -> None:
+    schedule = jaxdecay.reduce_on_plateau(inner, factor=0.5, patience=1, accumulation_size=2)
+    optimizer = optax.chain(
+        optax.clip(1.0), optax.inject_hyperparams(optax.sgd)(learning_rate=schedule, momentum=0.9)
+    )
+    weight, losses = jnp.ones(2), noisy_descent(np.random.default_rng(6), 40)
+    state, rates = optimizer.init(weight), []
+    update = jax.jit(lambda state, loss: optimizer.update(weight, state, weight, value=loss)[1])
+    for loss in losses:
+        state = update(state, loss)
+        rates.append(float(state[1].hyperparams["learning_rate"]))
+    scales = plateau_scales(losses, 0.5, 1, accumulation_size=2)
+    by_hand = [scale * float(jaxdecay.value_at(inner, step)) for step, scale in enumerate(scales)]
+    assert scales[-1] < 0.3
+    # The loss of an update changes the rate of the next one.
+    np.testing.assert_allclose(rates, by_hand[:-1], rtol=1e-6)

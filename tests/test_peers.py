@@ -1137,11 +1137,13 @@ def test_a_cooldown_is_not_negative_past_its_end(float32: None, relaxed_promotio
 
 
 # The founding number: ExponentialDecay(0.1, 1000, 0.96, staircase=True), from Keras, after 28
-# transitions.
+# transitions. Keras holds 0.96 as a float32, which is 2·10⁻⁸ below it.
+
+KERAS_BASE = np.float32(0.96)
 
 
 def founding() -> Schedule:
-    return jaxdecay.exponential(0.1, decay_rate=0.96, transition_steps=1_000, staircase=True)
+    return jaxdecay.exponential(0.1, decay_rate=KERAS_BASE, transition_steps=1_000, staircase=True)
 
 
 def test_founding_number_of_keras(float32: None, relaxed_promotion: None) -> None:
@@ -1156,7 +1158,7 @@ FOUNDING: dict[str, Callable[[], Any]] = {
     "jitted schedule": lambda: jax.jit(lambda schedule: schedule(28_125))(founding()),
     "jitted hyperparameters": lambda: jax.jit(
         lambda **numbers: jaxdecay.exponential(**numbers, staircase=True)(28_125)
-    )(init_value=0.1, decay_rate=0.96, transition_steps=1_000),
+    )(init_value=0.1, decay_rate=KERAS_BASE, transition_steps=1_000),
     "mapped over steps": lambda: jax.vmap(founding())(jnp.array([3, 28_125]))[1],
     "array of steps": lambda: founding()(jnp.array([[3, 28_125]]))[0, 1],
     "mapped over rates": lambda: jax.vmap(
