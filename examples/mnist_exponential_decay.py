@@ -42,8 +42,8 @@ model = nnx.Sequential(
     nnx.Linear(128, 10, kernel_init=glorot, rngs=rngs),
 )
 
-# 4. The schedule is the optimizer's learning rate; Optax calls it with the step. Keras holds 0.96 as
-# a float32; with the number itself the last rate is 0.0318855950 instead of 0.0318855755.
+# 4. The schedule is the optimizer's learning rate; Optax calls it with the step. Keras holds 0.96
+# as a float32; with the number itself the last rate is 0.0318855950 instead of 0.0318855755.
 
 schedule = jaxdecay.exponential(
     0.1, decay_rate=np.float32(0.96), transition_steps=1_000, staircase=True

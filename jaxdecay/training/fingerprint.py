@@ -79,6 +79,7 @@ def fingerprint(value: Any, what: str) -> str:
 
     Example:
         >>> import optax
+        >>> from jaxdecay.training.fingerprint import fingerprint
         >>> small, large = (lambda rate, w=w: optax.adamw(rate, weight_decay=w) for w in (0.1, 0.2))
         >>> fingerprint(small, "the optimizer") == fingerprint(large, "the optimizer")
         False
