@@ -20,6 +20,9 @@ one step (not with `--quick`), where most of the time goes into starting a progr
 the same for one multiplication and one addition on 4,096 numbers. All are compiled and warmed up
 before they are timed, take turns, and block until the result is there. The values of Optax and of
 jaxdecay are compared first.
+
+Last, one call from Python of each family, in turns with the Optax schedule that it equals, or with
+the slowest of Optax's where Optax has none.
 """
 
 import argparse
@@ -175,6 +178,7 @@ def main() -> None:
         "families_of_optax": sorted(OF_OPTAX),
         "of_these_traceable": traceable_in_optax(),
         "rows": rows,
+        "eager": eager_calls(101 if arguments.quick else 501),
         "machine": {
             "platform": f"{platform.system()} {platform.machine()}",
             "cores": os.cpu_count(),
@@ -335,6 +339,32 @@ def measure(ways: list[Way], runs: int, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
+def eager_calls(calls: int) -> list[dict[str, Any]]:
+    """By family, medians of microseconds a call from Python, and Optax's in turns with it."""
+    theirs = {family: make(0.25) for family, make in OF_OPTAX.items()}
+    alone = {family: in_turns([each], calls)[0] for family, each in theirs.items()}
+    slowest = max(alone, key=alone.__getitem__)
+    rows = []
+    for family, make in FAMILIES.items():
+        schedule, beside = make(0.25), family if family in theirs else slowest
+        ours: Any = schedule
+        if isinstance(schedule, jd.AdaptiveSchedule):
+            ours = functools.partial(lambda schedule, state, _: schedule(state), schedule)
+            ours = functools.partial(ours, schedule.init())
+        medians = in_turns([ours, theirs[beside]], calls)
+        rows.append({"family": family, "us": medians[0], "optax": beside, "optax_us": medians[1]})
+    return rows
+
+
+def in_turns(schedules: list[Callable[[Any], Any]], calls: int) -> list[float]:
+    """Medians of microseconds a call of each, after two to warm up."""
+    times: list[list[float]] = [[] for _ in schedules]
+    for step in range(calls + 2):
+        for schedule, own in zip(schedules, times, strict=True):
+            own.append(timed(lambda each=schedule, step=step: each(step), 1) * 1e6)
+    return [statistics.median(own[2:]) for own in times]
+
+
 def timed(evaluate: Callable[[], Any], calls: int) -> float:
     """Seconds for some calls, each of which is waited for."""
     started = time.perf_counter()
@@ -365,6 +395,14 @@ def show(report: dict[str, Any]) -> None:
             "" if seconds is None else f"{seconds:.1f} s",
         )
     Console(width=130).print(table)
+    eager = Table(title="one call from Python", caption="medians of calls that take turns")
+    for name in ("family", "µs", "beside Optax's", "µs", "ratio"):
+        eager.add_column(name, justify="left" if name[0] in "fb" else "right")
+    for row in sorted(report["eager"], key=lambda row: row["us"] / row["optax_us"]):
+        ours, theirs = row["us"], row["optax_us"]
+        numbers = f"{ours:,.1f}", row["optax"], f"{theirs:,.1f}", f"{ours / theirs:.2f}"
+        eager.add_row(row["family"], *numbers)
+    Console(width=130).print(eager)
 
 
 if __name__ == "__main__":
