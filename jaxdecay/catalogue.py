@@ -16,13 +16,13 @@ from jaxdecay.registry import families
 from jaxdecay.schedule import Schedule
 
 GROUPS = {
-    "jaxdecay.decays.piecewise": "Values, as given",
-    "jaxdecay.decays.ending": "To an end that is reached at transition_steps and held",
-    "jaxdecay.decays.rates": "By a rate, for ever",
-    "jaxdecay.decays.periodic": "In cycles",
-    "jaxdecay.compose": "Made of schedules",
-    "jaxdecay.compounds": "Compounds, put together from the ones above",
-    "jaxdecay.adaptive": "With state, following a metric",
+    "jaxdecay.decays.piecewise": "Explicit values",
+    "jaxdecay.decays.ending": "Ends at transition_steps, then holds end_value",
+    "jaxdecay.decays.rates": "No end (controlled by a decay rate)",
+    "jaxdecay.decays.periodic": "Repeats in cycles",
+    "jaxdecay.compose": "Composed of schedules",
+    "jaxdecay.compounds": "Complete runs, composed of the above",
+    "jaxdecay.adaptive": "Adaptive: follows a metric",
 }
 """What the families of a module have in common, in the order of the list."""
 
