@@ -38,7 +38,8 @@ def resolved(schedule: Schedule, run: Run, begin: Position) -> Any:
             values[name], starts = _in_sequence(values[name], run, starts[-1])
     for name in values.keys() - set(decay.order):
         if kinds[name] == "number":
-            values[name] = _from_one_begin(values[name], run, begin)
+            least = 0 if decay.parameters[name].domain.fault(0) is None else 1
+            values[name] = _from_one_begin(values[name], run, begin, least)
     inner = run if decay.unit is None else run.in_units_of(decay.unit(**values))
     for name in values.keys() - set(decay.order):
         if kinds[name] == "schedule":
@@ -63,8 +64,11 @@ def _in_sequence(value: Any, run: Run, begin: Position) -> tuple[Any, list[Posit
     return (end.step - begin.step if isinstance(value, Length) else value), [begin, end]
 
 
-def _from_one_begin(value: Any, run: Run, begin: Position) -> Any:
+def _from_one_begin(value: Any, run: Run, begin: Position, least: int) -> Any:
     """A length, or a vector of steps that are all counted from one position."""
     if isinstance(value, tuple):
         return [run.after(begin, each).step - begin.step for each in value]
-    return run.after(begin, value).step - begin.step if isinstance(value, Length) else value
+    if not isinstance(value, Length):
+        return value
+    steps = run.after(begin, value).step - begin.step
+    return steps if steps > 0 else max(steps, least)  # a period of a short run is a step

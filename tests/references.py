@@ -91,7 +91,7 @@ def polynomial(t, init_value, end_value, power, transition_steps, cycle=False):
 def cosine(t, init_value, transition_steps, end_value=0.0, power=1.0, cycle=False):
     share = _share(t, transition_steps)
     if cycle:
-        share = t / transition_steps % 2
+        share = t / (transition_steps or 1) % 2
         share = min(share, 2 - share)
     half_wave = _half_wave(share)
     return end_value + (init_value - end_value) * _power(half_wave, power)

@@ -498,7 +498,7 @@ import jaxdecay
 from jaxdecay.domain import Positive
 
 @jaxdecay.decay
-def halving(step, init_value: Positive, half_life: Positive):
+def halving(step, init_value: Positive, *, half_life: Positive):
     \"\"\"Half after its half-life.
 
     Formula: I·h/(h + t).

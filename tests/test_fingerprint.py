@@ -543,7 +543,7 @@ def test_own_decays_are_told_from_the_library_s():
     theirs = jaxdecay.cosine(0.1, transition_steps=9)
     assert of_own_decays([theirs]) == {}
     assert list(of_own_decays([theirs, mine])) == ["hyperbola"]
-    inside = jaxdecay.join([theirs, mine], [3, 3])
+    inside = jaxdecay.join([theirs, mine], lengths=[3, 3])
     assert of_own_decays([inside]) == of_own_decays([theirs, mine])
     # Two of one name: which schedule has which.
     one, two = (jaxdecay.from_function(f, w=1) for f in (lambda s, w: w, lambda s, w: 2 * w))
@@ -579,7 +579,8 @@ def optimizer(rate):
 def slow(step, init_value):
     return init_value / (1 + 0.01 * step)
 
-task = jaxdecay.Task(init, loss, metrics, jaxdecay.digits())
+accuracy = jaxdecay.Metric("accuracy", larger_is_better=True)
+task = jaxdecay.Task(init, loss, metrics, jaxdecay.digits(), measures=[accuracy])
 schedules = jaxdecay.stack(
     [jaxdecay.constant(0.1), jaxdecay.from_function(slow, init_value=0.1)]
 )

@@ -157,6 +157,14 @@ def test_other_clocks() -> None:
     assert float(counted(1_000)) > 0.0
 
 
+def test_a_period_is_at_least_a_step() -> None:
+    short = jaxdecay.step_decay(0.1, decay_rate=0.5, transition_steps=percent(10))
+    assert short.resolve(steps=3).transition_steps == 1
+    assert jaxdecay.linear(0.1, end_value=0.0, transition_steps=percent(10)).resolve(
+        steps=3
+    ) == jaxdecay.linear(0.1, end_value=0.0, transition_steps=0)
+
+
 def test_an_unresolved_schedule_says_what_to_do() -> None:
     schedule = jaxdecay.cosine(0.1, transition_steps=percent(100))
     fix = re.escape("call schedule.resolve(steps=…, steps_per_epoch=…) first")

@@ -16,7 +16,7 @@ def decayed(step, half_life):
     return half_life / (half_life + step)
 
 @jaxdecay.decay
-def falling(step, init_value, half_life):
+def falling(step, init_value, *, half_life):
     return init_value * decayed(step, half_life)
 """
 SCHEDULES = '[[schedule]]\nfamily = "falling"\ninit_value = [0.1, 0.2]\nhalf_life = 9'

@@ -119,7 +119,7 @@ def torch(scheduler: str, **arguments: Any) -> Schedule:
     return jaxdecay.from_torch(scheduler, **arguments)
 
 
-RISES = "rises again after its end, so `repeat` of a fall and a rise"
+RISES = "rises again after its end, with `cycle`"
 
 TORCH = {
     "LinearLR": claim("linear"),
@@ -127,7 +127,7 @@ TORCH = {
     "PolynomialLR": claim("polynomial"),
     "StepLR": claim("step_decay"),
     "MultiStepLR": claim("multi_step"),
-    "CosineAnnealingLR": claim("cosine repeat", RISES),
+    "CosineAnnealingLR": claim("cosine", RISES),
     "CosineAnnealingWarmRestarts": claim("cosine_restarts"),
     "CyclicLR": claim("cyclic"),
     "OneCycleLR": claim("one_cycle", "its last step is `total_steps` − 1"),
@@ -146,7 +146,7 @@ TRANSFORMERS = {
     "constant": claim("constant"),
     "constant_with_warmup": claim("warmup"),
     "linear": claim("linear warmup_linear"),
-    "cosine": claim("cosine repeat", RISES),
+    "cosine": claim("cosine", RISES),
     "cosine_with_restarts": claim("cosine_restarts", "cycles of one length, then 0"),
     "polynomial": claim("polynomial"),
     "inverse_sqrt": claim("inverse_sqrt"),
@@ -310,7 +310,7 @@ PADDLE = {
     "LambdaDecay": claim("from_function"),
     "MultiplicativeDecay": claim("interpolate", "`MultiplicativeDecay` as a table"),
     "PolynomialDecay": claim("polynomial"),
-    "CosineAnnealingDecay": claim("cosine repeat", RISES),
+    "CosineAnnealingDecay": claim("cosine", RISES),
     "CosineAnnealingWarmRestarts": claim("cosine_restarts"),
     "LinearLR": claim("linear"),
     "LinearWarmup": claim("warmup"),

@@ -304,7 +304,7 @@ def test_watching_ends_with_ctrl_c_and_says_what_there_is_not(tmp_path, saved):
     missing = error_of(in_this_process("watch", "nowhere", cwd=tmp_path), code=2)
     assert missing == "error: nowhere is no folder"
     run = {"data": "digits", "data_dir": None, "decays": None, "schedules": [], "steps": 1}
-    run |= {"digest": "", "confirms": None}
+    run |= {"digest": "", "confirms": None, "own_decays": {}}
     run |= {"epochs": 1, "batch_size": 1, "seeds": 1, "seed": 0, "optimizer": "sgd"}
     run |= {"monitor": "test_loss", "block": None, "precision": "default"}
     run |= {"checkpoint_every": 1, "keep": 2, "stop_diverged": False}

@@ -30,7 +30,7 @@ def test_the_source_is_that_of_the_decay() -> None:
 
 def test_the_signature_has_the_hyperparameters_alone() -> None:
     parameters = inspect.signature(jaxdecay.cosine).parameters
-    assert list(parameters) == ["init_value", "transition_steps", "end_value", "power"]
+    assert list(parameters) == ["init_value", "transition_steps", "end_value", "power", "cycle"]
     assert [each.kind.name for each in parameters.values()] == [
         "POSITIONAL_OR_KEYWORD",
         *["KEYWORD_ONLY"] * 3,

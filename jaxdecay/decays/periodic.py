@@ -220,6 +220,12 @@ def _where(condition: Array, number: Pair) -> Pair:
     return Pair(*(jnp.where(condition, each, 0) for each in number))
 
 
+def _less(count: Pair, steps: Array) -> Array:
+    """Steps left of a count that is a pair."""
+    exact = minus(count, pair(jax.lax.stop_gradient(steps))).number()
+    return jnp.abs(with_slope_of(exact, count.high - steps))
+
+
 def _triangle(step: Any, up: Any, down: Any) -> tuple[Pair, Pair, Any, Any, Any]:
     """The step, the cycles done, the steps above the bottom, those below the top, up or down."""
     step, up, down = _counts(step, up, down)
@@ -228,10 +234,8 @@ def _triangle(step: Any, up: Any, down: Any) -> tuple[Pair, Pair, Any, Any, Any]
     left = jnp.where(as_one(period) > 0, left, 0)
     rising = done < as_one(up)
     if isinstance(up, Pair):
-        to_top = with_slope_of(
-            minus(up, pair(jax.lax.stop_gradient(done))).number(), up.high - done
-        )
-        below = jnp.abs(to_top)
+        # Either from the nearer end of the cycle, where the number of steps has most digits.
+        below = jnp.where(rising, _less(up, done), _less(down, left))
     else:
         below = jnp.where(rising, up - done, done - up)
     above = jnp.where(rising, done, left)

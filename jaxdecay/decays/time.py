@@ -99,6 +99,9 @@ def countdown(step: ArrayLike, transition_steps: ArrayLike | Pair) -> tuple[Arra
     if isinstance(transition_steps, Pair):
         plain = as_number(step)
         left = minus(transition_steps, pair(as_number(step, count=True))).number()
+        if not _are_integers(as_number(step, count=True)):
+            # A step that is itself rounded is at the end once the end may be it.
+            left = jnp.where(left <= jnp.finfo(plain.dtype).eps / 2 * plain, 0, left)
         left = with_slope_of(left, transition_steps.high - plain)
         return jnp.maximum(left, 0), jnp.clip(plain, 0, transition_steps.high)
     step, transition_steps = same_kind(step, transition_steps)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxdecay.compose import advance, clip, cooldown, join, multiply, warmup
+from jaxdecay.compose import advance, clip, cooldown, join, multiply, repeat, warmup
 from jaxdecay.compounds import warmup_cosine, warmup_linear, warmup_stable_decay
 from jaxdecay.decays import (
     constant,
@@ -97,6 +97,9 @@ def _cycles(
     """`make(peak, length)` for each cycle, and `lr_min` after the last."""
     if cycle_limit < 1:
         raise ValueError(f"cycle_limit must be at least 1; without a cycle it is lr_min={lr_min!r}")
+    if cycle_mul == cycle_decay == 1:
+        again = repeat(make(lr, whole(t_initial)), period=t_initial)
+        return in_sequence([again, lr_min], [whole(t_initial * cycle_limit)])
     lengths = [t_initial * cycle_mul**cycle for cycle in range(cycle_limit)]
     parts = [make(lr * cycle_decay**i, whole(length)) for i, length in enumerate(lengths)]
     return in_sequence([*parts, lr_min], [whole(end) for end in itertools.accumulate(lengths)])
