@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxdecay.decays.time import same_kind
 from jaxdecay.domain import LAST_STEP, Domain, Steps
+from jaxdecay.pairs import as_one
 from jaxdecay.schedule import Schedule
 
 
@@ -36,7 +37,7 @@ def end_of(schedule: Any) -> Any:
     if counts == {"transition_steps"}:
         # One that must be > 0 is a unit.
         ends = decay.parameters["transition_steps"].domain.bounds == Domain.of(Steps).bounds
-        return schedule.hyperparameters["transition_steps"] if ends else None
+        return as_one(schedule.hyperparameters["transition_steps"]) if ends else None
     return end_of(schedule.parts()) if decay.is_compound else None
 
 
@@ -44,7 +45,7 @@ def _end_of_sequence(schedule: Schedule) -> Any:
     """The sum of lengths and of the schedule that comes last."""
     end, lengths = 0, ()
     for name in schedule.decay.order:
-        value = schedule.hyperparameters[name]
+        value = as_one(schedule.hyperparameters[name])
         kind = schedule.decay.parameters[name].kind
         if kind == "number":
             lengths = value if schedule.decay.parameters[name].domain.rank else (value,)

@@ -33,7 +33,7 @@ def test_the_signature_has_the_hyperparameters_alone() -> None:
     assert list(parameters) == ["init_value", "transition_steps", "end_value", "power", "cycle"]
     assert [each.kind.name for each in parameters.values()] == [
         "POSITIONAL_OR_KEYWORD",
-        *["KEYWORD_ONLY"] * 3,
+        *["KEYWORD_ONLY"] * 4,
     ]
     assert parameters["end_value"].default == 0.0
 
