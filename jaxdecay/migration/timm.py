@@ -97,7 +97,7 @@ def _cycles(
     """`make(peak, length)` for each cycle, and `lr_min` after the last."""
     if cycle_limit < 1:
         raise ValueError(f"cycle_limit must be at least 1; without a cycle it is lr_min={lr_min!r}")
-    if cycle_mul == cycle_decay == 1:
+    if cycle_limit > 1 and cycle_mul == cycle_decay == 1:
         again = repeat(make(lr, whole(t_initial)), period=t_initial)
         return in_sequence([again, lr_min], [whole(t_initial * cycle_limit)])
     lengths = [t_initial * cycle_mul**cycle for cycle in range(cycle_limit)]
