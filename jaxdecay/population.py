@@ -487,10 +487,10 @@ def _ranges(group: Schedule) -> str:
     paths = jax.tree_util.tree_leaves_with_path(
         group, is_leaf=lambda each: isinstance(each, Pair | Length)
     )
-    for path, leaf in paths:
-        name, leaf = jax.tree_util.keystr(path, simple=True, separator="."), as_one(leaf)
-        unit = leaf.unit if isinstance(leaf, Length) else None
-        leaf = leaf if unit is None else leaf.value
+    for path, found in paths:
+        name = jax.tree_util.keystr(path, simple=True, separator=".")
+        unit = found.unit if isinstance(found, Length) else None
+        leaf: Any = as_one(found.value if isinstance(found, Length) else found)
         concrete = isinstance(leaf, np.ndarray | Array) and not isinstance(leaf, Tracer)
         if not concrete or leaf.ndim != 1 or not jnp.issubdtype(leaf.dtype, jnp.number):
             words.append(name)
