@@ -344,7 +344,7 @@ def test_populations_of_anything_print() -> None:
     for leaf in (
         lambda leaf: None,
         lambda leaf: "x",
-        lambda leaf: jax.ShapeDtypeStruct((2,), float),
+        lambda leaf: jax.ShapeDtypeStruct((2,), jnp.float32),
     ):
         assert "linear" in repr(jax.tree.map(leaf, population))
     slopes = jax.grad(lambda population: population(3).sum(), allow_int=True)(population)

@@ -167,7 +167,9 @@ def _check_logits(
     """ValueError if a network does not take these inputs, or has too few outputs for the labels."""
     shape = (2, *np.shape(data.train_inputs)[1:])
     try:
-        found = jax.eval_shape(logits, parameters, jax.ShapeDtypeStruct(shape, float)).shape
+        found = jax.eval_shape(
+            logits, parameters, jax.ShapeDtypeStruct(shape, jnp.result_type(float))
+        ).shape
     except (TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ValueError(
