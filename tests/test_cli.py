@@ -511,7 +511,7 @@ def test_own_decays_are_known_to_every_command(tmp_path):
     (tmp_path / "mine.py").write_text(OWN)
     own = ("--decays", "mine.py")
     listed = in_this_process("list", *own, cwd=tmp_path).stdout
-    assert "Your own\nhalving  Half after its half-life." in listed
+    assert "\nhalving  Half after its half-life." in listed.partition("\nYour own")[2]
     shown = in_this_process(
         *("show", "halving", "init_value=0.5", "half_life=9", *own), cwd=tmp_path
     )
