@@ -342,6 +342,7 @@ def measure(ways: list[Way], runs: int, seconds: float) -> list[dict[str, Any]]:
 def eager_calls(calls: int) -> list[dict[str, Any]]:
     """By family, medians of microseconds a call from Python, and Optax's in turns with it."""
     theirs = {family: make(0.25) for family, make in OF_OPTAX.items()}
+    theirs["constant"] = optax.constant_schedule(0.25)  # a bare number, which a loop cannot add up
     alone = {family: in_turns([each], calls)[0] for family, each in theirs.items()}
     slowest = max(alone, key=alone.__getitem__)
     rows = []
