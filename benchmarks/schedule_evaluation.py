@@ -22,7 +22,10 @@ before they are timed, take turns, and block until the result is there. The valu
 jaxdecay are compared first.
 
 Last, one call from Python of each family, in turns with the Optax schedule that it equals, or with
-the slowest of Optax's where Optax has none.
+the slowest of Optax's where Optax has none. `constant` is the only family that Optax's is faster
+than: `optax.constant_schedule` returns the Python number it was given, `constant` returns a new
+array, as every schedule does, which alone takes JAX longer (`jnp.asarray(0.25)` is in the table).
+One stored array cannot be returned each time: an optimizer that donates its state would delete it.
 """
 
 import argparse
@@ -354,6 +357,9 @@ def eager_calls(calls: int) -> list[dict[str, Any]]:
             ours = functools.partial(ours, schedule.init())
         medians = in_turns([ours, theirs[beside]], calls)
         rows.append({"family": family, "us": medians[0], "optax": beside, "optax_us": medians[1]})
+    medians = in_turns([lambda step: jnp.asarray(0.25), theirs["constant"]], calls)
+    new_array = {"family": "jnp.asarray(0.25)", "us": medians[0]}
+    rows.append({**new_array, "optax": "constant", "optax_us": medians[1]})
     return rows
 
 
