@@ -100,15 +100,15 @@ if TYPE_CHECKING:
     from jaxdecay.migration import keras_schedule_class as keras_schedule_class
     from jaxdecay.migration import to_keras as to_keras
     from jaxdecay.migration import to_torch as to_torch
+    from jaxdecay.results.metric import Metric as Metric
+    from jaxdecay.results.result import SweepResult as SweepResult
     from jaxdecay.schedules_file import read_schedules as read_schedules
     from jaxdecay.schedules_file import write_schedules as write_schedules
     from jaxdecay.training.checkpoint import CheckpointError as CheckpointError
     from jaxdecay.training.checkpoint import Checkpoints as Checkpoints
     from jaxdecay.training.config import SweepConfig as SweepConfig
     from jaxdecay.training.layout import kernel_first as kernel_first
-    from jaxdecay.training.metric import Metric as Metric
     from jaxdecay.training.processes import ProcessError as ProcessError
-    from jaxdecay.training.result import SweepResult as SweepResult
     from jaxdecay.training.sweep import sweep as sweep
     from jaxdecay.training.task import MLP as MLP
     from jaxdecay.training.task import Batch as Batch
@@ -136,9 +136,9 @@ _LOADED_WHEN_USED = {
     "jaxdecay.training.checkpoint": ("CheckpointError", "Checkpoints"),
     "jaxdecay.training.config": ("SweepConfig",),
     "jaxdecay.training.layout": ("kernel_first",),
-    "jaxdecay.training.metric": ("Metric",),
+    "jaxdecay.results.metric": ("Metric",),
     "jaxdecay.training.processes": ("ProcessError",),
-    "jaxdecay.training.result": ("SweepResult",),
+    "jaxdecay.results.result": ("SweepResult",),
     "jaxdecay.training.sweep": ("sweep",),
     "jaxdecay.training.task": ("Batch", "MLP", "Task", "classifier"),
     "jaxdecay.training.train": ("Trained", "train"),

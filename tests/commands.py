@@ -13,7 +13,7 @@ from pathlib import Path
 import jax
 import pytest
 
-from jaxdecay.cli import app
+from jaxdecay.cli.commands import app
 
 COLUMNS = "100"
 

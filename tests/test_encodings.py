@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import jaxdecay
-from jaxdecay import streams
+from jaxdecay.cli import streams
 
 SCHEDULES = """
 # Mit Umlauten: äöü, und ≈.

@@ -12,11 +12,11 @@ import pytest
 from sklearn.metrics import f1_score, r2_score
 
 import jaxdecay
+from jaxdecay.cli.display import Display
+from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.data import Data
-from jaxdecay.report import files
-from jaxdecay.report.leaderboard import leaderboard
 from jaxdecay.report.page import content
-from jaxdecay.report.progress import Display
+from jaxdecay.results import files
 from jaxdecay.training.train import evaluate
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")

@@ -23,10 +23,10 @@ from commands import error_of, in_this_process
 from rich.console import Console
 
 import jaxdecay
-from jaxdecay.report import files
-from jaxdecay.report.hyperparameters import at_an_edge
-from jaxdecay.report.leaderboard import leaderboard
+from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.report.page import page
+from jaxdecay.results import files
+from jaxdecay.results.hyperparameters import at_an_edge
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
 

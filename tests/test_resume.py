@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 MANY = 1_000_000
 
-NOTICES_SOON = "import jaxdecay.run; jaxdecay.run.HEARTBEAT_SECONDS = 5"
+NOTICES_SOON = "import jaxdecay.cli.run; jaxdecay.cli.run.HEARTBEAT_SECONDS = 5"
 """That another process has died, so that the test takes less time."""
 
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from jaxdecay.training.result import SweepResult
+from jaxdecay.results.result import SweepResult
 
 MLFLOW_METRICS = 1_000
 """So many numbers MLflow takes at a time."""

@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 
 import jaxdecay
-from jaxdecay.report.files import summary
-from jaxdecay.report.hyperparameters import panels
 from jaxdecay.report.pictures import (
     COLOURS,
     NAMED_SCHEDULES,
@@ -26,9 +24,11 @@ from jaxdecay.report.pictures import (
     lowest_drawn,
     short_repr,
 )
-from jaxdecay.report.statistics import ENOUGH_SEEDS
+from jaxdecay.results.files import summary
+from jaxdecay.results.hyperparameters import panels
+from jaxdecay.results.result import SweepResult
+from jaxdecay.results.statistics import ENOUGH_SEEDS
 from jaxdecay.schedules_file import to_toml
-from jaxdecay.training.result import SweepResult
 
 MOST_DRAWN = 60
 """So many schedules are drawn one by one; of more, the best `NAMED_SCHEDULES` and bands."""

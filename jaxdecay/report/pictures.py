@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxdecay.feedback import value_at
-from jaxdecay.report.hyperparameters import Panel, panels
+from jaxdecay.results.hyperparameters import Panel, panels
+from jaxdecay.results.result import SweepResult
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.result import SweepResult
 
 # Okabe and Ito's colours: told apart by colour-blind readers too. Grey, not black: it is seen on a
 # dark ground as well.

@@ -12,7 +12,7 @@ from typing import NoReturn
 import jax
 import typer
 
-from jaxdecay.streams import drop_unwritten
+from jaxdecay.cli.streams import drop_unwritten
 
 EXTRAS = {"tensorboardX": "tensorboard", "mlflow": "mlflow"}
 """Packages that neither a sweep nor a report needs, and jaxdecay's extras that bring them."""

@@ -15,11 +15,11 @@ from rich.padding import Padding
 from rich.text import Text
 
 from jaxdecay.catalogue import catalogue
+from jaxdecay.cli.streams import readable
 from jaxdecay.feedback import value_at
 from jaxdecay.inspection import check_schedule
 from jaxdecay.schedule import Schedule, from_plain
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.streams import readable
 
 BLOCKS = "▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 """Quarters of a character, which curves are drawn with."""

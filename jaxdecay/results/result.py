@@ -10,11 +10,11 @@ import numpy as np
 
 from jaxdecay.population import Population
 from jaxdecay.registry import nearest
+from jaxdecay.results.metric import LOSS, Metric, larger_is_better
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.metric import LOSS, Metric, larger_is_better
 
 if TYPE_CHECKING:
-    from jaxdecay.report.statistics import Comparison
+    from jaxdecay.results.statistics import Comparison
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ class SweepResult:
 
         from rich.console import Console
 
-        from jaxdecay.report.leaderboard import leaderboard
+        from jaxdecay.cli.leaderboard import leaderboard
 
         console = Console(record=True, width=110, file=io.StringIO())
         console.print(leaderboard(self))
@@ -98,7 +98,7 @@ class SweepResult:
         """
         import pandas
 
-        from jaxdecay.report.files import history_rows, member_rows
+        from jaxdecay.results.files import history_rows, member_rows
 
         if not history:
             return pandas.DataFrame(member_rows(self))
@@ -231,13 +231,13 @@ class SweepResult:
             confidence: of the intervals, between 0 and 1.
 
         Returns:
-            A `jaxdecay.report.statistics.Comparison`; schedules with a diverged member have no
+            A `jaxdecay.results.statistics.Comparison`; schedules with a diverged member have no
             numbers in it.
 
         Raises:
             ValueError: a metric that is not there, or `confidence` out of range.
         """
-        from jaxdecay.report.statistics import compare
+        from jaxdecay.results.statistics import compare
 
         metric = self.main_metric if metric is None else metric
         larger = self.larger_is_better(metric)
@@ -275,6 +275,6 @@ class SweepResult:
         Raises:
             FileExistsError: the folder holds another sweep.
         """
-        from jaxdecay.report.files import save
+        from jaxdecay.results.files import save
 
         save(self, folder, overwrite=overwrite)

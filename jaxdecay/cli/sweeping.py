@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.text import Text
 
 import jaxdecay
-from jaxdecay.exits import fail
-from jaxdecay.run import Run
-from jaxdecay.streams import readable
+from jaxdecay.cli.exits import fail
+from jaxdecay.cli.run import Run
+from jaxdecay.cli.streams import readable
 
 Tell = Literal["all", "result", "json", "nothing"]
 """What a sweep prints."""
@@ -27,9 +27,9 @@ def train(
     run: Run, task: Any, folder: Path, *, goes_on: bool, tell: Tell, target: float | None
 ) -> None:
     """Trains what is left of a run, keeps it in its folder, and tells how it ended."""
-    from jaxdecay.interrupts import Interrupts
-    from jaxdecay.report import files
-    from jaxdecay.run import alone, is_first, meet
+    from jaxdecay.cli.interrupts import Interrupts
+    from jaxdecay.cli.run import alone, is_first, meet
+    from jaxdecay.results import files
     from jaxdecay.training.sweep import check_arguments
 
     first = is_first()
@@ -89,8 +89,8 @@ def _end(
     target: float | None,
 ) -> None:
     """Writes and prints what was found, or how to go on; exits with the code that fits."""
-    from jaxdecay.report.files import save
-    from jaxdecay.run import is_first
+    from jaxdecay.cli.run import is_first
+    from jaxdecay.results.files import save
 
     done = len(result.history["train_loss"])
     all_diverged = bool((result.diverged_at >= 0).all())
@@ -124,8 +124,8 @@ def _run_and_tell(
     config: Any,
 ) -> Any:
     """Trains, and says how far it is."""
-    from jaxdecay.report import progress
-    from jaxdecay.training.metric import larger_is_better
+    from jaxdecay.cli import display as progress
+    from jaxdecay.results.metric import larger_is_better
     from jaxdecay.training.train import steps_per_epoch
 
     epochs, seeds, batch_size = config.epochs, config.seeds, config.batch_size
@@ -164,7 +164,7 @@ class _Console(Console):
 
 def print_finished(folder: Path, epochs: int, tell: Tell) -> None:
     """What is said of a sweep that has ended before."""
-    from jaxdecay.report.progress import print_json
+    from jaxdecay.cli.display import print_json
 
     if tell == "json":
         summary = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
@@ -174,7 +174,7 @@ def print_finished(folder: Path, epochs: int, tell: Tell) -> None:
 
 
 def _print_stopped(done: int, epochs: int, command: str, tell: Tell) -> None:
-    from jaxdecay.report.progress import print_json
+    from jaxdecay.cli.display import print_json
 
     if tell == "json":
         print_json(event="stopped", epoch=done, epochs=epochs, go_on_with=command)
@@ -184,9 +184,9 @@ def _print_stopped(done: int, epochs: int, command: str, tell: Tell) -> None:
 
 def print_result(result: Any, run: Run, folder: Path, tell: Tell, target: float | None) -> None:
     """The leaderboard, the best schedule and the names of the files; or all of it as JSON."""
-    from jaxdecay.report.files import NAMES, summary
-    from jaxdecay.report.leaderboard import leaderboard
-    from jaxdecay.report.progress import print_json
+    from jaxdecay.cli.display import print_json
+    from jaxdecay.cli.leaderboard import leaderboard
+    from jaxdecay.results.files import NAMES, summary
 
     if tell == "json":
         print_json(event="finished", folder=str(folder), **summary(result, target))
@@ -220,8 +220,8 @@ def best_schedules(result: Any, most: int, target: float | None) -> list[int]:
 
 def _advice(result: Any, ranking: list[int], run: Run, folder: Path) -> Iterator[str]:
     """What was found out, and what to do next where that does not suffice."""
-    from jaxdecay.report.hyperparameters import at_an_edge
-    from jaxdecay.report.statistics import ENOUGH_SEEDS
+    from jaxdecay.results.hyperparameters import at_an_edge
+    from jaxdecay.results.statistics import ENOUGH_SEEDS
 
     told, seeds, best = result.compare(), len(result.seeds), ranking[0]
     if run.confirms is not None:

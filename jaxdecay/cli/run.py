@@ -20,7 +20,7 @@ import jax
 
 import jaxdecay
 from jaxdecay.registry import nearest
-from jaxdecay.report.files import RUN, write
+from jaxdecay.results.files import RUN, write
 from jaxdecay.schedule import Schedule
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.config import SweepConfig

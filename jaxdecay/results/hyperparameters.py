@@ -34,7 +34,7 @@ def panels(population: Population) -> list[Panel]:
 
     Example:
         >>> import jaxdecay
-        >>> from jaxdecay.report.hyperparameters import panels
+        >>> from jaxdecay.results.hyperparameters import panels
         >>> rates = jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.1, 0.3], decay_rate=[1, 2])
         >>> panels(rates)[0].names, panels(rates)[0].is_grid
         (['init_value', 'decay_rate'], True)
@@ -55,7 +55,7 @@ def at_an_edge(population: Population, best: int) -> str | None:
 
     Example:
         >>> import jaxdecay
-        >>> from jaxdecay.report.hyperparameters import at_an_edge
+        >>> from jaxdecay.results.hyperparameters import at_an_edge
         >>> rates = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
         >>> at_an_edge(rates, best=1)
         'the best has the largest value that was tried, 0.3: larger ones may be better'

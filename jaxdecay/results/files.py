@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from jaxdecay.population import stack
+from jaxdecay.results.metric import Metric
+from jaxdecay.results.result import SweepResult
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.metric import Metric
-from jaxdecay.training.result import SweepResult
 
 NAMES = ("report.html", "members.csv", "history.csv", "curves.png", "sweep.json")
 RUN = "run.json"

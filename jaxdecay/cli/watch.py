@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxdecay.report.files import are_whole, read_history
-from jaxdecay.report.progress import Display
+from jaxdecay.cli.display import Display
+from jaxdecay.results.files import are_whole, read_history
 
 SECONDS = 1.0
 """Between two looks."""

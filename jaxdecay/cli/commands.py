@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 import jaxdecay
-from jaxdecay.exits import one_line_errors
-from jaxdecay.own_decays import import_decays
+from jaxdecay.cli.exits import one_line_errors
+from jaxdecay.cli.own_decays import import_decays
 
 app = typer.Typer(
     help="Learning-rate decays for JAX, and sweeps that train them all at once.",
@@ -145,8 +145,7 @@ def sweep(
     jaxdecay sweep --resume runs/mnist
     """
     from jaxdecay.catalogue import default_population
-    from jaxdecay.report.files import are_whole, prepare
-    from jaxdecay.run import (
+    from jaxdecay.cli.run import (
         Run,
         connect,
         is_first,
@@ -155,8 +154,9 @@ def sweep(
         new_folder,
         optimizer_named,
     )
+    from jaxdecay.cli.sweeping import print_finished, train
+    from jaxdecay.results.files import are_whole, prepare
     from jaxdecay.schedules_file import read_schedules
-    from jaxdecay.sweeping import print_finished, train
     from jaxdecay.training.checkpoint import digest
     from jaxdecay.training.config import SweepConfig, stored_options
     from jaxdecay.training.fingerprint import of_own_decays
@@ -241,9 +241,9 @@ def confirm(
     To choose once more among these, confirm runs/digits-confirmed, which takes new seeds again.
     """
     with one_line_errors():
-        from jaxdecay.report.files import prepare, target_of
-        from jaxdecay.run import Run, connect
-        from jaxdecay.sweeping import best_schedules, train
+        from jaxdecay.cli.run import Run, connect
+        from jaxdecay.cli.sweeping import best_schedules, train
+        from jaxdecay.results.files import prepare, target_of
 
         tell = _tell(quiet, as_json)
         before = Run.read(folder)
@@ -267,8 +267,8 @@ def report(folder: SweepFolder, target: Target = None, decays: OwnDecays = None)
     """
     with one_line_errors():
         result = _load(folder, decays)
-        from jaxdecay.report.files import write
         from jaxdecay.report.page import page
+        from jaxdecay.results.files import write
 
         write(folder / "report.html", page(result, target=target).encode())
         typer.echo(f"Written to {folder / 'report.html'}")
@@ -344,12 +344,12 @@ def watch(
     Ctrl-C ends the watching, not the sweep.
     """
     with one_line_errors(), contextlib.suppress(KeyboardInterrupt):
-        from jaxdecay.report import progress
-        from jaxdecay.report.files import are_whole, target_of
-        from jaxdecay.report.watch import watch as follow
-        from jaxdecay.run import Run, is_written
-        from jaxdecay.sweeping import print_result
-        from jaxdecay.training.metric import ACCURACY
+        from jaxdecay.cli import display as progress
+        from jaxdecay.cli.run import Run, is_written
+        from jaxdecay.cli.sweeping import print_result
+        from jaxdecay.cli.watch import watch as follow
+        from jaxdecay.results.files import are_whole, target_of
+        from jaxdecay.results.metric import ACCURACY
 
         run = Run.read(folder)
         kind = progress.JsonLines if as_json else progress.for_people()
@@ -384,8 +384,8 @@ def _tell(quiet: bool, as_json: bool) -> Any:
 
 def _load(folder: Path, decays: Path | None) -> Any:
     """The sweep of a folder, and first the decays of its own that it was started with."""
-    from jaxdecay.report.files import RUN, load
-    from jaxdecay.run import Run
+    from jaxdecay.cli.run import Run
+    from jaxdecay.results.files import RUN, load
 
     kept = Run.read(folder).decays if (folder / RUN).exists() else None
     import_decays(kept if decays is None else decays)
@@ -406,7 +406,7 @@ def list_families(
     jaxdecay list cosine
     """
     with one_line_errors():
-        from jaxdecay.showing import arguments_of, print_catalogue
+        from jaxdecay.cli.schedules import arguments_of, print_catalogue
 
         import_decays(decays)
         if family is not None:
@@ -445,7 +445,7 @@ def show(
     jaxdecay show decays.toml --steps 9375 --plot decays.png
     """
     with one_line_errors():
-        from jaxdecay.showing import draw_in_terminal, schedules_of
+        from jaxdecay.cli.schedules import draw_in_terminal, schedules_of
 
         import_decays(decays)
         schedules = [

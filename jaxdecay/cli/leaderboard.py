@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxdecay.report.pictures import short_repr
-from jaxdecay.training.result import SweepResult
+from jaxdecay.results.result import SweepResult
 
 
 def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = None) -> Table:
