@@ -100,6 +100,9 @@ if TYPE_CHECKING:
     from jaxdecay.migration import keras_schedule_class as keras_schedule_class
     from jaxdecay.migration import to_keras as to_keras
     from jaxdecay.migration import to_torch as to_torch
+    from jaxdecay.report.export import to_mlflow as to_mlflow
+    from jaxdecay.report.export import to_tensorboard as to_tensorboard
+    from jaxdecay.report.files import write_report as write_report
     from jaxdecay.results.metric import Metric as Metric
     from jaxdecay.results.result import SweepResult as SweepResult
     from jaxdecay.schedules_file import read_schedules as read_schedules
@@ -136,6 +139,8 @@ _LOADED_WHEN_USED = {
     "jaxdecay.training.checkpoint": ("CheckpointError", "Checkpoints"),
     "jaxdecay.training.config": ("SweepConfig",),
     "jaxdecay.training.layout": ("kernel_first",),
+    "jaxdecay.report.export": ("to_mlflow", "to_tensorboard"),
+    "jaxdecay.report.files": ("write_report",),
     "jaxdecay.results.metric": ("Metric",),
     "jaxdecay.training.processes": ("ProcessError",),
     "jaxdecay.results.result": ("SweepResult",),

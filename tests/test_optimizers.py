@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import jaxdecay
-from jaxdecay.cli.run import optimizer_named
+from jaxdecay.cli.inputs import optimizer_named
 from jaxdecay.data import Data
 from jaxdecay.training.train import epoch_order, take
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any, Self
 
 import numpy as np
 
 from jaxdecay.population import Population
 from jaxdecay.registry import nearest
+from jaxdecay.results import files
 from jaxdecay.results.metric import LOSS, Metric, larger_is_better
+from jaxdecay.results.row import Row
+from jaxdecay.results.statistics import Comparison, compare
+from jaxdecay.results.wording import metric_title
 from jaxdecay.schedule import Schedule
 
-if TYPE_CHECKING:
-    from jaxdecay.results.statistics import Comparison
+NOTEBOOK_ROWS = 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,34 +65,22 @@ class SweepResult:
     ranks_by: str = LOSS
 
     def __repr__(self) -> str:
-        schedules, seeds = self.diverged_at.shape
-        diverged = int((self.diverged_at >= 0).sum())
+        schedules, seeds = self.diverged.shape
         return (
             f"<SweepResult: {schedules} schedules × {seeds} seeds on {self.settings['data']}, "
-            f"{self.steps} steps, {diverged} members diverged>"
+            f"{self.steps} steps, {int(self.diverged.sum())} members diverged>"
         )
 
     def _repr_html_(self) -> str:
-        """In a notebook: the leaderboard."""
-        import io
-
-        from rich.console import Console
-
-        from jaxdecay.cli.leaderboard import leaderboard
-
-        console = Console(record=True, width=110, file=io.StringIO())
-        console.print(leaderboard(self))
-        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
-
-    def plot(self) -> Any:
-        """Draws learning rate, losses and the metric that ranks schedules against epoch.
-
-        Returns:
-            A Matplotlib `Figure`, which a notebook shows and `savefig` writes.
-        """
-        from jaxdecay.report.pictures import draw_curves
-
-        return draw_curves(self)
+        """In a notebook: the best schedules."""
+        rows = self.rows()[:NOTEBOOK_ROWS]
+        head = ["rank", "schedule", *map(metric_title, self.tested)]
+        lines = [[str(row.rank), row.name, *row.cells(self.main_metric)] for row in rows]
+        table = "".join(
+            f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+            for tag, cells in [("th", head), *(("td", line) for line in lines)]
+        )
+        return f"{escape(repr(self).strip('<>'))}<table>{table}</table>"
 
     def to_pandas(self, *, history: bool = False) -> Any:
         """The members, one a row, as a `pandas.DataFrame`; the table of `members.csv`.
@@ -98,45 +93,35 @@ class SweepResult:
         """
         import pandas
 
-        from jaxdecay.results.files import history_rows, member_rows
-
         if not history:
-            return pandas.DataFrame(member_rows(self))
-        epochs = range(len(self.history["train_loss"]))
-        each = ({name: values[epoch] for name, values in self.history.items()} for epoch in epochs)
-        rows = (row for epoch, found in enumerate(each) for row in history_rows(epoch, found))
-        return pandas.DataFrame(rows)
+            return pandas.DataFrame(self.member_rows())
+        epochs = map(self._epoch, range(self.epochs))
+        rows = (files.history_rows(epoch, values) for epoch, values in enumerate(epochs))
+        return pandas.DataFrame(itertools.chain.from_iterable(rows))
 
-    def to_tensorboard(self, folder: Any) -> None:
-        """Writes each member as a run for TensorBoard, with its hyperparameters.
+    def _epoch(self, epoch: int) -> dict[str, np.ndarray]:
+        """An epoch of the history: by name, arrays [S, K]."""
+        return {name: values[epoch] for name, values in self.history.items()}
 
-        Args:
-            folder: empty, or made; `tensorboard --logdir FOLDER` shows it.
+    @property
+    def epochs(self) -> int:
+        """E, the epochs that were trained."""
+        return len(self.history["train_loss"])
 
-        Raises:
-            FileExistsError: there is something in the folder.
-            ModuleNotFoundError: tensorboardX is not installed: jaxdecay's extra `tensorboard`.
-        """
-        from jaxdecay.report.export import to_tensorboard
+    @property
+    def diverged(self) -> np.ndarray:
+        """[S, K], whether a member diverged."""
+        return self.diverged_at >= 0
 
-        to_tensorboard(self, folder)
+    @property
+    def sound(self) -> np.ndarray:
+        """[S], whether none of a schedule's members diverged."""
+        return np.asarray((self.diverged_at < 0).all(axis=1))
 
-    def to_mlflow(self, experiment: str, tracking_uri: str | None = None) -> None:
-        """Logs each member as a run of MLflow; those that diverged as failed.
-
-        Args:
-            experiment: its name; made if need be, and without runs.
-            tracking_uri: of a server or a database, such as "sqlite:///mlflow.db"; None for
-                MLflow's own choice.
-
-        Raises:
-            ExportError: of `jaxdecay.report.export`: MLflow does not answer, or the experiment
-                has runs already.
-            ModuleNotFoundError: MLflow is not installed: jaxdecay's extra `mlflow`.
-        """
-        from jaxdecay.report.export import to_mlflow
-
-        to_mlflow(self, experiment, tracking_uri)
+    @property
+    def tested(self) -> list[str]:
+        """The names in the history of what is measured on the test set."""
+        return [name for name in self.history if name.startswith("test_")]
 
     @property
     def metrics(self) -> dict[str, np.ndarray]:
@@ -178,6 +163,11 @@ class SweepResult:
         """Updates of single networks in a second, tests included, compiling not."""
         return self.member_steps / self.run_seconds
 
+    @property
+    def shared(self) -> float:
+        """The share of all members' steps that was not trained again, as their rates agreed."""
+        return 1 - self.member_steps / (self.diverged.size * self.steps)
+
     def ranking(self, *, target: float | None = None) -> np.ndarray:
         """Indices of the schedules, best first.
 
@@ -196,7 +186,7 @@ class SweepResult:
         keys = [self.metrics["test_loss"].mean(axis=1), sign * main]
         if target is not None:
             keys.append(self.steps_to(target, metric).mean(axis=1))
-        keys.append((self.diverged_at >= 0).any(axis=1))
+        keys.append(~self.sound)
         return np.lexsort(keys)
 
     @property
@@ -223,7 +213,7 @@ class SweepResult:
         return 1 / self.settings["test_examples"] if is_share else 0.0
 
     def compare(self, metric: str | None = None, *, confidence: float = 0.95) -> Comparison:
-        """The schedules over seeds: intervals, and which the seeds cannot tell from the best.
+        """Compares the schedules over seeds: intervals, and which are significantly worse.
 
         Args:
             metric: a name of `metrics`; None for the one that ranks schedules. Its direction is
@@ -235,46 +225,168 @@ class SweepResult:
             numbers in it.
 
         Raises:
-            ValueError: a metric that is not there, or `confidence` out of range.
+            ValueError: an unknown metric, or `confidence` out of range.
         """
-        from jaxdecay.results.statistics import compare
-
         metric = self.main_metric if metric is None else metric
         larger = self.larger_is_better(metric)
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
-        values = np.where(self.diverged_at >= 0, np.nan, self.metrics[metric])
-        best = int(self.ranking()[0]) if metric == self.main_metric else None
         return compare(
-            values,
+            np.where(self.diverged, np.nan, self.metrics[metric]),
             metric,
             larger_is_better=larger,
             confidence=confidence,
             resolution=self._resolution(metric),
-            best=best,
+            best=int(self.ranking()[0]) if metric == self.main_metric else None,
         )
 
     def best(self) -> Schedule:
         """The best schedule of the ranking; ValueError if every schedule has a diverged member."""
-        if (self.diverged_at >= 0).any(axis=1).all():
+        if not self.sound.any():
             raise ValueError("every schedule diverged; try smaller learning rates")
         return self.population[int(self.ranking()[0])]
+
+    def rows(self, *, target: float | None = None, confidence: float = 0.95) -> list[Row]:
+        """The leaderboard: one row for each schedule, best first.
+
+        Args:
+            target: rank by the steps to it, as `ranking` does, and count them.
+            confidence: of the intervals.
+
+        Example:
+            >>> import jaxdecay
+            >>> task = jaxdecay.classifier(jaxdecay.digits())
+            >>> rates = jaxdecay.grid(jaxdecay.constant, value=[0.001, 0.1])
+            >>> [row.name for row in jaxdecay.sweep(task, rates).rows()]
+            ['constant(value=0.1)', 'constant(value=0.001)']
+        """
+        comparison, metrics = self.compare(confidence=confidence), self.metrics
+        steps_to = None if target is None else self.steps_to(target).mean(axis=1)
+        diverged, final_rates = self.diverged.sum(axis=1), self.final_learning_rate.mean(axis=1)
+        return [
+            Row(
+                rank=rank,
+                index=index,
+                schedule=self.population[index],
+                values={name: metrics[name][index] for name in self.tested},
+                diverged=int(diverged[index]),
+                interval=(float(comparison.low[index]), float(comparison.high[index])),
+                is_best=index == comparison.best,
+                like_best=bool(comparison.like_best[index]),
+                more_seeds=0 if index == comparison.best else int(comparison.more_seeds[index]),
+                steps_to=None if steps_to is None else float(steps_to[index]),
+                final_rate=float(final_rates[index]),
+            )
+            for rank, index in enumerate(self.ranking(target=target).tolist(), start=1)
+        ]
+
+    def member_rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of `members.csv`: what a member was, how it ended, its last metrics."""
+        metrics, seeds = self.metrics, len(self.seeds)
+        for index, schedule in enumerate(self.population):
+            values = schedule.to_dict()
+            family = values.pop("family")
+            for k, seed in enumerate(self.seeds):
+                yield {
+                    "member": index * seeds + k,
+                    "schedule": index,
+                    "family": family,
+                    "hyperparameters": json.dumps(values),
+                    "seed": seed,
+                    "status": self.status(index, k),
+                    **{n: float(metrics[n][index, k]) for n in (*self.tested, "train_loss")},
+                    "final_learning_rate": float(self.final_learning_rate[index, k]),
+                }
 
     def status(self, schedule: int, seed: int) -> str:
         """ "finished" or "diverged at step N, in epoch E" for a member, by its indices."""
         step, epoch = self.diverged_at[schedule, seed], self.sound_epochs[schedule, seed]
         return "finished" if step < 0 else f"diverged at step {step}, in epoch {epoch}"
 
-    def save(self, folder: Any, *, overwrite: bool = False) -> None:
-        """Writes `report.html`, `members.csv`, `history.csv`, `curves.png` and `sweep.json`.
+    def diverged_members(self) -> list[dict[str, int]]:
+        """Index of the schedule, seed, step and epoch of each member that diverged."""
+        return [
+            {
+                "schedule": s,
+                "seed": self.seeds[k],
+                "step": int(self.diverged_at[s, k]),
+                "epoch": int(self.sound_epochs[s, k]),
+            }
+            for s, k in np.argwhere(self.diverged).tolist()
+        ]
+
+    def summary(self, target: float | None = None) -> dict[str, Any]:
+        """What `sweep.json` holds: settings, schedules, ranking, comparison, speed and machine."""
+        steps_to = None if target is None else _plain(self.steps_to(target).mean(axis=1))
+        comparison = dataclasses.asdict(self.compare())
+        return {
+            "settings": dict(self.settings),
+            "measures": [metric.to_dict() for metric in self.measures],
+            "ranks_by": self.ranks_by,
+            "schedules": [schedule.to_dict() for schedule in self.population],
+            "seeds": list(self.seeds),
+            "members": int(self.diverged.size),
+            "diverged_members": int(self.diverged.sum()),
+            "diverged": self.diverged_members(),
+            "ranking": self.ranking(target=target).tolist(),
+            "target": target,
+            "steps_to_target": steps_to,
+            "comparison": {name: _plain(value) for name, value in comparison.items()},
+            "steps": self.steps,
+            "member_steps": self.member_steps,
+            "wall_seconds": self.compile_seconds + self.run_seconds,
+            "compile_seconds": self.compile_seconds,
+            "run_seconds": self.run_seconds,
+            "member_steps_per_second": self.member_steps_per_second,
+            "versions": dict(self.versions),
+            "machine": dict(self.machine),
+        }
+
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        target: float | None = None,
+    ) -> None:
+        """Writes `members.csv`, `history.csv` and `sweep.json`, which `load` reads.
+
+        `sweep.json` is written last: if it exists, all files are complete.
+        `jaxdecay.write_report` draws the result.
 
         Args:
-            folder: made if need be.
+            folder: created if it does not exist.
             overwrite: write even if the folder holds another sweep.
+            target: rank by the steps to it, as `ranking` does.
 
         Raises:
             FileExistsError: the folder holds another sweep.
         """
-        from jaxdecay.results.files import save
+        folder = files.prepare(folder, overwrite=overwrite)
+        (folder / files.SWEEP).unlink(missing_ok=True)
+        history = files.HistoryFile(folder)
+        for epoch in range(self.epochs):
+            history.add(epoch, self._epoch(epoch))
+        history.write()
+        files.write(folder / files.MEMBERS, files.csv_table(self.member_rows()))
+        summary = json.dumps(self.summary(target), indent=2, allow_nan=False)
+        files.write(folder / files.SWEEP, summary.encode() + b"\n")
 
-        save(self, folder, overwrite=overwrite)
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Reads a result that `save` or `jaxdecay sweep` wrote; numbers are bit-identical.
+
+        Args:
+            folder: of a finished sweep.
+
+        Raises:
+            ValueError: the folder holds no finished sweep, or its files are damaged.
+        """
+        return cls(**files.read(folder))
+
+
+def _plain(value: Any) -> Any:
+    """An array as a list for JSON, with None for what is not finite; all else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return [number if np.isfinite(number) else None for number in value.tolist()]
