@@ -134,7 +134,7 @@ def test_a_c_locale_without_utf_8(swept):
     """Names of files keep their bytes, whatever these are."""
     done = finished("report", "out", cwd=swept, **C_LOCALE)
     assert_fine(done)
-    assert "≈" in (swept / "out" / "report.html").read_text(encoding="utf-8")
+    assert "№" in (swept / "out" / "report.html").read_text(encoding="utf-8")
     done = finished("show", "few.toml", "--plot", f"{FOLDER}.png", cwd=swept, **C_LOCALE)
     assert_fine(done)
     assert f"Written to {FOLDER}.png".encode() in done.stdout

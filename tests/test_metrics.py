@@ -87,9 +87,11 @@ def test_the_declared_direction_is_used_everywhere(larger, tmp_path):
         reached = np.flatnonzero(values >= middle if larger else values <= middle)
         assert steps[schedule, seed] == (4 * (reached[0] + 1) if len(reached) else np.inf)
     shown = content(result, None, 0.95)
-    assert shown["larger_is_better"] == (["test_score"] if larger else [])
+    assert shown["larger_is_better"] == larger
+    columns = {column["name"]: column["descending"] for column in shown["columns"]}
+    assert (columns["test_score"], columns["test_loss"]) == (larger, False)
     assert shown["best"] == best_first[0]
-    assert "test_score" in shown["metrics"]
+    assert "test_score" in [metric["name"] for metric in shown["metrics"]]
     result.save(tmp_path)
     again = jaxdecay.SweepResult.load(tmp_path)
     assert again.ranking().tolist() == best_first.tolist()
