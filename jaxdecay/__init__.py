@@ -15,6 +15,8 @@ from jaxdecay.calculus import from_gradient_norms as from_gradient_norms
 from jaxdecay.calculus import integral as integral
 from jaxdecay.calculus import mean_value as mean_value
 from jaxdecay.calculus import step_at as step_at
+from jaxdecay.candidates import grid as grid
+from jaxdecay.candidates import sample as sample
 from jaxdecay.compose import add as add
 from jaxdecay.compose import advance as advance
 from jaxdecay.compose import clip as clip
@@ -69,8 +71,8 @@ from jaxdecay.feedback import AdaptiveState as AdaptiveState
 from jaxdecay.feedback import Feedback as Feedback
 from jaxdecay.feedback import ScheduleLike as ScheduleLike
 from jaxdecay.feedback import value_at as value_at
-from jaxdecay.inspection import Finding as Finding
-from jaxdecay.inspection import check_schedule as check_schedule
+from jaxdecay.inspection.check import Finding as Finding
+from jaxdecay.inspection.check import check_schedule as check_schedule
 from jaxdecay.length import Length as Length
 from jaxdecay.length import epochs as epochs
 from jaxdecay.length import percent as percent
@@ -78,8 +80,6 @@ from jaxdecay.length import samples as samples
 from jaxdecay.length import tokens as tokens
 from jaxdecay.population import Population as Population
 from jaxdecay.population import concat as concat
-from jaxdecay.population import grid as grid
-from jaxdecay.population import sample as sample
 from jaxdecay.population import stack as stack
 from jaxdecay.registry import families as families
 from jaxdecay.registry import family as family

@@ -7,22 +7,32 @@ import functools
 import inspect
 
 from jaxdecay import compose, compounds, decays
+from jaxdecay.candidates import grid
 from jaxdecay.definition import Family
 from jaxdecay.length import epochs as epochs_of
 from jaxdecay.length import percent
 from jaxdecay.parameter import Parameter
-from jaxdecay.population import Population, concat, grid, stack
+from jaxdecay.population import Population, concat, stack
 from jaxdecay.registry import families
 from jaxdecay.schedule import Schedule
 
 GROUPS = {
     "jaxdecay.decays.piecewise": "Explicit values",
-    "jaxdecay.decays.ending": "Ends at transition_steps, then holds end_value",
-    "jaxdecay.decays.rates": "No end (controlled by a decay rate)",
+    "jaxdecay.decays.polynomials": "Ends at transition_steps, then holds end_value",
+    "jaxdecay.decays.cosines": "Ends at transition_steps, then holds end_value",
+    "jaxdecay.decays.tangents": "Ends at transition_steps, then holds end_value",
+    "jaxdecay.decays.hyperbolas": "Ends at transition_steps, then holds end_value",
+    "jaxdecay.decays.exponentials": "No end (controlled by a decay rate)",
+    "jaxdecay.decays.inverse_powers": "No end (controlled by a decay rate)",
+    "jaxdecay.decays.stairs": "No end (controlled by a decay rate)",
     "jaxdecay.decays.periodic": "Repeats in cycles",
-    "jaxdecay.compose": "Composed of schedules",
+    "jaxdecay.compose.sequence": "Composed of schedules",
+    "jaxdecay.compose.clock": "Composed of schedules",
+    "jaxdecay.compose.extension": "Composed of schedules",
+    "jaxdecay.compose.arithmetic": "Composed of schedules",
     "jaxdecay.compounds": "Complete runs, composed of the above",
-    "jaxdecay.adaptive": "Adaptive: follows a metric",
+    "jaxdecay.adaptive.plateau": "Adaptive: follows a metric",
+    "jaxdecay.adaptive.greedy_scale": "Adaptive: follows a metric",
 }
 """What the families of a module have in common, in the order of the list."""
 

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxdecay.compose import check_cooldown, cooldown, warmup
+from jaxdecay.compose import cooldown, warmup
+from jaxdecay.compose.sequence import check_cooldown
 from jaxdecay.decays import cosine, linear, piecewise_linear, same_kind
 from jaxdecay.definition import compound
 from jaxdecay.domain import (

@@ -20,8 +20,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxdecay.candidates import grid
 from jaxdecay.definition import Decay, decay_of
-from jaxdecay.population import Population, concat, grid
+from jaxdecay.population import Population, concat
 from jaxdecay.registry import family
 from jaxdecay.schedule import Schedule, from_plain
 

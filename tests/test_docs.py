@@ -71,7 +71,7 @@ def test_examples_in_docstrings(name):
 
 def test_docstrings_of_methods_and_decays_are_found():
     assert "jaxdecay.schedule.Schedule.to_dict" in documented("jaxdecay.schedule")
-    assert "cosine" in documented("jaxdecay.decays.ending")
+    assert "cosine" in documented("jaxdecay.decays.cosines")
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxdecay.domain import LAST_STEP
 from jaxdecay.feedback import value_at
-from jaxdecay.phases import Clock, Jumps, Phase, Seam, phases, whole
+from jaxdecay.inspection.phases import Clock, Jumps, Phase, Seam, phases, whole
 from jaxdecay.schedule import Schedule
 
 LOOKED_AT = 10_000_000

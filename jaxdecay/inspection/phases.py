@@ -160,12 +160,17 @@ def phases(schedule: Any, clock: Clock) -> Marks:
     if schedule.decay.is_compound:
         owner = clock.owner or f" in {schedule.family}"
         yield from phases(schedule.parts(), dataclasses.replace(clock, owner=owner))
-    elif schedule.decay.function.__module__ == "jaxdecay.decays.ending":
+    elif schedule.decay.function.__module__ in _ENDING:
         yield from _ending(schedule, clock)
     elif schedule.family in _OF_FAMILY:
         yield from _OF_FAMILY[schedule.family](schedule, clock)
     elif schedule.options.get("staircase", False):
         yield from _stairs(schedule, clock)
+
+
+_ENDING = tuple(
+    f"jaxdecay.decays.{shape}" for shape in ("polynomials", "cosines", "tangents", "hyperbolas")
+)
 
 
 def _ending(schedule: Schedule, clock: Clock) -> Marks:

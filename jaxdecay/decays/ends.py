@@ -1,0 +1,26 @@
+"""What decays with an end have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from jaxdecay.domain import (
+    is_any,
+)
+
+
+def check_end(family: str, init_value: Any, end_value: Any, decay_rate: Any = 0.5) -> None:
+    """ValueError for an end on the side that a rate below 1 (or above 1) leads away from."""
+
+    def beyond(init_value: Any, end_value: Any, decay_rate: Any) -> Any:
+        above, below = end_value > init_value, end_value < init_value
+        return np.where(decay_rate < 1, above, (decay_rate > 1) & below)
+
+    if is_any(beyond, init_value, end_value, decay_rate):
+        side = "at most" if is_any(np.less, decay_rate, 1) else "at least"
+        raise ValueError(
+            f"{family}: end_value must be {side} init_value, {init_value!r}, got {end_value!r}; "
+            f"for one value there is jaxdecay.constant({end_value!r})"
+        )
