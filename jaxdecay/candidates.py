@@ -10,7 +10,8 @@ import jax
 import numpy as np
 from jax import Array
 
-from jaxdecay.definition import Decay, Family, decay_of
+from jaxdecay.declaration import Decay, Family
+from jaxdecay.definition import decay_of
 from jaxdecay.parameter import Parameter
 from jaxdecay.population import Population, stack
 from jaxdecay.schedule import Schedule

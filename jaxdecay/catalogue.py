@@ -8,33 +8,14 @@ import inspect
 
 from jaxdecay import compose, compounds, decays
 from jaxdecay.candidates import grid
-from jaxdecay.definition import Family
+from jaxdecay.declaration import Family
+from jaxdecay.groups import Group
 from jaxdecay.length import epochs as epochs_of
 from jaxdecay.length import percent
 from jaxdecay.parameter import Parameter
 from jaxdecay.population import Population, concat, stack
 from jaxdecay.registry import families
 from jaxdecay.schedule import Schedule
-
-GROUPS = {
-    "jaxdecay.decays.piecewise": "Explicit values",
-    "jaxdecay.decays.polynomials": "Ends at transition_steps, then holds end_value",
-    "jaxdecay.decays.cosines": "Ends at transition_steps, then holds end_value",
-    "jaxdecay.decays.tangents": "Ends at transition_steps, then holds end_value",
-    "jaxdecay.decays.hyperbolas": "Ends at transition_steps, then holds end_value",
-    "jaxdecay.decays.exponentials": "No end (controlled by a decay rate)",
-    "jaxdecay.decays.inverse_powers": "No end (controlled by a decay rate)",
-    "jaxdecay.decays.stairs": "No end (controlled by a decay rate)",
-    "jaxdecay.decays.periodic": "Repeats in cycles",
-    "jaxdecay.compose.sequence": "Composed of schedules",
-    "jaxdecay.compose.clock": "Composed of schedules",
-    "jaxdecay.compose.extension": "Composed of schedules",
-    "jaxdecay.compose.arithmetic": "Composed of schedules",
-    "jaxdecay.compounds": "Complete runs, composed of the above",
-    "jaxdecay.adaptive.plateau": "Adaptive: follows a metric",
-    "jaxdecay.adaptive.greedy_scale": "Adaptive: follows a metric",
-}
-"""What the families of a module have in common, in the order of the list."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,9 +46,8 @@ def catalogue() -> list[Entry]:
         >>> entry.formula, entry.parameters[1]
         ('I·r^⌊t/T⌋.', 'decay_rate > 0')
     """
-    modules = [*GROUPS]
-    place = {module: index for index, module in enumerate(modules)}
-    known = sorted(families.values(), key=lambda each: place.get(each.__module__, len(modules)))
+    place = {str(group): index for index, group in enumerate(Group)}
+    known = sorted(families.values(), key=lambda each: place.get(each.decay.group, len(place)))
     return [_entry(decay) for decay in known]
 
 
@@ -77,7 +57,7 @@ def _entry(family: Family[..., Schedule]) -> Entry:
     formulas = [each for each in paragraphs if each.startswith("Formula: ")]
     return Entry(
         family=decay.family,
-        group=GROUPS.get(family.__module__, "Your own"),
+        group=decay.group,
         summary=" ".join(paragraphs[0].split()),
         formula=" ".join(formulas[0].split())[len("Formula: ") :] if formulas else "",
         parameters=tuple(map(_describe, decay.parameters.values())),

@@ -18,9 +18,9 @@ import filelock
 import jax
 
 import jaxdecay
-from jaxdecay.registry import nearest
 from jaxdecay.report.files import RUN, write
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import nearest
 from jaxdecay.training.block import one_device_per_core
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.fingerprint import of_own_decays

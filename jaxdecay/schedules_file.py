@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from jaxdecay.candidates import grid
-from jaxdecay.definition import Decay, decay_of
+from jaxdecay.declaration import Decay
+from jaxdecay.definition import decay_of
+from jaxdecay.plain import from_plain
 from jaxdecay.population import Population, concat
 from jaxdecay.registry import family
-from jaxdecay.schedule import Schedule, from_plain
+from jaxdecay.schedule import Schedule
 
 
 def read_schedules(path: str | os.PathLike[str]) -> Population:

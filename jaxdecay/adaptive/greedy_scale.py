@@ -22,11 +22,16 @@ from jaxdecay.adaptive.judgement import (
     worst,
 )
 from jaxdecay.decays.time import same_kind
+from jaxdecay.declaration import Feedback
 from jaxdecay.definition import decay
 from jaxdecay.domain import Count, NonNegative, Positive, Search, is_any
-from jaxdecay.feedback import Feedback, ScheduleLike, value_at
+from jaxdecay.feedback import ScheduleLike, value_at
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import of_each_part
 from jaxdecay.pairs import Pair
 from jaxdecay.serialization import serializable_state
+
+__all__ = ["greedy"]
 
 LARGEST_WINDOW = 100
 """The most metrics that `greedy` takes the mean of: its state has room for so many."""
@@ -149,7 +154,12 @@ def _check_scales(min_scale: Any, max_scale: Any, **_: Any) -> None:
         )
 
 
-@decay(check=_check_scales, feedback=Feedback(_greedy_init, _greedy_update))
+@decay(
+    check=_check_scales,
+    feedback=Feedback(_greedy_init, _greedy_update),
+    phases=of_each_part,
+    group=Group.ADAPTIVE,
+)
 def greedy(
     step: ArrayLike,
     schedule: ScheduleLike,

@@ -20,12 +20,17 @@ from jaxdecay.adaptive.judgement import (
     worst,
 )
 from jaxdecay.decays.time import same_kind
+from jaxdecay.declaration import Feedback
 from jaxdecay.definition import decay
 from jaxdecay.domain import LAST_STEP, Count, NonNegative, Search
-from jaxdecay.feedback import Feedback, ScheduleLike, value_at
+from jaxdecay.feedback import ScheduleLike, value_at
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import of_each_part
 from jaxdecay.number import as_number
 from jaxdecay.pairs import Pair
 from jaxdecay.serialization import serializable_state
+
+__all__ = ["reduce_on_plateau"]
 
 Size = Annotated[ArrayLike, Ge(1), Le(LAST_STEP), Count(relative=False), Search(1, 100)]
 
@@ -114,7 +119,7 @@ def _judged(
     )
 
 
-@decay(feedback=Feedback(_plateau_init, _plateau_update))
+@decay(feedback=Feedback(_plateau_init, _plateau_update), phases=of_each_part, group=Group.ADAPTIVE)
 def reduce_on_plateau(
     step: ArrayLike,
     schedule: ScheduleLike,

@@ -14,9 +14,13 @@ from jaxdecay.domain import (
     is_any,
 )
 from jaxdecay.feedback import ScheduleLike, value_at
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import of_each_part
+
+__all__ = ["add", "clip", "multiply", "scale"]
 
 
-@decay
+@decay(phases=of_each_part, group=Group.COMPOSED)
 def add(step: ArrayLike, first: ScheduleLike, *, second: ScheduleLike) -> ArrayLike:
     """The sum of two schedules, also written `first + second`.
 
@@ -46,7 +50,7 @@ def add(step: ArrayLike, first: ScheduleLike, *, second: ScheduleLike) -> ArrayL
     return value_at(first, step) + value_at(second, step)
 
 
-@decay
+@decay(phases=of_each_part, group=Group.COMPOSED)
 def multiply(step: ArrayLike, first: ScheduleLike, *, second: ScheduleLike) -> ArrayLike:
     """The product of two schedules, also written `first * second`.
 
@@ -76,7 +80,7 @@ def multiply(step: ArrayLike, first: ScheduleLike, *, second: ScheduleLike) -> A
     return value_at(first, step) * value_at(second, step)
 
 
-@decay
+@decay(phases=of_each_part, group=Group.COMPOSED)
 def scale(step: ArrayLike, schedule: ScheduleLike, *, factor: NonNegative) -> ArrayLike:
     """A schedule times a number, also written `schedule * factor`.
 
@@ -114,7 +118,7 @@ def _check_limits(lower: Any, upper: Any, **_: Any) -> None:
         )
 
 
-@decay(check=_check_limits)
+@decay(check=_check_limits, phases=of_each_part, group=Group.COMPOSED)
 def clip(
     step: ArrayLike,
     schedule: ScheduleLike,

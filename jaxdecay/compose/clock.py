@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
@@ -14,10 +16,23 @@ from jaxdecay.domain import (
     Steps,
 )
 from jaxdecay.feedback import ScheduleLike, value_at
+from jaxdecay.groups import Group
+from jaxdecay.inspection.marks import Clock, Jumps, Marks
+from jaxdecay.inspection.phases import phases
 from jaxdecay.number import as_number
 
+__all__ = ["advance", "count_units", "delay", "hold", "per_epoch", "repeat"]
 
-@decay
+
+def _hold_phases(schedule: Any, clock: Clock) -> Marks:
+    if clock.step(schedule.begin) != clock.until:  # with the end of the run all is done
+        yield clock.turn("hold", schedule.begin)
+    yield from phases(
+        schedule.schedule, clock.within(schedule.begin, "hold begins", may_be_cut=True)
+    )
+
+
+@decay(phases=_hold_phases, group=Group.COMPOSED)
 def hold(step: ArrayLike, schedule: ScheduleLike, *, begin: Steps) -> ArrayLike:
     """A schedule until a step, from where its value is held.
 
@@ -47,7 +62,12 @@ def hold(step: ArrayLike, schedule: ScheduleLike, *, begin: Steps) -> ArrayLike:
     return value_at(schedule, jnp.minimum(*same_kind(step, begin)))
 
 
-@decay(order=("delay_steps", "schedule"))
+def _delay_phases(schedule: Any, clock: Clock) -> Marks:
+    yield clock.turn("what is delayed", schedule.delay_steps)
+    yield from phases(schedule.schedule, clock.after(schedule.delay_steps))
+
+
+@decay(order=("delay_steps", "schedule"), phases=_delay_phases, group=Group.COMPOSED)
 def delay(step: ArrayLike, schedule: ScheduleLike, *, delay_steps: Steps) -> ArrayLike:
     """The start of a schedule is held, and the schedule begins later.
 
@@ -78,7 +98,11 @@ def delay(step: ArrayLike, schedule: ScheduleLike, *, delay_steps: Steps) -> Arr
     return value_at(schedule, jnp.maximum(step - delay_steps, 0))
 
 
-@decay
+def _advance_phases(schedule: Any, clock: Clock) -> Marks:
+    yield from phases(schedule.schedule, clock.after(-schedule.advance_steps))
+
+
+@decay(phases=_advance_phases, group=Group.COMPOSED)
 def advance(step: ArrayLike, schedule: ScheduleLike, *, advance_steps: Steps) -> ArrayLike:
     """A schedule that has already begun: its first steps are left out.
 
@@ -112,7 +136,12 @@ def advance(step: ArrayLike, schedule: ScheduleLike, *, advance_steps: Steps) ->
     return value_at(schedule, step + advance_steps)
 
 
-@decay
+def _repeat_phases(schedule: Any, clock: Clock) -> Marks:
+    yield from phases(schedule.schedule, clock.within(schedule.period, "the period of repeat ends"))
+    yield Jumps(clock, every=float(schedule.period))
+
+
+@decay(phases=_repeat_phases, group=Group.COMPOSED)
 def repeat(step: ArrayLike, schedule: ScheduleLike, *, period: Period) -> ArrayLike:
     """The first steps of a schedule, again and again.
 
@@ -144,7 +173,15 @@ def repeat(step: ArrayLike, schedule: ScheduleLike, *, period: Period) -> ArrayL
     return value_at(schedule, done)
 
 
-@decay(unit=lambda units_per_step, **_: 1 / units_per_step)
+def _count_units_phases(schedule: Any, clock: Clock) -> Marks:
+    yield from phases(schedule.schedule, clock.in_units_of(1 / float(schedule.units_per_step)))
+
+
+@decay(
+    unit=lambda units_per_step, **_: 1 / units_per_step,
+    phases=_count_units_phases,
+    group=Group.COMPOSED,
+)
 def count_units(
     step: ArrayLike, schedule: ScheduleLike, *, units_per_step: PositiveSteps
 ) -> ArrayLike:
@@ -182,7 +219,15 @@ def count_units(
     return jnp.where(fits, value_at(schedule, exact), value_at(schedule, units))
 
 
-@decay(unit=lambda steps_per_epoch, **_: steps_per_epoch)
+def _per_epoch_phases(schedule: Any, clock: Clock) -> Marks:
+    yield from phases(schedule.schedule, clock.in_units_of(float(schedule.steps_per_epoch)))
+
+
+@decay(
+    unit=lambda steps_per_epoch, **_: steps_per_epoch,
+    phases=_per_epoch_phases,
+    group=Group.COMPOSED,
+)
 def per_epoch(step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: Period) -> ArrayLike:
     """A schedule that counts epochs: its value changes only between epochs.
 

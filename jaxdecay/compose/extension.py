@@ -19,9 +19,13 @@ from jaxdecay.domain import (
 )
 from jaxdecay.extent import end_of
 from jaxdecay.feedback import ScheduleLike, value_at
+from jaxdecay.groups import Group
+from jaxdecay.inspection.marks import Clock, Marks
 from jaxdecay.number import as_number
 from jaxdecay.pairs import Pair, minus, over, pair, plus, times
 from jaxdecay.resolution import has_lengths
+
+__all__ = ["extend"]
 
 
 def _check_extension(schedule: Any, transition_steps: Any, **_: Any) -> None:
@@ -33,7 +37,11 @@ def _check_extension(schedule: Any, transition_steps: Any, **_: Any) -> None:
         )
 
 
-@decay(check=_check_extension)
+def _extended_phase(schedule: Any, clock: Clock) -> Marks:
+    yield clock.phase("extend", "fall", schedule.at, schedule.new_transition_steps)
+
+
+@decay(check=_check_extension, phases=_extended_phase, group=Group.COMPOSED)
 def extend(
     step: ArrayLike,
     schedule: ScheduleLike,

@@ -30,10 +30,24 @@ from jaxdecay.domain import (
     is_any,
 )
 from jaxdecay.feedback import ScheduleLike, value_at
+from jaxdecay.groups import Group
+from jaxdecay.inspection.marks import Clock, Jumps, Level, Marks, Seam
+from jaxdecay.inspection.phases import phases
 from jaxdecay.number import as_number
+from jaxdecay.schedule import Schedule
+
+__all__ = ["cooldown", "join", "warmup"]
 
 
-@decay(order=("warmup_steps", "schedule"))
+def _warmup_phases(schedule: Any, clock: Clock) -> Marks:
+    begun = float(schedule.init_value)
+    if begun and begun > float(value_at(schedule.schedule, 0)):
+        yield clock.phase("the warm-up", "down", 0, schedule.warmup_steps)
+    yield clock.turn("what follows the warm-up", schedule.warmup_steps)
+    yield from phases(schedule.schedule, clock.after(schedule.warmup_steps))
+
+
+@decay(order=("warmup_steps", "schedule"), phases=_warmup_phases, group=Group.COMPOSED)
 def warmup(
     step: ArrayLike,
     schedule: ScheduleLike,
@@ -100,7 +114,20 @@ def check_cooldown(
         )
 
 
-@decay(check=check_cooldown, order=("begin", "transition_steps"))
+def _cooldown_phases(schedule: Any, clock: Clock) -> Marks:
+    begin, length = schedule.begin, float(schedule.transition_steps)
+    yield clock.phase("the cooldown", "fall", begin, float(begin) + length)
+    yield from phases(
+        schedule.schedule, clock.within(begin, "the cooldown begins", may_be_cut=True)
+    )
+
+
+@decay(
+    check=check_cooldown,
+    order=("begin", "transition_steps"),
+    phases=_cooldown_phases,
+    group=Group.COMPOSED,
+)
 def cooldown(
     step: ArrayLike,
     schedule: ScheduleLike,
@@ -204,7 +231,38 @@ def _is_too_long(lengths: Any) -> Any:
     return integers and np.sum(lengths, dtype=float) > LAST_STEP
 
 
-@decay(check=_check_lengths, order=("lengths", "schedules"))
+def _join_phases(schedule: Any, clock: Clock) -> Marks:
+    lengths = np.asarray(schedule.lengths, float).tolist()
+    if len(lengths) < len(schedule.schedules):
+        lengths.append(float("inf"))
+    *starts, end = itertools.accumulate(lengths, initial=0.0)
+    last = len(schedule.schedules) - 1
+    shown = [index for index, length in enumerate(lengths) if length or index == last]
+    for index in shown:
+        start, each = starts[index], schedule.schedules[index]
+        yield clock.turn(f"schedules[{index}] of join", start)
+        part = clock.after(start).within(lengths[index], "its length in join ends")
+        yield from phases(each, part)
+    for before, index in itertools.pairwise(shown):
+        start, earlier, later = starts[index], schedule.schedules[before], schedule.schedules[index]
+        if _is_level(earlier, clock) and _is_level(later, clock):
+            yield Jumps(clock, at=(start,))  # stairs made by hand
+        else:
+            yield Seam(clock, start, earlier, lengths[before], later)
+    yield clock.phase("join", "hold", 0, end)
+
+
+def _is_level(schedule: Any, clock: Clock) -> bool:
+    """Whether a schedule, or a number, has one value for ever."""
+    if not isinstance(schedule, Schedule):
+        return True
+    marks = phases(schedule, clock)
+    return isinstance(next(marks, None), Level) and all(isinstance(each, Level) for each in marks)
+
+
+@decay(
+    check=_check_lengths, order=("lengths", "schedules"), phases=_join_phases, group=Group.COMPOSED
+)
 def join(step: ArrayLike, schedules: Sequence[ScheduleLike], *, lengths: Boundaries) -> ArrayLike:
     """One schedule after another, each counting its own steps from 0.
 

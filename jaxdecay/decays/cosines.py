@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxdecay.decays.ends import at_transition_steps
 from jaxdecay.decays.time import countdown, since
 from jaxdecay.decays.transition import (
     SHAPES,
@@ -21,9 +22,13 @@ from jaxdecay.domain import (
     Exponent,
     NonNegative,
 )
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import to_the_end
+
+__all__ = ["cosine", "k_decay"]
 
 
-@decay
+@decay(end=at_transition_steps, phases=to_the_end, group=Group.ENDING)
 def cosine(
     step: ArrayLike,
     init_value: NonNegative,
@@ -79,7 +84,7 @@ def cosine(
     )
 
 
-@decay
+@decay(end=at_transition_steps, phases=to_the_end, group=Group.ENDING)
 def k_decay(
     step: ArrayLike,
     init_value: NonNegative,

@@ -9,6 +9,7 @@ import numpy as np
 from jaxdecay.domain import (
     is_any,
 )
+from jaxdecay.inspection.marks import Clock, Jumps, Marks
 
 
 def check_end(family: str, init_value: Any, end_value: Any, decay_rate: Any = 0.5) -> None:
@@ -24,3 +25,16 @@ def check_end(family: str, init_value: Any, end_value: Any, decay_rate: Any = 0.
             f"{family}: end_value must be {side} init_value, {init_value!r}, got {end_value!r}; "
             f"for one value there is jaxdecay.constant({end_value!r})"
         )
+
+
+def at_transition_steps(transition_steps: Any, cycle: bool = False, **_: Any) -> Any:
+    """The end of a decay that holds its value from `transition_steps` on, unless it cycles."""
+    return None if cycle else transition_steps
+
+
+def at_boundaries(schedule: Any, clock: Clock) -> Marks:
+    """Jumps at `boundaries`."""
+    boundaries = tuple(np.sort(np.asarray(schedule.boundaries, float)).tolist())
+    for boundary in boundaries:
+        yield clock.turn(f"a boundary of {schedule.family}", boundary)
+    yield Jumps(clock, at=boundaries)

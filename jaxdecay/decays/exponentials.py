@@ -17,7 +17,11 @@ from jaxdecay.domain import (
     Period,
     Positive,
 )
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import stairs
 from jaxdecay.pairs import Pair, exp_of, log_of, pair, power_of, product
+
+__all__ = ["exponential", "natural_exponential"]
 
 
 def _check_exponential(init_value: Any, decay_rate: Any, end_value: Any, **_: Any) -> None:
@@ -25,7 +29,7 @@ def _check_exponential(init_value: Any, decay_rate: Any, end_value: Any, **_: An
         check_end("exponential", init_value, end_value, decay_rate)
 
 
-@decay(check=_check_exponential)
+@decay(check=_check_exponential, phases=stairs, group=Group.RATES)
 def exponential(
     step: ArrayLike,
     init_value: Positive,
@@ -79,7 +83,7 @@ def exponential(
     return jnp.where(log < 0, floored, jnp.where(rises, capped, value))
 
 
-@decay
+@decay(phases=stairs, group=Group.RATES)
 def natural_exponential(
     step: ArrayLike,
     init_value: Positive,

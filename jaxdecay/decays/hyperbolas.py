@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxdecay.decays.ends import at_transition_steps
 from jaxdecay.decays.time import countdown, same_kind
 from jaxdecay.decays.transition import (
     by_the_smaller,
@@ -27,10 +28,14 @@ from jaxdecay.domain import (
     Steps,
     is_any,
 )
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import to_the_end
 from jaxdecay.number import as_number
 
+__all__ = ["exponential_hyperbolic", "hyperbolic", "inverse_linear", "rex"]
 
-@decay
+
+@decay(end=at_transition_steps, phases=to_the_end, group=Group.ENDING)
 def rex(
     step: ArrayLike,
     init_value: NonNegative,
@@ -72,7 +77,7 @@ def rex(
     return transition(init_value, end_value, left, done, weights)
 
 
-@decay
+@decay(end=at_transition_steps, phases=to_the_end, group=Group.ENDING)
 def inverse_linear(
     step: ArrayLike, init_value: Positive, *, end_value: Positive, transition_steps: Duration
 ) -> ArrayLike:
@@ -123,7 +128,12 @@ def _check_hyperbola(
         )
 
 
-@decay(check=lambda **values: _check_hyperbola("hyperbolic", **values))
+@decay(
+    check=lambda **values: _check_hyperbola("hyperbolic", **values),
+    end=at_transition_steps,
+    phases=to_the_end,
+    group=Group.ENDING,
+)
 def hyperbolic(
     step: ArrayLike,
     init_value: Positive,
@@ -166,7 +176,12 @@ def hyperbolic(
     return kept_between(init_value, end_value, mean)
 
 
-@decay(check=lambda **values: _check_hyperbola("exponential_hyperbolic", **values))
+@decay(
+    check=lambda **values: _check_hyperbola("exponential_hyperbolic", **values),
+    end=at_transition_steps,
+    phases=to_the_end,
+    group=Group.ENDING,
+)
 def exponential_hyperbolic(
     step: ArrayLike,
     init_value: Positive,

@@ -17,10 +17,15 @@ from jaxdecay.domain import (
     Positive,
     PositiveSteps,
 )
+from jaxdecay.groups import Group
+from jaxdecay.inspection.marks import Clock, Marks
+from jaxdecay.inspection.phases import stairs
 from jaxdecay.number import as_number
 
+__all__ = ["inverse_sqrt", "inverse_time", "noam", "power_law"]
 
-@decay
+
+@decay(phases=stairs, group=Group.RATES)
 def inverse_time(
     step: ArrayLike,
     init_value: Positive,
@@ -62,7 +67,7 @@ def inverse_time(
     return init_value * divisor ** jnp.negative(power)
 
 
-@decay
+@decay(phases=stairs, group=Group.RATES)
 def inverse_sqrt(
     step: ArrayLike,
     init_value: Positive,
@@ -105,7 +110,11 @@ def inverse_sqrt(
     return init_value * scale / jnp.sqrt(offset + elapsed(step, transition_steps, staircase))
 
 
-@decay
+def _noam_phases(schedule: Any, clock: Clock) -> Marks:
+    yield clock.turn("what follows the warm-up of noam", schedule.warmup_steps)
+
+
+@decay(phases=_noam_phases, group=Group.RATES)
 def noam(
     step: ArrayLike, d_model: Positive, *, warmup_steps: PositiveSteps, scale: Positive = 1.0
 ) -> ArrayLike:
@@ -144,7 +153,11 @@ def _check_power_law(init_value: Any, end_value: Any, **_: Any) -> None:
     check_end("power_law", init_value, end_value)
 
 
-@decay(check=_check_power_law)
+def _power_law_phases(schedule: Any, clock: Clock) -> Marks:
+    yield clock.turn("the fall of power_law", schedule.transition_steps)
+
+
+@decay(check=_check_power_law, phases=_power_law_phases, group=Group.RATES)
 def power_law(
     step: ArrayLike,
     init_value: Positive,

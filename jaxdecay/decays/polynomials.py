@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from jaxdecay.decays.ends import at_transition_steps
 from jaxdecay.decays.time import countdown, same_kind, since
 from jaxdecay.decays.transition import (
     power_weights,
@@ -16,10 +17,14 @@ from jaxdecay.domain import (
     Exponent,
     NonNegative,
 )
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import to_the_end
 from jaxdecay.pairs import as_one
 
+__all__ = ["linear", "polynomial"]
 
-@decay
+
+@decay(end=at_transition_steps, phases=to_the_end, group=Group.ENDING)
 def linear(
     step: ArrayLike, init_value: NonNegative, *, end_value: NonNegative, transition_steps: Duration
 ) -> ArrayLike:
@@ -52,7 +57,7 @@ def linear(
     return transition(init_value, end_value, left, done)
 
 
-@decay
+@decay(end=at_transition_steps, phases=to_the_end, group=Group.ENDING)
 def polynomial(
     step: ArrayLike,
     init_value: NonNegative,

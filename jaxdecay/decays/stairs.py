@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from jaxdecay.decays.ends import check_end
+from jaxdecay.decays.ends import at_boundaries, check_end
 from jaxdecay.decays.time import same_kind, transitions, whole_transitions
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
@@ -18,11 +18,15 @@ from jaxdecay.domain import (
     Period,
     Positive,
 )
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import stairs
 from jaxdecay.number import as_number
 from jaxdecay.pairs import pair, power_of
 
+__all__ = ["discrete_staircase", "multi_step", "step_decay"]
 
-@decay
+
+@decay(phases=stairs, group=Group.RATES)
 def step_decay(
     step: ArrayLike, init_value: Positive, *, decay_rate: Base, transition_steps: Period
 ) -> ArrayLike:
@@ -59,7 +63,7 @@ def _check_staircase(init_value: Any, end_value: Any, **_: Any) -> None:
     check_end("discrete_staircase", init_value, end_value)
 
 
-@decay(check=_check_staircase)
+@decay(check=_check_staircase, phases=stairs, group=Group.RATES)
 def discrete_staircase(
     step: ArrayLike,
     init_value: Positive,
@@ -109,7 +113,7 @@ def discrete_staircase(
     return jnp.maximum(value, end_value)
 
 
-@decay
+@decay(phases=at_boundaries, group=Group.RATES)
 def multi_step(
     step: ArrayLike, init_value: Positive, *, decay_rate: Base, boundaries: Boundaries
 ) -> ArrayLike:

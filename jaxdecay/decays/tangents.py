@@ -10,6 +10,7 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxdecay.decays.ends import at_transition_steps
 from jaxdecay.decays.time import countdown
 from jaxdecay.decays.transition import (
     by_the_smaller,
@@ -24,6 +25,10 @@ from jaxdecay.domain import (
     Real,
     is_any,
 )
+from jaxdecay.groups import Group
+from jaxdecay.inspection.phases import to_the_end
+
+__all__ = ["tanh_decay"]
 
 
 def _check_tanh(lower: Any, upper: Any, **_: Any) -> None:
@@ -34,7 +39,7 @@ def _check_tanh(lower: Any, upper: Any, **_: Any) -> None:
         )
 
 
-@decay(check=_check_tanh)
+@decay(check=_check_tanh, end=at_transition_steps, phases=to_the_end, group=Group.ENDING)
 def tanh_decay(
     step: ArrayLike,
     init_value: NonNegative,
