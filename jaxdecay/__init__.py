@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from jaxdecay.migration import keras_schedule_class as keras_schedule_class
     from jaxdecay.migration import to_keras as to_keras
     from jaxdecay.migration import to_torch as to_torch
+    from jaxdecay.report.plot import plot as plot
     from jaxdecay.schedules_file import read_schedules as read_schedules
     from jaxdecay.schedules_file import write_schedules as write_schedules
     from jaxdecay.training.checkpoint import CheckpointError as CheckpointError
@@ -78,6 +79,7 @@ __version__ = "0.1.0"
 _LOADED_WHEN_USED = {
     "jaxdecay.data": ("Data", "DataError", "digits", "mnist", "data_from_file"),
     "jaxdecay.elapsed": ("scale_by_elapsed",),
+    "jaxdecay.report.plot": ("plot",),
     "jaxdecay.schedules_file": ("read_schedules", "write_schedules"),
     "jaxdecay.migration": (
         "from_keras",

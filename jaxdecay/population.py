@@ -227,16 +227,6 @@ class Population:
             for count, group in zip(counts, self.groups, strict=True)
         ]
 
-    def plot(self, steps: int) -> Any:
-        """Draws the values of all schedules from step 0 to `steps`.
-
-        Returns:
-            A Matplotlib `Figure`, which a notebook shows and `savefig` writes.
-        """
-        from jaxdecay.report.pictures import draw_schedules
-
-        return draw_schedules(list(self), steps)
-
     def tree_flatten_with_keys(self) -> tuple[tuple[Any, ...], Any]:
         """The stacked schedules; their order is static."""
         return ((jax.tree_util.GetAttrKey("groups"), self.groups),), self.order

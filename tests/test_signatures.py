@@ -23,7 +23,8 @@ FAMILIES = pytest.mark.parametrize("case", one_of_each_family(), ids=lambda case
 
 def test_the_source_is_that_of_the_decay() -> None:
     source = inspect.getsource(jaxdecay.cosine)
-    assert source.startswith("@decay\ndef cosine(")
+    assert source.startswith("@decay(")
+    assert "\ndef cosine(" in source
     assert inspect.isfunction(jaxdecay.cosine)
     assert jaxdecay.cosine.__doc__.startswith("Half a cosine wave")
 
