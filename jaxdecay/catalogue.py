@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import functools
 import inspect
+from typing import Any
 
 from jaxdecay import compose, compounds, decays
 from jaxdecay.candidates import grid
@@ -14,7 +16,7 @@ from jaxdecay.length import epochs as epochs_of
 from jaxdecay.length import percent
 from jaxdecay.parameter import Parameter
 from jaxdecay.population import Population, concat, stack
-from jaxdecay.registry import families
+from jaxdecay.registry import families, family
 from jaxdecay.schedule import Schedule
 
 
@@ -51,9 +53,9 @@ def catalogue() -> list[Entry]:
     return [_entry(decay) for decay in known]
 
 
-def _entry(family: Family[..., Schedule]) -> Entry:
-    decay = family.decay
-    paragraphs = (inspect.getdoc(family) or "").split("\n\n")
+def _entry(public: Family[..., Schedule]) -> Entry:
+    decay = public.decay
+    paragraphs = (inspect.getdoc(public) or "").split("\n\n")
     formulas = [each for each in paragraphs if each.startswith("Formula: ")]
     return Entry(
         family=decay.family,
@@ -61,6 +63,28 @@ def _entry(family: Family[..., Schedule]) -> Entry:
         summary=" ".join(paragraphs[0].split()),
         formula=" ".join(formulas[0].split())[len("Formula: ") :] if formulas else "",
         parameters=tuple(map(_describe, decay.parameters.values())),
+    )
+
+
+def example(name: str) -> Schedule:
+    """The `schedule` of the example in a family's docstring, for pictures and measurements.
+
+    Raises:
+        ValueError: no such family, or one without an example that creates a `schedule`.
+
+    Example:
+        >>> from jaxdecay.catalogue import example
+        >>> example("rex")
+        rex(init_value=1.0, transition_steps=1000)
+    """
+    namespace: dict[str, Any] = {}
+    for each in doctest.DocTestParser().get_examples(inspect.getdoc(family(name)) or ""):
+        exec(each.source, namespace)
+        if "schedule" in namespace:
+            return namespace["schedule"]
+    raise ValueError(
+        f"the docstring of {name} has no example that creates a schedule; write one that begins "
+        f"with >>> schedule = {name}(…)"
     )
 
 

@@ -44,7 +44,8 @@ def constant(step: ArrayLike, value: NonNegative) -> ArrayLike:
 
     Example:
         >>> import jaxdecay
-        >>> float(jaxdecay.constant(0.5)(1_000))
+        >>> schedule = jaxdecay.constant(0.5)
+        >>> float(schedule(1_000))
         0.5
 
     Source:
