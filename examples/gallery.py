@@ -1,4 +1,4 @@
-"""Every family on one sheet, each with some of its hyperparameters.
+"""Draws every family on one sheet, each with a few values of its hyperparameters.
 
 python examples/gallery.py --out gallery.png
 """
@@ -27,7 +27,7 @@ COLOURS = (
 METRICS = np.concatenate(
     [np.linspace(1.0, 0.5, 300), np.full(300, 0.5), np.linspace(0.5, 0.45, 400)]
 )
-"""A loss at each step, for families that follow one: it falls, stands still, falls again."""
+"""The loss at each step that adaptive families follow: it falls, stalls, and falls again."""
 
 wave = jaxdecay.cosine(1.0, transition_steps=700)
 line = jaxdecay.linear(1.0, end_value=0.0, transition_steps=700)
@@ -191,7 +191,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
 
 
 def values(schedule: Schedule) -> np.ndarray:
-    """The rate at each step; an adaptive schedule follows METRICS."""
+    """Returns the rate at each step; an adaptive schedule follows METRICS."""
     if not isinstance(schedule, jaxdecay.AdaptiveSchedule):
         return np.asarray(schedule(np.arange(STEPS + 1)))
 
@@ -212,7 +212,7 @@ def draw(axis: Axes, family: str, schedules: Sequence[Schedule]) -> None:
 
 
 def sheet() -> Figure:
-    """A row or more for each group of the catalogue."""
+    """Draws one or more rows for each group of the catalogue."""
     groups: dict[str, list[str]] = {}
     for entry in catalogue():
         groups.setdefault(entry.group, []).append(entry.family)
