@@ -1,4 +1,4 @@
-"""Every family on one sheet, each with some of its hyperparameters.
+"""Draws every family on one sheet, each with a few values of its hyperparameters.
 
 python examples/gallery.py --out gallery.png
 """
@@ -28,7 +28,7 @@ COLOURS = (
 METRICS = np.concatenate(
     [np.linspace(1.0, 0.5, 300), np.full(300, 0.5), np.linspace(0.5, 0.45, 400)]
 )
-"""A loss at each step, for families that follow one: it falls, stands still, falls again."""
+"""The loss at each step that adaptive families follow: it falls, stalls, and falls again."""
 
 wave = jaxdecay.cosine(1.0, transition_steps=700)
 line = jaxdecay.linear(1.0, end_value=0.0, transition_steps=700)
@@ -198,7 +198,7 @@ def steps_of(schedule: Schedule) -> int:
 
 
 def values(schedule: Schedule, steps: int) -> np.ndarray:
-    """The rate at each step; an adaptive schedule follows METRICS."""
+    """Returns the rate at each step; an adaptive schedule follows METRICS."""
     if not isinstance(schedule, jaxdecay.AdaptiveSchedule):
         return np.asarray(schedule(np.arange(steps + 1)))
 
@@ -224,7 +224,7 @@ def draw(axis: Axes, family: str) -> None:
 
 
 def sheet() -> Figure:
-    """A row or more for each group of the catalogue."""
+    """Draws one or more rows for each group of the catalogue."""
     groups: dict[str, list[str]] = {}
     for entry in catalogue():
         groups.setdefault(entry.group, []).append(entry.family)

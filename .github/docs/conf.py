@@ -1,4 +1,4 @@
-"""Sphinx: `sphinx-build -W .github/docs build/docs` makes the documentation."""
+"""Sphinx: `sphinx-build -W .github/docs build/docs` builds the documentation."""
 
 from typing import Any
 
