@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import jaxdecay
-from jaxdecay.registry import nearest
+from jaxdecay.spelling import nearest
 
 
 def mnist_folder(data_dir: Path | None) -> str | None:

@@ -13,13 +13,13 @@ from typing import Any, Self
 import numpy as np
 
 from jaxdecay.population import Population
-from jaxdecay.registry import nearest
 from jaxdecay.results import files
 from jaxdecay.results.metric import LOSS, Metric, larger_is_better
 from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import Comparison, compare
 from jaxdecay.results.wording import metric_title
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import nearest
 
 NOTEBOOK_ROWS = 20
 

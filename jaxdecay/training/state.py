@@ -98,7 +98,11 @@ def run_epoch(
             round_.put(found[name], values)
         if progress is not None:
             progress(int(plan.stands_for[round_.places()][round_.real].sum()))
-    found = exchanged({name: each[plan.trunk] for name, each in found.items()}, plan.mine)
+    found = {
+        name: np.where(plan.mine, each[plan.trunk], _unknown(shape, each.dtype))
+        for name, each in found.items()
+    }
+    found = exchanged(found, plan.mine)
     diverged_at = np.maximum(found.pop("diverged_at"), state.diverged_at)
     trained = sum_of(int(np.count_nonzero(plan.stands_for)))
     return _after_epoch(program, state, found)._replace(
