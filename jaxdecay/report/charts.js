@@ -192,28 +192,43 @@ function drawGrid(panel, values, text, title) {
       .sort(([a], [b]) => a - b);
   const [columns, rows] = [inOrder(0), inOrder(1)];
   const at = new Map(panel.schedules.map((_, index) => [`${panel.values[0][index]} ${panel.values[1][index]}`, index]));
+  const known = values.filter((value) => value !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const scale = content.larger_is_better ? content.heat : [...content.heat].reverse();
   const bars = rows.map(([row]) => {
     const cells = columns.map(([column]) => at.get(`${column} ${row}`));
     return {
       type: "bar", x: columns.map(([, label]) => label), y: cells.map(() => 1), showlegend: false,
       customdata: cells.map((cell) => [text[cell], values[cell]]),
-      marker: {
-        color: cells.map((cell) => values[cell]), coloraxis: "coloraxis", line: { width: 0 },
-        opacity: cells.map((cell) => (values[cell] === null ? 0 : 1)), // a schedule that diverged
-      },
+      marker: { color: cells.map((cell) => heat(scale, values[cell], low, high)), line: { width: 0 } },
       hovertemplate: "%{customdata[0]}<br>%{customdata[1]:.5g}<extra></extra>",
     };
   });
+  const bar = {
+    x: [null], y: [null], mode: "markers", hoverinfo: "skip", showlegend: false,
+    marker: {
+      color: [low], cmin: low, cmax: high, showscale: true, colorbar: { title },
+      colorscale: scale.map((colour, place) => [place / (scale.length - 1), `rgb(${colour})`]),
+    },
+  };
   const shape = {
     barmode: "stack", bargap: 0,
-    coloraxis: { colorscale: "Viridis", reversescale: !content.larger_is_better, colorbar: { title } },
     xaxis: { title: { text: panel.names[0] }, type: "category" },
     yaxis: {
       title: { text: panel.names[1] }, range: [0, rows.length], showgrid: false,
       tickvals: rows.map((_, place) => place + 0.5), ticktext: rows.map(([, label]) => label),
     },
   };
-  Plotly.react("hyperparameters", bars, layout(shape), config);
+  Plotly.react("hyperparameters", [...bars, bar], layout(shape), config);
+}
+
+// The colour of a value on a scale of colours [red, green, blue]; none for a schedule that diverged.
+function heat(scale, value, low, high) {
+  if (value === null) return "rgba(0,0,0,0)";
+  const place = (high > low ? (value - low) / (high - low) : 0) * (scale.length - 1);
+  const below = Math.min(Math.floor(place), scale.length - 2);
+  const mixed = scale[below].map((part, index) => part + (place - below) * (scale[below + 1][index] - part));
+  return `rgb(${mixed.map(Math.round)})`;
 }
 
 // Seeds.

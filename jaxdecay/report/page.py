@@ -19,7 +19,7 @@ import numpy as np
 
 import jaxdecay
 from jaxdecay.report.axes import drawn_metrics, drawn_range, is_logarithmic
-from jaxdecay.report.style import COLOURS, NAMED_SCHEDULES
+from jaxdecay.report.style import COLOURS, HEAT, NAMED_SCHEDULES
 from jaxdecay.results.hyperparameters import panels
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.row import Row
@@ -81,6 +81,7 @@ def content(result: SweepResult, target: float | None, confidence: float) -> dic
         "best": rows[0].index if sound.any() else None,
         "named": NAMED_SCHEDULES,
         "colours": COLOURS,
+        "heat": HEAT,
         "schedules": [_schedule(result, row) for row in sorted(rows, key=lambda row: row.index)],
         "epochs": epochs.tolist(),
         "curves": _base64(means),
