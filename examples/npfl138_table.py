@@ -24,7 +24,7 @@ from rich.table import Table
 from scipy import stats
 
 import jaxdecay
-from jaxdecay.training.block import one_device_per_core
+from jaxdecay.training.devices import one_device_per_core
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
 parser.add_argument("--data-dir", help="folder of the MNIST files [JAXDECAY_DATA, or download]")
