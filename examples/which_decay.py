@@ -42,7 +42,7 @@ print(population)
 # %%
 result = jaxdecay.sweep(task, population, epochs=epochs, batch_size=batch_size, seeds=5)
 print(result)
-result.plot()
+jaxdecay.plot(result)
 
 # %% [markdown]
 # ## Which schedules are not significantly worse than the best?

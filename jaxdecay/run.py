@@ -19,9 +19,9 @@ import filelock
 import jax
 
 import jaxdecay
-from jaxdecay.registry import nearest
 from jaxdecay.report.files import RUN, write
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import nearest
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.devices import one_device_per_core

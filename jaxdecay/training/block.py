@@ -41,9 +41,9 @@ class Blocks:
     config: SweepConfig
     mesh: Mesh
 
-    def compile(self, function: Any, *arguments: Any, **options: Any) -> jax.stages.Compiled:
-        """`init` or `run_epoch`, compiled for such arguments; options are those of `jax.jit`."""
-        lowered = jax.jit(function, **options).lower(*arguments)
+    def compile(self, traced: jax.stages.Traced) -> jax.stages.Compiled:
+        """`init` or `run_epoch`, traced by `jax.jit(...).trace`, as a program of the devices."""
+        lowered = traced.lower()
         if self.mesh.devices.flat[0].platform == "cpu":
             with contextlib.suppress(jax.errors.JaxRuntimeError):  # not an option of this version
                 return lowered.compile(CPU_OPTIONS)

@@ -81,7 +81,7 @@ def member_steps_per_second(blocks: Blocks, size: int) -> float:
         members = jax.jit(blocks.init)(rates[:, 0], keys)
         epoch, data = everywhere(blocks.mesh, (jnp.asarray(0), data))
         each = members, rates, keys, epoch, data
-        run = blocks.compile(blocks.run_epoch, *each, donate_argnums=0)
+        run = blocks.compile(jax.jit(blocks.run_epoch, donate_argnums=0).trace(*each))
         seconds = []
         while sum(seconds) < PROBE_SECONDS or len(seconds) < 4:
             started = time.perf_counter()

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 
 from jaxdecay.population import Population
-from jaxdecay.registry import nearest
+from jaxdecay.spelling import nearest
 from jaxdecay.training.checkpoint import Checkpoints
 from jaxdecay.training.checks import check_integers
 from jaxdecay.training.optimizers import Optimizer, name_of

@@ -121,42 +121,53 @@ class Program:
     @functools.cached_property
     def measured(self) -> dict[str, Any]:
         """By name, the types of what an epoch measures of each member, and `diverged_at`."""
-        members, history = jax.eval_shape(self.blocks.run_epoch, *self._arguments)
+        members, history = self._traced_epoch.out_info
         found = {**history, "diverged_at": members.diverged_at}
         return {name: each.dtype for name, each in found.items()}
 
     @functools.cached_property
     def member(self) -> Member:
         """Shapes and types of one member as a block stores it."""
-        members, *_ = self._arguments
-        return jax.tree.map(lambda each: jax.ShapeDtypeStruct(each.shape[3:], each.dtype), members)
+        return jax.tree.map(
+            lambda each: jax.ShapeDtypeStruct(each.shape[3:], each.dtype),
+            self._traced_init.out_info,
+        )
 
     @functools.cached_property
     def _init(self) -> jax.stages.Compiled:
-        _, rates, keys, *_ = self._arguments
-        first = jax.ShapeDtypeStruct(
-            (rates.shape[0], *rates.shape[2:]), rates.dtype, sharding=rates.sharding
-        )
-        return self.blocks.compile(self.blocks.init, first, keys)
+        return self.blocks.compile(self._traced_init)
 
     @functools.cached_property
     def _run_epoch(self) -> jax.stages.Compiled:
-        return self.blocks.compile(self.blocks.run_epoch, *self._arguments, donate_argnums=0)
+        return self.blocks.compile(self._traced_epoch)
+
+    # Both are traced once, for the shapes of what they return and to be compiled.
 
     @functools.cached_property
-    def _arguments(self) -> tuple[Any, ...]:
-        """What `Blocks.run_epoch` takes: members and rates by their shapes alone."""
-        mesh, (k, s) = self.blocks.mesh, self.shape
-        keys = by_device(mesh, jnp.broadcast_to(self._keys[0], (mesh.size, k)))
-        rates = jax.ShapeDtypeStruct(
-            (mesh.size, self.steps, k, s), jnp.zeros(()).dtype, sharding=keys.sharding
-        )
-        first = jax.ShapeDtypeStruct((mesh.size, k, s), rates.dtype)
+    def _traced_init(self) -> jax.stages.Traced:
+        return jax.jit(self.blocks.init).trace(self._shaped(), self._keys_of_one_round)
+
+    @functools.cached_property
+    def _traced_epoch(self) -> jax.stages.Traced:
+        keys = self._keys_of_one_round
         members = jax.tree.map(
             lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype, sharding=keys.sharding),
-            jax.eval_shape(self.blocks.init, first, keys),
+            self._traced_init.out_info,
         )
-        return members, rates, keys, everywhere(mesh, jnp.asarray(0)), self._data
+        epoch = everywhere(self.blocks.mesh, jnp.asarray(0))
+        traced = jax.jit(self.blocks.run_epoch, donate_argnums=0)
+        return traced.trace(members, self._shaped(self.steps), keys, epoch, self._data)
+
+    def _shaped(self, *steps: int) -> jax.ShapeDtypeStruct:
+        """Learning rates of a round, [D, k, s] or [D, steps, k, s]."""
+        shape = self.blocks.mesh.size, *steps, *self.shape
+        kind = jnp.zeros(()).dtype
+        return jax.ShapeDtypeStruct(shape, kind, sharding=self._keys_of_one_round.sharding)
+
+    @functools.cached_property
+    def _keys_of_one_round(self) -> Array:
+        shape = self.blocks.mesh.size, self.shape[0]
+        return by_device(self.blocks.mesh, jnp.broadcast_to(self._keys[0], shape))
 
     @functools.cached_property
     def _data(self) -> Data:

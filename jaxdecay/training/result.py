@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdecay.population import Population
-from jaxdecay.registry import nearest
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import nearest
 from jaxdecay.training.metric import LOSS, Metric, larger_is_better
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from jax.typing import ArrayLike
 from jaxdecay.data import Data, check_data
 from jaxdecay.feedback import AdaptiveSchedule, value_at
 from jaxdecay.population import Population
-from jaxdecay.registry import nearest
 from jaxdecay.resolution import has_lengths
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import nearest
 from jaxdecay.training.checks import check_integers, check_training
 from jaxdecay.training.metric import LOSS, larger_is_better
 from jaxdecay.training.optimizers import (
