@@ -18,7 +18,7 @@ import jaxdecay
 from jaxdecay.training import checkpoint, limits
 from jaxdecay.training.block import Program, member_mesh
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 damage = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Where it cannot read, Orbax leaves tasks behind."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,6 @@ import optax.contrib
 import pytest
 from cases import CASES, Case
 from jax.typing import ArrayLike
-from rows import QUICK_TO_COMPILE
 
 import jaxdecay
 from jaxdecay import ScheduleLike, value_at
@@ -159,7 +157,7 @@ one_of = Decay(_one_of)  # not `decay`, which would add it to the families
 def train(name: str, as_rate: Callable[[Any], Any]) -> Callable[[Any], Parameters]:
     """Trains by an argument that is made a learning rate inside the traced function."""
 
-    @functools.partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
+    @jax.jit
     def update(rate: Any, state: Any, parameters: Parameters) -> tuple[Parameters, Any]:
         value, gradients = jax.value_and_grad(loss)(parameters)
         extra = extra_arguments(name, value, gradients)

@@ -16,7 +16,7 @@ from jaxdecay.data import Data
 from jaxdecay.run import optimizer_named
 from jaxdecay.training.train import epoch_order, take
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 EPOCHS, BATCH_SIZE, EXAMPLES = 3, 4, 38
 STEPS = EXAMPLES // BATCH_SIZE

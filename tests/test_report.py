@@ -28,7 +28,7 @@ from jaxdecay.report.hyperparameters import at_an_edge
 from jaxdecay.report.leaderboard import leaderboard
 from jaxdecay.report.page import page
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 
 @pytest.fixture(scope="module")

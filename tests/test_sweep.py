@@ -9,13 +9,13 @@ import jax
 import numpy as np
 import optax
 import pytest
-from rows import QUICK_TO_COMPILE
+from compiler import AS_USERS_DO
 
 import jaxdecay
 from jaxdecay.catalogue import default_population
 from jaxdecay.training.block import CPU_OPTIONS
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,8 @@ def test_a_diverged_member_keeps_its_last_finite_metrics(task):
 
 def test_seven_hundred_members_do_not_feel_that_three_hundred_diverge(task, monkeypatch):
     """Replaced by healthy ones in the same places, nothing else changes by a bit."""
-    monkeypatch.delitem(CPU_OPTIONS, "xla_backend_optimization_level")  # here training is longer
+    for name, value in AS_USERS_DO.items():  # here training takes longer than compilation
+        monkeypatch.setitem(CPU_OPTIONS, name, value)
     rates = np.geomspace(0.01, 0.3, 1_000)
     sick = np.random.default_rng(0).permutation(1_000)[:300]
     explosive = rates.copy()
@@ -354,7 +355,7 @@ def test_the_built_in_population_is_a_wide_choice():
 
 
 def test_the_built_in_population_suits_any_length():
-    call = jax.jit(lambda population, step: population(step), compiler_options=QUICK_TO_COMPILE)
+    call = jax.jit(lambda population, step: population(step))
     for steps, steps_per_epoch in [(1, 1), (2, 1), (10, 10), (660, 44), (28_125, 1_875)]:
         epochs = max(1, steps // steps_per_epoch)
         population = default_population(epochs).resolve(
