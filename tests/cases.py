@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import pytest
 from references import FORMULAS, LAST_STEP, Reference
 
 import jaxdecay
@@ -764,6 +765,24 @@ def by_structure(integers: bool = True) -> list[list[Case]]:
         types = [np.asarray(leaf).dtype.kind for leaf in leaves] if integers else []
         together.setdefault((structure, *map(np.shape, leaves), *types), []).append(each)
     return list(together.values())
+
+
+def structures(integers: bool = True) -> list[Any]:
+    """One parameter of a test for each structure, those that are not the first of a kind slow."""
+    kinds = one_of_each_kind()
+    return [
+        pytest.param(each, id=each[0].name, marks=[] if each[0] in kinds else pytest.mark.slow)
+        for each in by_structure(integers)
+    ]
+
+
+def kinds() -> list[Any]:
+    """One parameter of a test for each kind, those that are not the first of a family slow."""
+    families = one_of_each_family()
+    return [
+        pytest.param(each, id=each.name, marks=[] if each in families else pytest.mark.slow)
+        for each in one_of_each_kind()
+    ]
 
 
 def representable(step: int) -> bool:

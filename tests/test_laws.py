@@ -18,9 +18,10 @@ from cases import (
     CASES,
     LAST_STEP,
     Case,
-    by_structure,
+    kinds,
     one_of_each_family,
     one_of_each_kind,
+    structures,
 )
 from rows import errors, leaf_names, values_at
 
@@ -37,15 +38,7 @@ SHAPE = (8, 8)
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_family = pytest.mark.parametrize("case", one_of_each_family(), ids=lambda case: case.name)
 every_kind = pytest.mark.parametrize("case", one_of_each_kind(), ids=lambda case: case.name)
-every_structure = pytest.mark.parametrize(
-    "cases",
-    [
-        # All others are among the slow tests.
-        pytest.param(each, marks=[] if each[0] in one_of_each_kind() else pytest.mark.slow)
-        for each in by_structure()
-    ],
-    ids=lambda each: each[0].name,
-)
+every_structure = pytest.mark.parametrize("cases", structures())
 
 
 def some_steps(case: Case, number: int) -> np.ndarray:
@@ -115,7 +108,7 @@ def test_takes_a_step_of_any_type(case: Case, types: tuple[Any, ...]) -> None:
         np.testing.assert_allclose(values(case.schedule, step), expected, rtol=1e-6)
 
 
-@every_kind
+@pytest.mark.parametrize("case", kinds())
 def test_takes_traced_steps_of_any_type(case: Case) -> None:
     for kind in (*INTEGERS, *FLOATS, jnp.bfloat16):
         value = jax.eval_shape(value_at, case.schedule, jnp.asarray(kind(7)))

@@ -141,7 +141,7 @@ def test_optimizers_are_found() -> None:
 
 # Compiling each optimizer for each family would take many minutes. So the families travel
 # together, as operands of one schedule that answers with one of them: one program an optimizer.
-# An ordinary run gives each optimizer every sixth family, in turns; a long one gives it all.
+# An ordinary run gives each optimizer every twelfth family, in turns; a long one gives it all.
 
 
 def _one_of(
@@ -184,7 +184,7 @@ def test_optimizer_with_families(name: str, relaxed_promotion: None) -> None:
     with_table = train(name, lambda table: lambda step: table[step])
     without_state = [case for case in FAMILIES if case.schedule.decay.feedback is None]
     if os.environ.get("JAXDECAY_HYPOTHESIS") != "long":
-        without_state = without_state[list(OPTIMIZERS).index(name) % 6 :: 6]
+        without_state = without_state[list(OPTIMIZERS).index(name) % 12 :: 12]
     schedules = [case.schedule for case in without_state]
     for index, case in enumerate(without_state):
         trained = with_schedule(one_of(index, schedules=schedules))
