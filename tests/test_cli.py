@@ -184,7 +184,7 @@ def test_in_a_terminal_one_line_changes_in_its_place(tmp_path):
         while part := os.read(ours, 4096):
             output += part
     os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     text = output.decode()
     assert "compiling" in text
     assert "epoch 3/3, best accuracy 0." in text

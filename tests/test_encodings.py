@@ -81,7 +81,7 @@ def swept(tmp_path_factory) -> Path:
             output += part
     except OSError:  # as Linux says that the other end is closed
         os.close(ours)
-    assert process.wait(60) == 0, output
+    assert process.wait(300) == 0, output
     text = output.decode("ascii")
     assert "4 schedules x 2 seeds = 8 members" in text
     assert "mean +- deviation over 2 seeds" in text
@@ -182,7 +182,7 @@ def test_a_reader_that_has_enough_ends_it_without_a_word(request, tmp_path, argu
     process.stdout.close()
     said = process.stderr.read()
     process.stderr.close()
-    assert process.wait(60) == 1
+    assert process.wait(300) == 1
     assert said == b""
 
 
