@@ -767,20 +767,23 @@ def by_structure(integers: bool = True) -> list[list[Case]]:
     return list(together.values())
 
 
+def beyond_the_first(case: Case) -> Any:
+    """The marks of a case: it is slow if it is not the first of its family."""
+    return [] if case in one_of_each_family() else [pytest.mark.slow]
+
+
 def structures(integers: bool = True) -> list[Any]:
-    """One parameter of a test for each structure, those that are not the first of a kind slow."""
-    kinds = one_of_each_kind()
+    """One parameter of a test for each structure, those beyond the first of a family slow."""
     return [
-        pytest.param(each, id=each[0].name, marks=[] if each[0] in kinds else pytest.mark.slow)
+        pytest.param(each, id=each[0].name, marks=beyond_the_first(each[0]))
         for each in by_structure(integers)
     ]
 
 
 def kinds() -> list[Any]:
-    """One parameter of a test for each kind, those that are not the first of a family slow."""
-    families = one_of_each_family()
+    """One parameter of a test for each kind, those beyond the first of a family slow."""
     return [
-        pytest.param(each, id=each.name, marks=[] if each in families else pytest.mark.slow)
+        pytest.param(each, id=each.name, marks=beyond_the_first(each))
         for each in one_of_each_kind()
     ]
 

@@ -18,6 +18,7 @@ from cases import (
     CASES,
     LAST_STEP,
     Case,
+    beyond_the_first,
     kinds,
     one_of_each_family,
     one_of_each_kind,
@@ -37,7 +38,7 @@ SHAPE = (8, 8)
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_family = pytest.mark.parametrize("case", one_of_each_family(), ids=lambda case: case.name)
-every_kind = pytest.mark.parametrize("case", one_of_each_kind(), ids=lambda case: case.name)
+every_kind = pytest.mark.parametrize("case", kinds())
 every_structure = pytest.mark.parametrize("cases", structures())
 
 
@@ -60,7 +61,8 @@ def with_leaf(schedule: Schedule, index: int, leaf: Any) -> Schedule:
 def leaf_cases(cases: list[Case]) -> Iterator[Any]:
     for case in cases:
         for index, name in enumerate(leaf_names(case.schedule)):
-            yield pytest.param(case, index, id=f"{case.name} by {name}")
+            marks = beyond_the_first(case)
+            yield pytest.param(case, index, id=f"{case.name} by {name}", marks=marks)
 
 
 def test_every_family_has_a_case() -> None:
@@ -108,7 +110,7 @@ def test_takes_a_step_of_any_type(case: Case, types: tuple[Any, ...]) -> None:
         np.testing.assert_allclose(values(case.schedule, step), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("case", kinds())
+@every_kind
 def test_takes_traced_steps_of_any_type(case: Case) -> None:
     for kind in (*INTEGERS, *FLOATS, jnp.bfloat16):
         value = jax.eval_shape(value_at, case.schedule, jnp.asarray(kind(7)))
