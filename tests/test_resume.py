@@ -339,7 +339,7 @@ def test_a_process_that_dies_ends_the_sweep_and_one_goes_on(folder, whole, dies)
 
 
 def test_distributed_needs_to_know_who_it_is(folder):
-    lost = error_of(here("--distributed", "--out", "out", cwd=folder), code=2)
+    lost = error_of(run("--distributed", "--out", "out", cwd=folder), code=2)
     assert "give --coordinator HOST:PORT, --process and --processes" in lost
     assert "are for --distributed" in refused("--process", 1, cwd=folder)
 
