@@ -36,8 +36,8 @@ def fastest_block(program: Program, members: int) -> int:
     """The number of members in a block with which a device trains most members in a second.
 
     Sizes are doubled until it no longer helps, each tried with a few real steps. What was measured
-    is kept in the cache folder, by devices, version, inputs, parameters, optimizer state and batch
-    size.
+    is kept in the cache folder, by devices, version and flags of the compiler, inputs, parameters,
+    optimizer state and batch size.
     """
     size = SMALLEST.get(jax.local_devices()[0].platform, 64)
     if members <= FEW:
@@ -99,7 +99,8 @@ def _name(program: Program) -> str:
     device = jax.local_devices()[0]
     devices = f"{program.mesh.size} × {device.device_kind} of {os.cpu_count()} cores"
     inputs = np.shape(program.task.data.train_inputs)[1:]
-    about = (member_shapes(program), inputs, program.precision, jax.__version__)
+    compiled = (jax.__version__, os.environ.get("XLA_FLAGS", ""))
+    about = (member_shapes(program), inputs, program.precision, *compiled)
     digest = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
     return f"{devices}, batch {program.batch_size}, {digest}"
 
