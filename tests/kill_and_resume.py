@@ -2,7 +2,7 @@
 
     python tests/kill_and_resume.py --kills 20
 
-The test suite does the same with one kill, and among the slow tests with three.
+The slow tests do the same with three kills.
 """
 
 from __future__ import annotations
