@@ -1,8 +1,8 @@
 """Prints pip constraints that pin every dependency in pyproject.toml to its lowest version.
 
 `python .github/lowest_versions.py > lowest.txt` and then `pip install -c lowest.txt '.[test]'`
-install the oldest set of versions that the bounds allow. What the dependencies themselves need
-stays at its newest version. Needs `packaging`.
+install every dependency at its lowest version, and what these need in turn at its newest. Needs
+`packaging`.
 """
 
 import tomllib
@@ -12,9 +12,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 
-def lowest(project: dict) -> dict[str, str]:
+def lowest(pyproject: dict) -> dict[str, str]:
     """The lower bound of every dependency, by name; ValueError for one that has none."""
-    groups = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+    project = pyproject["project"]
+    groups = [
+        pyproject["build-system"]["requires"],
+        project["dependencies"],
+        *project["optional-dependencies"].values(),
+    ]
     versions = {}
     for requirement in (Requirement(line) for group in groups for line in group):
         name = canonicalize_name(requirement.name)
@@ -31,7 +36,6 @@ def lowest(project: dict) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    pyproject = Path(__file__).parents[1] / "pyproject.toml"
-    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    for name, version in sorted(lowest(project).items()):
+    path = Path(__file__).parents[1] / "pyproject.toml"
+    for name, version in sorted(lowest(tomllib.loads(path.read_text(encoding="utf-8"))).items()):
         print(f"{name}=={version}")
