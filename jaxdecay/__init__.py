@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from jaxdecay.schedules_file import write_schedules as write_schedules
     from jaxdecay.training.checkpoint import CheckpointError as CheckpointError
     from jaxdecay.training.checkpoint import Checkpoints as Checkpoints
+    from jaxdecay.training.config import SweepConfig as SweepConfig
     from jaxdecay.training.layout import kernel_first as kernel_first
     from jaxdecay.training.metric import Metric as Metric
     from jaxdecay.training.processes import ProcessError as ProcessError
@@ -92,6 +93,7 @@ _LOADED_WHEN_USED = {
         "to_torch",
     ),
     "jaxdecay.training.checkpoint": ("CheckpointError", "Checkpoints"),
+    "jaxdecay.training.config": ("SweepConfig",),
     "jaxdecay.training.layout": ("kernel_first",),
     "jaxdecay.training.metric": ("Metric",),
     "jaxdecay.training.processes": ("ProcessError",),
