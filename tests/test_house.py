@@ -32,16 +32,12 @@ compose
 compounds adaptive elapsed
 population
 candidates
-arrays training.metric
+arrays
 data catalogue schedules_file calculus
-machine
+results
 training
 report
 migration
-streams
-run
-interrupts exits own_decays
-sweeping showing
 cli __init__
 __main__
 """
@@ -54,32 +50,20 @@ folder, or in `TOGETHER`, may import what stands beside it; that there is no cir
 TOGETHER = [{"decays", "extent"}]
 """What may import each other's files within one layer: `extent` adds counts as decays do."""
 
-LAZY = {"__main__", "cli", "exits", "sweeping"}
+LAZY = {"__main__", "cli"}
 """The command line: it loads what a command needs when the command runs, to start quickly."""
 
 LAZY_ARROWS = {
     ("migration.torch", "migration.torch_scheduler"),  # a class of PyTorch's, which may be missing
-    ("report.files", "report.pictures"),  # Matplotlib, for a sweep whose pictures are wanted
 }
 
-WRONG: set[tuple[str, str]] = {
-    ("report.files", "report.page"),
-    ("training.result", "report.export"),
-    ("training.result", "report.files"),
-    ("training.result", "report.leaderboard"),
-    ("training.result", "report.pictures"),
-    ("training.result", "report.statistics"),
-}
+WRONG: set[tuple[str, str]] = set()
 """Arrows that still point upwards or close a circle; to be emptied."""
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 
-TOO_LONG: set[str] = {
-    "jaxdecay/cli.py",
-    "jaxdecay/cli.py: sweep",
-    "jaxdecay/sweeping.py: train",
-}
+TOO_LONG: set[str] = set()
 """Files and functions above the limits; to be emptied."""
 
 HEAVY = ["flax", "optax", "orbax", "matplotlib", "typer", "rich", "sklearn", "pooch", "uniplot"]
