@@ -15,7 +15,7 @@ from jaxdecay.cli.app import CONFIRM_BEST, CONFIRM_SEEDS
 from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.cli.run import Run
 from jaxdecay.cli.streams import readable
-from jaxdecay.inspection import check_schedule
+from jaxdecay.inspection.check import check_schedule
 from jaxdecay.report import CURVES, REPORT
 from jaxdecay.results.files import NAMES
 from jaxdecay.results.hyperparameters import at_an_edge
