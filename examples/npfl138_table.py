@@ -85,7 +85,7 @@ SETTINGS = {
 }
 
 table = Table(title=f"{arguments.seeds} seeds, {arguments.epochs} epochs")
-for column in ("setting", "published", "our mean", "its 95 % interval", "95 % of runs", "inside"):
+for column in ("setting", "published", "our mean", "95 % interval", "95 % of runs", "inside"):
     table.add_column(column, justify="left" if column == "setting" else "right")
 for optimizer, settings in SETTINGS.items():
     result = jaxdecay.sweep(

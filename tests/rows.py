@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 from cases import Case
+from compiler import AS_USERS_DO
 
 from jaxdecay import Schedule, value_at
 
@@ -20,16 +21,13 @@ TINY = 1e-30
 TOO_LARGE = 1e15
 """Above this no rate is of use, and some schedules stop growing, so as not to overflow."""
 
-QUICK_TO_COMPILE = {"xla_backend_optimization_level": 0}
-"""Without LLVM's optimizations, which take half of the time to compile.
-
-For derivatives and optimizers, which are as exact without them; values are compiled as users do.
-"""
-
 
 @jax.jit
 def called(schedule: Any, steps: Any) -> Any:
     return value_at(schedule, steps)
+
+
+called_as_users_do = jax.jit(value_at, compiler_options=AS_USERS_DO)
 
 
 def errors(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -56,7 +54,7 @@ def number_of(leaf_name: str) -> str | None:
 
 def values_at(schedule: Schedule, steps: Sequence[int]) -> np.ndarray:
     """The value at each step, compiled, in calls of one shape."""
-    found = [called(schedule, many) for many in _chunks(steps)]
+    found = [called_as_users_do(schedule, many) for many in _chunks(steps)]
     return np.concatenate(found).astype(np.float64)[: len(steps)]
 
 
@@ -83,7 +81,7 @@ def values_and_slopes(
     return values[: len(steps)], by_name
 
 
-@functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK_TO_COMPILE)
+@functools.partial(jax.jit, static_argnums=0)
 def _value_and_slopes(structure: Any, floats: Any, others: Any, steps: Any) -> Any:
     """Leaves that are None in `floats` are in `others`."""
 

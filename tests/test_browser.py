@@ -141,7 +141,7 @@ def move_to(browser: Any, place: tuple[int, int]) -> Any:
 
 def until(condition: Any) -> Any:
     """What a condition gives as soon as it is true."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 300
     while not (found := condition()):
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -70,7 +70,7 @@ def test_runs_are_the_members_with_all_their_hyperparameters(result):
     assert rates == [0, 44]
 
 
-def wait_for(there: Any, server: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_for(there: Any, server: subprocess.Popen[str], seconds: float = 300) -> None:
     """Until a server that is starting gives the right answer."""
     end = time.monotonic() + seconds
     while True:
@@ -85,7 +85,7 @@ def wait_for(there: Any, server: subprocess.Popen[str], seconds: float = 120) ->
 def answer(url: str, question: object = None) -> Any:
     body = None if question is None else json.dumps(question).encode()
     asked = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=60) as found:
+    with urllib.request.urlopen(asked, timeout=300) as found:
         return json.load(found)
 
 

@@ -220,6 +220,37 @@ def test_what_is_too_long_is_seen():
     assert list(too_long(path, "x = 1\n" * 400)) == []
 
 
+# Families declare what is known of them.
+
+
+def test_a_file_lists_the_families_that_it_defines():
+    defined: dict[str, list[str]] = {}
+    for name, family in jaxdecay.families.items():
+        if family.__module__.startswith("jaxdecay."):
+            defined.setdefault(family.__module__, []).append(name)
+            assert getattr(jaxdecay, name) is family
+    assert len(defined) > 10
+    for module, names in defined.items():
+        assert sys.modules[module].__all__ == sorted(names), module
+
+
+def asks_for_a_family(text: str) -> list[int]:
+    """Lines that compare the name of a schedule's family with a text."""
+    compared = (each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Compare))
+    return [
+        node.lineno
+        for node in compared
+        if any(isinstance(each, ast.Attribute) and each.attr == "family" for each in ast.walk(node))
+        and any(isinstance(each, ast.Constant) for each in ast.walk(node))
+    ]
+
+
+def test_no_code_asks_for_the_name_of_a_family():
+    assert asks_for_a_family('schedule.family == "warmup" or other.family in ("add", "scale")')
+    found = {name: asks_for_a_family(path.read_text()) for name, path in FILES.items()}
+    assert {name for name, lines in found.items() if lines} == set()
+
+
 # What an import loads.
 def loaded_by(statement: str) -> set[str]:
     program = f"{statement}; import sys; print(*{{name.split('.')[0] for name in sys.modules}})"

@@ -41,4 +41,10 @@ OwnDecays = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another sweep in --out.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
+NoCompilationCache = Annotated[
+    bool,
+    typer.Option(
+        "--no-compilation-cache", help="Compile again; neither read nor store compiled programs."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print lines of JSON, one for each epoch.")]

@@ -23,8 +23,9 @@ from jaxdecay.training.config import SweepConfig, stored_options
 from jaxdecay.training.fingerprint import of_own_decays
 from jaxdecay.training.train import steps_per_epoch
 
-WITH_RESUME = {"resume", "epochs", "target", "quiet", "as_json"} | {
-    *("distributed", "coordinator", "process", "processes")
+WITH_RESUME = {
+    *("resume", "epochs", "target", "quiet", "as_json", "no_compilation_cache"),
+    *("distributed", "coordinator", "process", "processes"),
 }
 """The options that a sweep to resume takes; all others are stored in its folder."""
 

@@ -12,6 +12,7 @@ from jaxdecay.cli.app import (
     CONFIRM_BEST,
     CONFIRM_SEEDS,
     AsJson,
+    NoCompilationCache,
     Overwrite,
     OwnDecays,
     Quiet,
@@ -95,6 +96,7 @@ def sweep(
     processes: Annotated[
         int | None, typer.Option(min=1, help="Number of processes [detected by JAX].")
     ] = None,
+    no_compilation_cache: NoCompilationCache = False,
 ) -> None:
     """Train many schedules × seeds at once and show which did best.
 
@@ -122,9 +124,12 @@ def sweep(
         from jaxdecay.cli.display import display_for
         from jaxdecay.cli.processes import connect
         from jaxdecay.cli.starting import check_resumes, resume_sweep, start_sweep
+        from jaxdecay.training.devices import store_compiled_programs
 
         display = display_for(quiet, as_json)
         connect(distributed, coordinator, process, processes)
+        if not no_compilation_cache:
+            store_compiled_programs()
         options = context.params
         given = {name for name in options if _is_given(context, name)}
         if resume is not None:
@@ -155,6 +160,7 @@ def confirm(
     quiet: Quiet = False,
     as_json: AsJson = False,
     decays: OwnDecays = None,
+    no_compilation_cache: NoCompilationCache = False,
 ) -> None:
     """Train the best schedules of a finished sweep again, with new seeds, to separate them.
 
@@ -171,9 +177,12 @@ def confirm(
         from jaxdecay.cli.display import display_for
         from jaxdecay.cli.processes import connect
         from jaxdecay.cli.starting import confirm_sweep
+        from jaxdecay.training.devices import store_compiled_programs
 
         display = display_for(quiet, as_json)
         connect(False, None, None, None)
+        if not no_compilation_cache:
+            store_compiled_programs()
         out = Path(f"{folder}-confirmed") if out is None else out
         confirm_sweep(
             folder,

@@ -37,8 +37,8 @@ def fastest_block(blocks: Blocks, members: int) -> int:
     """The number of members in a block with which a device trains most members in a second.
 
     Sizes are doubled until it no longer helps, each tried with a few real steps. What was measured
-    is kept in the cache folder, by devices, version, inputs, parameters, optimizer state and batch
-    size.
+    is kept in the cache folder, by devices, version and flags of the compiler, inputs, parameters,
+    optimizer state and batch size.
     """
     size = SMALLEST.get(jax.local_devices()[0].platform, 64)
     if members <= FEW:
@@ -101,7 +101,8 @@ def _name(blocks: Blocks) -> str:
     devices = f"{blocks.mesh.size} × {device.device_kind} of {os.cpu_count()} cores"
     inputs = np.shape(blocks.task.data.train_inputs)[1:]
     options = {**blocks.config.identity(), "seeds": None, "seed": None, "monitor": None}
-    about = (member_shapes(blocks), inputs, options, jax.__version__)
+    compiled = (jax.__version__, os.environ.get("XLA_FLAGS", ""))
+    about = (member_shapes(blocks), inputs, options, *compiled)
     digest = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
     return f"{devices}, batch {blocks.config.batch_size}, {digest}"
 
