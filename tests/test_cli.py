@@ -98,6 +98,8 @@ def test_settings_are_written_and_schedules_can_be_made_again(swept):
         "seed": 7,
         "devices": cores,
         "precision": "default",
+        "monitor": "test_loss",
+        "stop_diverged": False,
     }
     assert 1 <= summary["settings"].pop("block") <= math.ceil(8 / cores)
     assert summary["settings"] == expected
@@ -584,7 +586,7 @@ def test_show_takes_options_and_nested_schedules(tmp_path):
         (("constant",), "missing a required argument: 'value'"),
         (("nowhere.toml",), "there is no schedules file nowhere.toml"),
         (("few.toml", "value=1"), "few.toml holds the hyperparameters; got 'value=1' too"),
-        (("constant", "value=1", "--decays", "no.py"), "--decays: there is no Python file no.py"),
+        (("constant", "value=1", "--decays", "no.py"), "Python file 'no.py' does not exist"),
         (("constant", "0.1"), "'0.1' is not of the form name=value"),
         (("constant", "value=-1"), "constant: value must be a number ≥ 0, got -1"),
         (("constant", "value=abc"), "constant: value must be a number ≥ 0, got 'abc'"),

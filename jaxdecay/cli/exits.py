@@ -43,7 +43,7 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _failures() -> tuple[type[Exception], ...]:
-    """Errors that say what failed; loaded when one is raised, as their modules need seconds."""
+    """Errors with a message for people; imported when one is raised, as that takes seconds."""
     from jaxdecay.data import DataError
     from jaxdecay.report.export import ExportError
     from jaxdecay.training.checkpoint import CheckpointError
@@ -66,7 +66,7 @@ def _end(code: int) -> NoReturn:
 
 
 def log_in_lines() -> None:
-    """What this library logs becomes a note; Orbax's log repeats what errors say.
+    """Prints this library's log as notes; Orbax's log, which repeats its errors, is silenced.
 
     After an error it also leaves tasks behind, whose loop is closed.
     """

@@ -26,9 +26,9 @@ const ofSeeds = (schedule) => {
 const wrapped = (text) => text.replace(/(.{1,60})(?:, |$)/g, "$1,<br>").replace(/,<br>$/, "");
 
 function element(kind, text = "", options = {}) {
-  const made = Object.assign(document.createElement(kind), options);
-  made.append(text);
-  return made;
+  const node = Object.assign(document.createElement(kind), options);
+  node.append(text);
+  return node;
 }
 
 // Curves: of all schedules, or of the best, of families and of the selected one.

@@ -22,7 +22,7 @@ MLFLOW_METRICS = 1_000
 
 
 class ExportError(Exception):
-    """A sweep that another program did not take; one line says why."""
+    """Another program refused a sweep; the message is one line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +48,10 @@ def to_tensorboard(result: SweepResult, folder: str | os.PathLike[str]) -> None:
 
     Args:
         result: the sweep.
-        folder: made if need be; a folder in it for each member.
+        folder: created if it does not exist; each member gets a folder in it.
 
     Raises:
-        FileExistsError: there is something in the folder.
+        FileExistsError: the folder is not empty.
         ModuleNotFoundError: tensorboardX is not installed.
     """
     from tensorboardX import FileWriter
@@ -75,7 +75,7 @@ def to_mlflow(result: SweepResult, experiment: str, tracking_uri: str | None = N
 
     Args:
         result: the sweep.
-        experiment: its name, made if need be.
+        experiment: its name; created if it does not exist.
         tracking_uri: of a server or a database, such as "sqlite:///mlflow.db"; None for MLflow's
             own choice.
 
@@ -105,7 +105,7 @@ def to_mlflow(result: SweepResult, experiment: str, tracking_uri: str | None = N
 
 @contextlib.contextmanager
 def _one_line() -> Iterator[None]:
-    """Whatever MLflow, its database or its server say becomes one line."""
+    """Turns any error of MLflow, its database or its server into one line."""
     try:
         yield
     except ExportError:
@@ -154,7 +154,7 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
 
 
 def _shown(result: SweepResult) -> Iterator[MemberRun]:
-    """The runs, with a line that shows how many are written, if there are many."""
+    """The runs, with a progress bar if that takes long."""
     return iter(tqdm(member_runs(result), total=result.diverged.size, unit="run", delay=1))
 
 

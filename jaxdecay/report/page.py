@@ -157,7 +157,7 @@ def _families(values: Any) -> set[str]:
 
 
 def _shown_epochs(result: SweepResult, metrics: int) -> np.ndarray:
-    """The epochs to show: all, or as many as there is room for, evenly, with both ends."""
+    """The epochs to show: all, or as many as fit, evenly spaced, with the first and the last."""
     most = max(2, MOST_NUMBERS // (metrics * len(result.population)))
     count = min(result.epochs, most)
     return np.unique(np.linspace(0, result.epochs - 1, count).round().astype(int))
@@ -236,10 +236,10 @@ def _verdict(result: SweepResult, rows: list[Row], target: float | None, confide
         words += f" ({100 * confidence:g} % interval {low} … {high}{optimistic})"
     if not others:
         return f"{words}."
-    said = verdict(seeds, sum(row.like_best for row in others), len(others))
+    sentence = verdict(seeds, sum(row.like_best for row in others), len(others))
     confirm = needs_confirming(result.compare(confidence=confidence), seeds)
     next_step = " Next: jaxdecay confirm, which trains the best again with new seeds."
-    return f"{words}. {said[0].upper()}{said[1:]}.{next_step if confirm else ''}"
+    return f"{words}. {sentence[0].upper()}{sentence[1:]}.{next_step if confirm else ''}"
 
 
 def _curves_note(many: bool) -> str:

@@ -19,7 +19,7 @@ class Panel:
         names: of the hyperparameters, as `flattened` writes them.
         values: for each name, its value in each schedule.
         schedules: the schedules' indices.
-        is_grid: whether there are two, and a schedule for each pair of their values.
+        is_grid: whether they are two, and each pair of their values has a schedule.
     """
 
     family: str

@@ -149,7 +149,7 @@ class SweepResult:
             Floats; infinity where the target was not reached.
 
         Raises:
-            ValueError: there is no such metric.
+            ValueError: an unknown metric.
         """
         metric = self.main_metric if metric is None else metric
         larger = self.larger_is_better(metric)
@@ -198,7 +198,7 @@ class SweepResult:
         """The direction of a metric, by its name in the history, as the task declares it.
 
         Raises:
-            ValueError: there is no such metric; a learning rate is none.
+            ValueError: an unknown metric; a learning rate is none.
         """
         known = larger_is_better(self.measures)
         if metric not in known:
@@ -261,13 +261,14 @@ class SweepResult:
             ['constant(value=0.1)', 'constant(value=0.001)']
         """
         comparison, metrics = self.compare(confidence=confidence), self.metrics
+        schedules = list(self.population)
         steps_to = None if target is None else self.steps_to(target).mean(axis=1)
         diverged, final_rates = self.diverged.sum(axis=1), self.final_learning_rate.mean(axis=1)
         return [
             Row(
                 rank=rank,
                 index=index,
-                schedule=self.population[index],
+                schedule=schedules[index],
                 values={name: metrics[name][index] for name in self.tested},
                 diverged=int(diverged[index]),
                 interval=(float(comparison.low[index]), float(comparison.high[index])),

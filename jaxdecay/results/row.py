@@ -13,7 +13,7 @@ from jaxdecay.schedule import Schedule
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Row:
-    """One schedule of a sweep and what its seeds say of it.
+    """One schedule of a sweep and what its seeds show.
 
     Attributes:
         rank: 1 for the best.

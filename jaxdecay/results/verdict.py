@@ -34,7 +34,7 @@ def verdict(seeds: int, alike: int, others: int) -> str:
     Args:
         seeds: K, at least 1.
         alike: how many of the others are not significantly worse than the best.
-        others: how many schedules there are besides the best, at least 1, without diverged ones.
+        others: the number of other schedules, without diverged ones, at least 1.
 
     Example:
         >>> verdict(5, 23, 27)
