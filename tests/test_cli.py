@@ -17,7 +17,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from commands import error_of, in_a_process, in_this_process
+from commands import error_of, finished, in_a_process, in_this_process
 
 import jaxdecay
 from jaxdecay.groups import Group
@@ -605,3 +605,16 @@ def test_help_has_an_example(tmp_path, command):
     run = in_this_process(command, "--help", cwd=tmp_path)
     assert run.returncode == 0
     assert f"jaxdecay {command}" in run.stdout.split("Options:")[0].replace("Usage: jaxdecay", "")
+
+
+def test_schedules_are_listed_without_what_training_needs(tmp_path):
+    program = (
+        "import sys; from jaxdecay.cli.commands import app; "
+        "app(sys.argv[1:], standalone_mode=False); "
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = finished([sys.executable, "-c", program, "list", "cosine"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "jaxdecay" in loaded
+    assert not loaded & {"flax", "optax", "orbax", "matplotlib", "sklearn"}
