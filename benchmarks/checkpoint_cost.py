@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 import jaxdecay
-from jaxdecay.training.block import one_device_per_core
+from jaxdecay.training.devices import one_device_per_core
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ from rich.console import Console
 from rich.table import Table
 
 import jaxdecay
-from jaxdecay.training.block import one_device_per_core
+from jaxdecay.training.devices import one_device_per_core
 
 BATCH_SIZE = 32
 MEMBERS = [1, 4, 16, 64, 256, 1_024, 4_096]

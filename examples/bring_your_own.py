@@ -1,10 +1,11 @@
-"""Your own network, your own optimizer, your own data.
+"""Sweeps with your own network, optimizer and data.
 
     python examples/bring_your_own.py
 
-First a small convolutional network in Flax NNX with AdamW, of which the peak of the learning rate,
-the length of the warm-up and the weight decay are searched together. Then logistic regression as
-plain functions, without Flax. Replace `data` by your own arrays and `Network` by your own module.
+The first part sweeps a small convolutional network in Flax NNX with AdamW: the peak of the learning
+rate, the length of the warm-up, and the weight decay. The second part sweeps logistic regression,
+written as plain functions without Flax. Replace `data` with your arrays and `Network` with your
+module.
 """
 
 import argparse
@@ -21,8 +22,8 @@ parser.add_argument("--epochs", type=int, default=5)
 epochs = parser.parse_args().epochs
 batch_size, seeds = 32, 2
 
-# Your data: NumPy arrays, examples along the first axis, and labels from 0. Inputs may be bytes;
-# they are divided by `scale` where they are used.
+# Your data: NumPy arrays with examples along the first axis, and labels from 0. Inputs may be
+# bytes; each batch is divided by `scale`.
 
 digits = jaxdecay.digits()
 data = jaxdecay.Data(
@@ -34,7 +35,7 @@ data = jaxdecay.Data(
     scale=16.0,
 )
 
-# 1. A network of your own: a Flax module from inputs [n, ...] to logits [n, classes].
+# 1. Your network: a Flax module that maps inputs [n, ...] to logits [n, classes].
 
 
 class Network(nnx.Module):
@@ -51,9 +52,8 @@ class Network(nnx.Module):
         return self.output(hidden.reshape(len(inputs), -1))
 
 
-# The optimizer is a function of the learning rate. What belongs to the schedule, such as the
-# warm-up, is in the population; what belongs to the optimizer, such as the weight decay, is a sweep
-# of its own.
+# The optimizer is a function of the learning rate. The population varies the schedule, such as its
+# warm-up. Each value of another hyperparameter, here the weight decay, needs its own sweep.
 
 population = jaxdecay.concat(
     *(
@@ -61,7 +61,7 @@ population = jaxdecay.concat(
             jaxdecay.warmup_cosine,
             peak_value=[1e-3, 3e-3, 1e-2],
             warmup_steps=jaxdecay.percent(warmup),
-            transition_steps=jaxdecay.percent(100 - warmup),  # all end with the run
+            transition_steps=jaxdecay.percent(100 - warmup),  # all end on the last step
         )
         for warmup in (0, 10)
     )
@@ -82,11 +82,11 @@ for weight_decay in (0.0, 1e-2):
     accuracy = result.metrics["test_accuracy"][best].mean()
     print(f"weight decay {weight_decay}: {accuracy:.4f} with {result.best()!r}")
 
-# 2. No Flax at all: a task is three functions and the data.
+# 2. Without Flax: a task is three functions and the data.
 
 
 def init(key):
-    """Parameters before the first step, of a random key: any pytree of float arrays."""
+    """Initial parameters from a random key: any pytree of float arrays."""
     return {"kernel": 0.01 * jax.random.normal(key, (64, 10)), "bias": jnp.zeros(10)}
 
 
@@ -96,14 +96,14 @@ def logits(parameters, batch):
 
 
 def loss(parameters, batch):
-    """What is minimised: one float, the mean over the batch."""
+    """The loss to minimise: one float, the mean over the batch."""
     return optax.softmax_cross_entropy_with_integer_labels(
         logits(parameters, batch), batch.labels
     ).mean()
 
 
 def metrics(parameters, batch):
-    """What else is measured on the test data, for each example."""
+    """Metrics to measure on the test set: one value for each example."""
     return {"accuracy": logits(parameters, batch).argmax(axis=-1) == batch.labels}
 
 

@@ -1,7 +1,7 @@
-"""A decay of your own, swept beside ours.
+"""Defines a decay and sweeps it together with a built-in one.
 
-A decay is a function of `step` with annotated hyperparameters. From then on it is like any
-other: it can be stacked, searched, printed, saved, and trained beside other families.
+A decay is a function of `step` with annotated hyperparameters. Once decorated, it works like every
+built-in family: you can stack, search, print, save and train it.
 
     python examples/custom_decay.py
 """
@@ -18,28 +18,28 @@ from jaxdecay.report.leaderboard import leaderboard
 
 @jaxdecay.decay
 def hyperbola(step: ArrayLike, init_value: Positive, *, half_life: PositiveSteps) -> ArrayLike:
-    """Half of `init_value` after `half_life` steps, a third after twice as many.
+    """Falls to half of `init_value` after `half_life` steps, to a third after twice as many.
 
     Formula: init_value / (1 + t / half_life).
     """
     return init_value / (1 + jnp.asarray(step) / half_life)
 
 
-# It is a schedule: a function of step, a pytree, and text.
+# The result is a schedule: a function of the step, a pytree, and text that evaluates.
 schedule = hyperbola(0.5, half_life=100)
 print(schedule, "is", float(schedule(100)), "at step 100, with leaves", jax.tree.leaves(schedule))
 assert jaxdecay.Schedule.from_dict(schedule.to_dict()) == schedule
 
-# It is checked as its annotations say.
+# The annotations check its hyperparameters.
 try:
     hyperbola(-0.5, half_life=100)
 except ValueError as error:
     print("error:", error)
 
-# It is swept beside ours: a grid of one, random draws of another, in one compiled program.
+# One compiled program sweeps a grid of it and random samples of cosine.
 epochs = 10
 task = jaxdecay.classifier(jaxdecay.digits())
-run = jaxdecay.percent(100)  # all steps, once a sweep knows how many
+run = jaxdecay.percent(100)  # all steps of the run
 population = jaxdecay.concat(
     jaxdecay.grid(hyperbola, init_value=[0.1, 0.3, 1.0], half_life=[50, 200]),
     jaxdecay.sample(

@@ -1,10 +1,10 @@
-"""Every family on one sheet, each with some of its hyperparameters.
+"""Draws every family on one sheet, each with a few values of its hyperparameters.
 
 python examples/gallery.py --out gallery.png
 """
 
 import argparse
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import jax
@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 import jaxdecay
 from jaxdecay import Schedule
-from jaxdecay.catalogue import catalogue
+from jaxdecay.catalogue import catalogue, example
+from jaxdecay.extent import end_of
 
 STEPS = 1_000
 COLUMNS = 9
@@ -27,11 +28,12 @@ COLOURS = (
 METRICS = np.concatenate(
     [np.linspace(1.0, 0.5, 300), np.full(300, 0.5), np.linspace(0.5, 0.45, 400)]
 )
-"""A loss at each step, for families that follow one: it falls, stands still, falls again."""
+"""The loss at each step that adaptive families follow: it falls, stalls, and falls again."""
 
 wave = jaxdecay.cosine(1.0, transition_steps=700)
 line = jaxdecay.linear(1.0, end_value=0.0, transition_steps=700)
 
+# More than one curve, or another than that of the docstring, which is drawn for all others.
 EXAMPLES: dict[str, list[Schedule]] = {
     "constant": [jaxdecay.constant(0.5)],
     "piecewise_constant": [
@@ -190,10 +192,15 @@ EXAMPLES: dict[str, list[Schedule]] = {
 }
 
 
-def values(schedule: Schedule) -> np.ndarray:
-    """The rate at each step; an adaptive schedule follows METRICS."""
+def steps_of(schedule: Schedule) -> int:
+    """How many steps show a schedule of which only the docstring has an example."""
+    return math.ceil(1.25 * (end_of(schedule) or STEPS))
+
+
+def values(schedule: Schedule, steps: int) -> np.ndarray:
+    """Returns the rate at each step; an adaptive schedule follows METRICS."""
     if not isinstance(schedule, jaxdecay.AdaptiveSchedule):
-        return np.asarray(schedule(np.arange(STEPS + 1)))
+        return np.asarray(schedule(np.arange(steps + 1)))
 
     def follow(state: Any, metric: ArrayLike) -> tuple[Any, jax.Array]:
         return schedule.update(state, value=metric), schedule(state)
@@ -202,17 +209,22 @@ def values(schedule: Schedule) -> np.ndarray:
     return np.repeat(rates, 10)
 
 
-def draw(axis: Axes, family: str, schedules: Sequence[Schedule]) -> None:
+def draw(axis: Axes, family: str) -> None:
+    """The curves of a family, those of its docstring where it has no others."""
+    schedules, steps = EXAMPLES.get(family, []), STEPS
+    if not schedules:
+        schedules = [example(family)]
+        steps = steps_of(schedules[0])
     for schedule, colour in zip(schedules, COLOURS, strict=False):
-        rates = values(schedule)
+        rates = values(schedule, steps)
         axis.plot(np.arange(len(rates)), rates, color=colour, lw=1.6)
     axis.set_title(family, fontsize=8.5)
-    axis.set(xlim=(0, STEPS), ylim=(0, 1.08 * axis.get_ylim()[1]), xticks=[], yticks=[])
+    axis.set(xlim=(0, steps), ylim=(0, 1.08 * axis.get_ylim()[1]), xticks=[], yticks=[])
     axis.spines[["top", "right"]].set_visible(False)
 
 
 def sheet() -> Figure:
-    """A row or more for each group of the catalogue."""
+    """Draws one or more rows for each group of the catalogue."""
     groups: dict[str, list[str]] = {}
     for entry in catalogue():
         groups.setdefault(entry.group, []).append(entry.family)
@@ -227,7 +239,7 @@ def sheet() -> Figure:
         part.suptitle(group, x=0.005, ha="left", fontsize=11, fontweight="bold")
         axes = part.subplots(rows, COLUMNS, squeeze=False).ravel()
         for axis, family in zip(axes, families, strict=False):
-            draw(axis, family, EXAMPLES[family])
+            draw(axis, family)
         for axis in axes[len(families) :]:
             axis.set_axis_off()
     return figure
@@ -238,4 +250,4 @@ if __name__ == "__main__":
     parser.add_argument("--out", default="gallery.png")
     out = parser.parse_args().out
     sheet().savefig(out)
-    print(f"{len(EXAMPLES)} families in {out}")
+    print(f"{len(catalogue())} families in {out}")

@@ -1,8 +1,8 @@
-"""Exponential decay on MNIST, step by step, in plain Flax and Optax.
+"""Trains MNIST with exponential decay in plain Flax and Optax, step by step.
 
-The recipe is that of the Keras documentation, `ExponentialDecay(0.1, 1000, 0.96,
-staircase=True)`: a network of 784-128-10 units, batches of 32, 15 epochs, and the learning rate
-printed at the start of each epoch. Only the schedule comes from jaxdecay.
+The recipe is from the Keras documentation, `ExponentialDecay(0.1, 1000, 0.96, staircase=True)`: a
+network of 784-128-10 units, batches of 32, 15 epochs. Prints the learning rate at the start of each
+epoch. Only the schedule comes from jaxdecay.
 
     python examples/mnist_exponential_decay.py --data-dir FOLDER_OF_THE_MNIST_FILES
 """
@@ -24,7 +24,7 @@ parser.add_argument("--epochs", type=int, default=15)
 arguments = parser.parse_args()
 batch_size = 32
 
-# 2. The data: bytes from 0 to 255, made floats from 0 to 1.
+# 2. The data: bytes from 0 to 255 become floats from 0 to 1.
 
 data = jaxdecay.mnist(arguments.data_dir)
 train_images = np.asarray(data.train_inputs, np.float32) / 255
@@ -42,15 +42,15 @@ model = nnx.Sequential(
     nnx.Linear(128, 10, kernel_init=glorot, rngs=rngs),
 )
 
-# 4. The schedule is the optimizer's learning rate; Optax calls it with the step. Keras holds 0.96
-# as a float32; with the number itself the last rate is 0.0318855950 instead of 0.0318855755.
+# 4. The schedule is the optimizer's learning rate; Optax calls it with the step. Keras rounds 0.96
+# to float32; without rounding, the last rate is 0.0318855950 instead of 0.0318855755.
 
 schedule = jaxdecay.exponential(
     0.1, decay_rate=np.float32(0.96), transition_steps=1_000, staircase=True
 )
 optimizer = nnx.Optimizer(model, optax.sgd(learning_rate=schedule), wrt=nnx.Param)
 
-# 5. One step of training, and the test.
+# 5. One training step, and the evaluation on the test set.
 
 
 def loss_and_logits(model, images, labels):

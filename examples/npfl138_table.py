@@ -1,16 +1,17 @@
-"""A published table of optimizers and decays, again, with twenty seeds instead of one.
+"""Repeats a published table of optimizers and decays with twenty seeds instead of one.
 
     python examples/npfl138_table.py --data-dir FOLDER_OF_THE_MNIST_FILES
 
-The course NPFL138 of Charles University prints, for a network of 784-128-10 units on MNIST with
-batches of 50, 10 epochs and 55,000 images for training, the accuracy on the other 5,000 of eight
-settings (https://github.com/ufal/npfl138, labs/02/mnist_training.py), each from one run in PyTorch.
-Where such a number would lie by chance, twenty runs tell: 95 of 100 single runs lie within
+The course NPFL138 at Charles University publishes the accuracy of eight settings, each from one run
+in PyTorch (https://github.com/ufal/npfl138, labs/02/mnist_training.py): a network of 784-128-10
+units on MNIST, trained for 10 epochs on 55,000 images with batches of 50, and evaluated on the
+other 5,000. Twenty runs show in which range such a number falls by chance: 95 % of single runs are
+within
 
     mean ± t · deviation · √(1 + 1/seeds).
 
-Weights are Glorot-uniform (Xavier), biases 0, and schedules change with every batch. Their last
-5,000 images are not known to be ours.
+Weights are Glorot-uniform (Xavier), biases 0, and schedules change with every batch. The course may
+have held out a different 5,000 images.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def adam(rate):
     return optax.adam(rate)
 
 
-# By optimizer: its name, a schedule and the published accuracy.
+# For each optimizer: the name of the setting, its schedule, and the published accuracy.
 SETTINGS = {
     sgd: [
         ("SGD, 0.01", jaxdecay.constant(0.01), 0.9546),
@@ -95,17 +96,17 @@ for optimizer, settings in SETTINGS.items():
         batch_size=batch_size,
         seeds=arguments.seeds,
     )
-    found = result.compare()
+    comparison = result.compare()
     deviation = result.metrics["test_accuracy"].std(axis=1, ddof=1)
     quantile = stats.t.isf(0.025, arguments.seeds - 1)
     half = quantile * deviation * np.sqrt(1 + 1 / arguments.seeds)
     for row, (name, _, published) in enumerate(settings):
-        mean = found.mean[row]
+        mean = comparison.mean[row]
         table.add_row(
             name,
             f"{published:.4f}",
             f"{mean:.4f}",
-            f"{found.low[row]:.4f} … {found.high[row]:.4f}",
+            f"{comparison.low[row]:.4f} … {comparison.high[row]:.4f}",
             f"{mean - half[row]:.4f} … {mean + half[row]:.4f}",
             "yes" if abs(published - mean) <= half[row] else "no",
         )

@@ -1,10 +1,9 @@
-"""A learning rate that is too high, one that is too low, and decays that get it right: a picture.
+"""Draws what a learning rate that is too high or too low does, and what a decay does better.
 
-Gradient descent with momentum on one surface with two valleys: a shallow one near the start and
-the deep one behind it. A rate that is too high circles around the deep valley for ever and never
-settles; one that is too low ends in the shallow valley, the local minimum; decays begin high
-enough to leave the shallow valley and end low enough to settle in the deep one, the global
-minimum.
+Gradient descent with momentum runs on a surface with two valleys: a shallow one near the start, and
+a deep one behind it. A rate that is too high circles around the deep valley and never settles. One
+that is too low ends in the shallow valley, the local minimum. A decay starts high enough to leave
+the shallow valley and ends low enough to settle in the deep one, the global minimum.
 
     python examples/too_high_too_low.py --out too_high_too_low.png
 """
@@ -25,7 +24,7 @@ STEPS = 300
 START = jnp.array([2.2, 1.1])
 DEEP, SHALLOW = jnp.array([-1.0, -0.3]), jnp.array([1.2, 0.5])
 
-# name of each panel, and its schedule
+# The title of each panel, and its schedule.
 SCHEDULES = {
     "too high: constant(0.8)": jaxdecay.constant(0.8),
     "too low: constant(0.002)": jaxdecay.constant(0.002),
@@ -41,7 +40,7 @@ SCHEDULES = {
 
 
 def height(point: jax.Array) -> jax.Array:
-    """A bowl with a deep and a shallow hole in it."""
+    """The height of the surface: a bowl with a deep and a shallow hole."""
 
     def hole(centre: ArrayLike, width: float) -> jax.Array:
         return jnp.exp(-jnp.sum(jnp.square(point - centre)) / (2 * width**2))
@@ -51,7 +50,7 @@ def height(point: jax.Array) -> jax.Array:
 
 
 def descend(schedule: jaxdecay.Schedule) -> jax.Array:
-    """The path of gradient descent: points [STEPS + 1, 2]."""
+    """Returns the path of gradient descent: points [STEPS + 1, 2]."""
     optimizer = optax.sgd(learning_rate=schedule, momentum=0.9)
 
     def step(state: Any, _: None) -> tuple[Any, jax.Array]:
@@ -64,7 +63,7 @@ def descend(schedule: jaxdecay.Schedule) -> jax.Array:
 
 
 def minimum(near: jax.Array) -> jax.Array:
-    """The minimum of the valley that a point is in."""
+    """Returns the minimum of the valley around a point."""
     return jax.lax.fori_loop(0, 2_000, lambda _, point: point - 0.1 * jax.grad(height)(point), near)
 
 

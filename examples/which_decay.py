@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Which decay?
 #
-# From `import jaxdecay` to a choice that can be defended, on 1,797 handwritten digits, in about a
-# minute. Cells are marked with `# %%`: Jupyter (with jupytext), VS Code and Spyder run them one by
-# one; so does `python examples/which_decay.py`.
+# This notebook trains 28 schedules on 1,797 handwritten digits, in about a minute, and chooses one.
+# Run it with `python examples/which_decay.py`, or cell by cell in Jupyter (with jupytext), VS Code
+# or Spyder: `# %%` marks the cells.
 
 # %%
 import numpy as np
@@ -11,15 +11,15 @@ import numpy as np
 import jaxdecay
 
 data = jaxdecay.digits()
-task = jaxdecay.classifier(data)  # the network of the Keras example: one hidden layer of 128
+task = jaxdecay.classifier(data)  # one hidden layer of 128 units, as in Keras's MNIST example
 epochs, batch_size = 20, 32
-run = jaxdecay.percent(100)  # all steps, once a sweep knows how many
+run = jaxdecay.percent(100)  # all steps of the run
 
 # %% [markdown]
 # ## Candidates
 #
-# A fair comparison gives every family the same first rates, and as many settings as it needs. What
-# ends, ends with the run.
+# For a fair comparison, give every family the same first rates. A schedule with an end should reach
+# it on the last step.
 
 # %%
 first_rates = [0.03, 0.1, 0.3, 1.0]
@@ -35,48 +35,50 @@ population = jaxdecay.concat(
 print(population)
 
 # %% [markdown]
-# ## Training all of them, with five seeds each
+# ## Train all of them, with five seeds each
 #
-# In a seed all schedules start from the same weights and see the same batches.
+# All schedules of a seed start from the same weights and see the same batches.
 
 # %%
 result = jaxdecay.sweep(task, population, epochs=epochs, batch_size=batch_size, seeds=5)
 print(result)
-result.plot()
+jaxdecay.plot(result)
 
 # %% [markdown]
-# ## What the seeds can tell
+# ## Which schedules are not significantly worse than the best?
 #
-# The best mean is not the answer yet: which schedules could as well have won?
+# The schedule with the best mean may have won by luck. `compare` separates those that are
+# significantly worse.
 
 # %%
-found = result.compare()
+comparison = result.compare()
 for index in result.ranking()[:10]:
-    alike = "≈ best" if found.like_best[index] else f"p = {found.p_value[index]:.1g}"
+    alike = "≈ best" if comparison.like_best[index] else f"p = {comparison.p_value[index]:.1g}"
     print(
-        f"{found.mean[index]:.4f} ({found.low[index]:.4f} … {found.high[index]:.4f})  {alike:10}  "
-        f"{result.population[int(index)]}"
+        f"{comparison.mean[index]:.4f} ({comparison.low[index]:.4f} … {comparison.high[index]:.4f})"
+        f"  {alike:10}  {result.population[int(index)]}"
     )
-print(f"{found.like_best.sum()} of {len(population)} schedules cannot be told from the best.")
+number = comparison.like_best.sum()
+print(f"{number} of {len(population)} schedules are not significantly worse than the best.")
 
 # %% [markdown]
-# ## The choice
+# ## Choose one
 #
-# Among those that cannot be told apart by accuracy, the test loss, which is finer, may decide.
+# Among these, choose the one with the lowest test loss, which is finer than the accuracy.
 
 # %%
 losses = result.compare("test_loss")
-candidates = np.flatnonzero(found.like_best)
+candidates = np.flatnonzero(comparison.like_best)
 choice = int(candidates[np.argmin(losses.mean[candidates])])
 print(f"choice: {result.population[choice]!r}")
 for finding in jaxdecay.check_schedule(result.population[choice], result.steps):
     print(f"note: {finding}")
 
 # %% [markdown]
-# ## Something to show to others
+# ## Save a report
 #
-# One file that opens without a network: leaderboard, curves, hyperparameters, seeds.
+# `report.html` is one file that opens offline, with leaderboard, curves, hyperparameters and seeds.
 
 # %%
 result.save("runs/which_decay", overwrite=True)
-print("see runs/which_decay/report.html")
+print("Written to runs/which_decay/report.html")

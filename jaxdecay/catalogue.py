@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import doctest
 import functools
 import inspect
+from typing import Any
 
 from jaxdecay import compose, compounds, decays
-from jaxdecay.definition import Family
+from jaxdecay.candidates import grid
+from jaxdecay.declaration import Family
+from jaxdecay.groups import Group
 from jaxdecay.length import epochs as epochs_of
 from jaxdecay.length import percent
 from jaxdecay.parameter import Parameter
-from jaxdecay.population import Population, concat, grid, stack
-from jaxdecay.registry import families
+from jaxdecay.population import Population, concat, stack
+from jaxdecay.registry import families, family
 from jaxdecay.schedule import Schedule
-
-GROUPS = {
-    "jaxdecay.decays.piecewise": "Explicit values",
-    "jaxdecay.decays.ending": "Ends at transition_steps, then holds end_value",
-    "jaxdecay.decays.rates": "No end (controlled by a decay rate)",
-    "jaxdecay.decays.periodic": "Repeats in cycles",
-    "jaxdecay.compose": "Composed of schedules",
-    "jaxdecay.compounds": "Complete runs, composed of the above",
-    "jaxdecay.adaptive": "Adaptive: follows a metric",
-}
-"""What the families of a module have in common, in the order of the list."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,22 +48,43 @@ def catalogue() -> list[Entry]:
         >>> entry.formula, entry.parameters[1]
         ('I·r^⌊t/T⌋.', 'decay_rate > 0')
     """
-    modules = [*GROUPS]
-    place = {module: index for index, module in enumerate(modules)}
-    known = sorted(families.values(), key=lambda each: place.get(each.__module__, len(modules)))
+    place = {str(group): index for index, group in enumerate(Group)}
+    known = sorted(families.values(), key=lambda each: place.get(each.decay.group, len(place)))
     return [_entry(decay) for decay in known]
 
 
-def _entry(family: Family[..., Schedule]) -> Entry:
-    decay = family.decay
-    paragraphs = (inspect.getdoc(family) or "").split("\n\n")
+def _entry(public: Family[..., Schedule]) -> Entry:
+    decay = public.decay
+    paragraphs = (inspect.getdoc(public) or "").split("\n\n")
     formulas = [each for each in paragraphs if each.startswith("Formula: ")]
     return Entry(
         family=decay.family,
-        group=GROUPS.get(family.__module__, "Your own"),
+        group=decay.group,
         summary=" ".join(paragraphs[0].split()),
         formula=" ".join(formulas[0].split())[len("Formula: ") :] if formulas else "",
         parameters=tuple(map(_describe, decay.parameters.values())),
+    )
+
+
+def example(name: str) -> Schedule:
+    """The `schedule` of the example in a family's docstring, for pictures and measurements.
+
+    Raises:
+        ValueError: no such family, or one without an example that creates a `schedule`.
+
+    Example:
+        >>> from jaxdecay.catalogue import example
+        >>> example("rex")
+        rex(init_value=1.0, transition_steps=1000)
+    """
+    namespace: dict[str, Any] = {}
+    for each in doctest.DocTestParser().get_examples(inspect.getdoc(family(name)) or ""):
+        exec(each.source, namespace)
+        if "schedule" in namespace:
+            return namespace["schedule"]
+    raise ValueError(
+        f"the docstring of {name} has no example that creates a schedule; write one that begins "
+        f"with >>> schedule = {name}(…)"
     )
 
 

@@ -158,6 +158,7 @@ def sweep(
     from jaxdecay.schedules_file import read_schedules
     from jaxdecay.sweeping import print_finished, train
     from jaxdecay.training.checkpoint import digest
+    from jaxdecay.training.config import SweepConfig, stored_options
     from jaxdecay.training.fingerprint import of_own_decays
     from jaxdecay.training.train import steps_per_epoch
 
@@ -174,7 +175,7 @@ def sweep(
             run = Run.read(resume)
             wanted = run.epochs_more(epochs) if "epochs" in given else run
             if wanted == run and are_whole(resume):
-                print_finished(resume, run.epochs, tell)
+                print_finished(resume, run.config.epochs, tell)
                 return
             import_decays(run.decays)
             task = jaxdecay.classifier(run.load())
@@ -182,7 +183,9 @@ def sweep(
             return
         import_decays(decays)
         population = read_schedules(schedules) if schedules is not None else None
-        optimizer_named(optimizer)
+        flags = {name: context.params[name] for name in stored_options()}
+        plain = {name: getattr(each, "value", each) for name, each in flags.items()}
+        config = SweepConfig(**{**plain, "optimizer": optimizer_named(optimizer)})
         task = jaxdecay.classifier(load(data, data_dir))
         steps = steps_per_epoch(task.data, epochs, batch_size)
         if population is None:
@@ -199,17 +202,9 @@ def sweep(
             schedules=[schedule.to_dict() for schedule in population],
             confirms=None,
             steps=steps,
-            epochs=epochs,
-            batch_size=batch_size,
-            seeds=seeds,
-            seed=seed,
-            optimizer=optimizer,
-            monitor=monitor.value,
-            block=block,
-            precision=precision.value,
+            config=config,
             checkpoint_every=checkpoint_every,
             keep=keep,
-            stop_diverged=stop_diverged,
         )
         if distributed and out is None:
             raise ValueError("--distributed needs --out: a folder that all processes share")
@@ -359,7 +354,9 @@ def watch(
         run = Run.read(folder)
         kind = progress.JsonLines if as_json else progress.for_people()
         metric, larger = f"test_{ACCURACY.name}", ACCURACY.larger_is_better
-        display = kind(len(run.schedules) * run.seeds, run.epochs, run.steps, metric, larger)
+        display = kind(
+            len(run.schedules) * run.config.seeds, run.config.epochs, run.steps, metric, larger
+        )
         told = False
 
         def idle() -> None:
@@ -368,12 +365,12 @@ def watch(
                 told = True
                 typer.echo(
                     f"note: no sweep of this machine is writing into {folder}, {display.epoch} of "
-                    f"{run.epochs} epochs are done; if it was stopped, go on with it: "
+                    f"{run.config.epochs} epochs are done; if it was stopped, go on with it: "
                     f"jaxdecay sweep --resume {folder}",
                     err=True,
                 )
 
-        follow(folder, display, len(run.schedules), run.seeds, idle)
+        follow(folder, display, len(run.schedules), run.config.seeds, idle)
         tell = "json" if as_json else "all"
         print_result(_load(folder, None), run, folder, tell, target_of(folder))
 

@@ -9,8 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from jaxdecay.compose import check_cooldown, cooldown, warmup
-from jaxdecay.decays import cosine, linear, piecewise_linear, same_kind
+from jaxdecay.compose import cooldown, warmup
+from jaxdecay.compose.sequence import check_cooldown
+from jaxdecay.decays import cosine, linear, piecewise_linear
+from jaxdecay.decays.ends import at_transition_steps
+from jaxdecay.decays.time import same_kind
 from jaxdecay.definition import compound
 from jaxdecay.domain import (
     LAST_STEP,
@@ -23,10 +26,20 @@ from jaxdecay.domain import (
     Steps,
     is_any,
 )
+from jaxdecay.groups import Group
 from jaxdecay.schedule import Schedule
 
+__all__ = [
+    "infinite_schedule",
+    "one_cycle",
+    "slanted_triangular",
+    "warmup_cosine",
+    "warmup_linear",
+    "warmup_stable_decay",
+]
 
-@compound(order=("warmup_steps", "transition_steps"))
+
+@compound(order=("warmup_steps", "transition_steps"), group=Group.RUNS)
 def warmup_cosine(
     peak_value: Positive,
     *,
@@ -70,7 +83,7 @@ def warmup_cosine(
     return warmup(down, warmup_steps=warmup_steps, init_value=init_value)
 
 
-@compound(order=("warmup_steps", "transition_steps"))
+@compound(order=("warmup_steps", "transition_steps"), group=Group.RUNS)
 def warmup_linear(
     peak_value: Positive,
     *,
@@ -116,7 +129,11 @@ def _check_stable_decay(**values: Any) -> None:
     check_cooldown(family="warmup_stable_decay", **values)
 
 
-@compound(check=_check_stable_decay, order=("warmup_steps", "stable_steps", "transition_steps"))
+@compound(
+    check=_check_stable_decay,
+    order=("warmup_steps", "stable_steps", "transition_steps"),
+    group=Group.RUNS,
+)
 def warmup_stable_decay(
     peak_value: Positive,
     *,
@@ -184,6 +201,7 @@ def _check_infinite(cooldown_steps: Any, stable_steps: Any, **_: Any) -> None:
 @compound(
     check=_check_infinite,
     order=("warmup_steps", "cooldown_steps", "stable_steps", "transition_steps"),
+    group=Group.RUNS,
 )
 def infinite_schedule(
     peak_value: Positive,
@@ -256,7 +274,7 @@ def _check_one_cycle(warmup_fraction: Any, three_phase: bool, **_: Any) -> None:
         )
 
 
-@compound(check=_check_one_cycle)
+@compound(check=_check_one_cycle, end=at_transition_steps, group=Group.RUNS)
 def one_cycle(
     peak_value: Positive,
     *,
@@ -315,7 +333,7 @@ def one_cycle(
     return piecewise_linear(values, boundaries=boundaries, shape=shape)
 
 
-@compound
+@compound(end=at_transition_steps, group=Group.RUNS)
 def slanted_triangular(
     peak_value: Positive,
     *,

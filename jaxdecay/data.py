@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import hashlib
 import importlib
+import importlib.util
 import os
 import struct
 import zipfile
@@ -178,8 +179,16 @@ def digits() -> Data:
     Source:
         Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI; CC BY 4.0.
     """
-    flat, labels = _of_extra("sklearn.datasets").load_digits(return_X_y=True)
-    images, labels = flat.reshape(-1, 8, 8).astype(np.uint8), labels.astype(np.uint8)
+    # The file that `sklearn.datasets.load_digits` reads: importing that takes a second.
+    found = importlib.util.find_spec("sklearn")
+    if found is None or found.origin is None:
+        raise ImportError("digits() needs scikit-learn: install jaxdecay with [sweep]")
+    table = np.loadtxt(
+        Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz",
+        delimiter=",",
+        dtype=np.uint8,
+    )
+    images, labels = table[:, :-1].reshape(-1, 8, 8), table[:, -1]
     test = np.arange(len(labels)) % 5 == 0
     return Data(images[~test], labels[~test], images[test], labels[test], scale=16.0, name="digits")
 

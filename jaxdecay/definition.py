@@ -3,181 +3,44 @@
 from __future__ import annotations
 
 import functools
-import inspect
-import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, overload
 
-from jax import Array
-from jax.core import Tracer
-
-from jaxdecay.domain import Domain
-from jaxdecay.feedback import AdaptiveSchedule, Feedback
-from jaxdecay.length import is_relative
-from jaxdecay.pairs import as_one
-from jaxdecay.parameter import Parameter, as_python, read_parameter
-from jaxdecay.registry import families, nearest, register
+from jaxdecay.declaration import Decay, Family, Feedback
+from jaxdecay.feedback import AdaptiveSchedule
+from jaxdecay.groups import Group
+from jaxdecay.inspection.marks import Clock, Marks
+from jaxdecay.registry import families, register
 from jaxdecay.schedule import Schedule
-from jaxdecay.serialization import introduce_to_flax
 from jaxdecay.signatures import describe
 
 P = ParamSpec("P")
-S_co = TypeVar("S_co", bound=Schedule, covariant=True)
 
 
-class Family(Protocol[P, S_co]):
-    """A decay as users call it: a function of hyperparameters that returns a `Schedule`.
-
-    Attributes:
-        decay: what is known of it.
-    """
-
-    decay: Decay
-    __name__: str
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> S_co:
-        """A schedule with these hyperparameters and options."""
-        ...
-
-
-class Decay:
-    """What is known of a decay: its function and what its signature declares.
-
-    Attributes:
-        family: the name of the decay in files and tables.
-        function: the decay itself, a function of `step` and the hyperparameters; of a compound,
-            a function of the hyperparameters that returns a schedule.
-        parameters: hyperparameters and options by name, in the order of the signature.
-        check: raises ValueError for hyperparameters that do not fit each other.
-        is_compound: whether it is a compound.
-        feedback: how its schedules follow a metric, or None.
-        order: the hyperparameters that follow each other in time, in that order: lengths, and
-            schedules that begin after them. Any other length begins at step 0.
-        unit: from its hyperparameters, how many of its steps its parts count as one; None for 1.
-        public: the function that users call; None for a schedule from a plain function.
-    """
+class NamedDecay(Decay):
+    """A decay that is known by its name."""
 
     def __init__(
-        self,
-        function: Callable[..., Any],
-        *,
-        check: Callable[..., None] | None = None,
-        is_compound: bool = False,
-        feedback: Feedback | None = None,
-        order: Sequence[str] = (),
-        unit: Callable[..., float] | None = None,
+        self, function: Callable[..., Any], *, feedback: Feedback | None = None, **declared: Any
     ) -> None:
-        self.family: str = getattr(function, "__name__", type(function).__name__)
-        self.function = function
-        self.check = check
-        self.is_compound = is_compound
-        self.feedback = feedback
-        self.order = tuple(order)
-        self.unit = unit
-        self.public: Family[..., Schedule] | None = None
-        self.signature = _signature_without_step(self.family, function, is_compound)
-        self.parameters: Mapping[str, Parameter] = types.MappingProxyType(
-            {
-                name: read_parameter(self.family, each)
-                for name, each in self.signature.parameters.items()
-            }
-        )
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Schedule:
-        """A schedule with these hyperparameters and options, checked where they are concrete."""
-        unknown = [name for name in kwargs if name not in self.parameters]
-        if unknown:
-            raise TypeError(self.unknown(unknown[0]))
-        if len(args) > 1:
-            raise TypeError(self._by_name(len(args)))
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.family}: {error}; {self._takes()}") from None
-        bound.apply_defaults()
-        values = {
-            name: self._checked(self.parameters[name], value)
-            for name, value in bound.arguments.items()
-        }
-        # Lengths of a run that is not known yet are compared once they are resolved.
-        if self.check is not None and not any(map(is_relative, values.values())):
-            self.check(**{name: as_one(each) for name, each in values.items()})
-        options = {name: each for name, each in values.items() if self._is_option(name)}
-        hyperparameters = {name: each for name, each in values.items() if name not in options}
-        return self.schedule(hyperparameters, options)
-
-    def schedule(
-        self, hyperparameters: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> Schedule | AdaptiveSchedule:
-        """A schedule of values that are already checked."""
-        introduce_to_flax()
-        kind = Schedule if self.feedback is None else AdaptiveSchedule
-        return kind(self, hyperparameters, options)
-
-    def value(self, step: Array, values: Mapping[str, Any]) -> Array:
-        """The value at one step, of hyperparameters as arrays and options."""
-        if self.is_compound:
-            return self.function(**values)(step)
-        return self.function(step, **values)
-
-    def __repr__(self) -> str:
-        return f"<decay {self.family}({', '.join(self.parameters)})>"
+        kind = Schedule if feedback is None else AdaptiveSchedule
+        super().__init__(function, kind=kind, feedback=feedback, **declared)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # For what pickles functions by value, without the names that only annotations use; a
         # schedule is pickled by its public function.
-        options = {
+        declared = {
+            "feedback": self.feedback,
             "check": self.check,
             "is_compound": self.is_compound,
-            "feedback": self.feedback,
             "order": self.order,
             "unit": self.unit,
+            "end": self.end,
+            "phases": self.phases,
+            "group": self.group,
         }
         annotations = {name: each.annotation for name, each in self.signature.parameters.items()}
-        return _restored, (self.function, annotations, options)
-
-    def name_in_files(self) -> str:
-        """The name by which a file finds it; ValueError if it has none."""
-        return self.family
-
-    def written(self, arguments: Sequence[str]) -> str:
-        """The call of it with these arguments, as Python."""
-        return f"{self.family}({', '.join(arguments)})"
-
-    def unknown(self, name: str) -> str:
-        """The message for a hyperparameter that it does not have."""
-        return (
-            f"{self.family} has no hyperparameter {name!r}"
-            f"{nearest(name, self.parameters)}; {self._takes()}"
-        )
-
-    def _is_option(self, name: str) -> bool:
-        return self.parameters[name].kind == "option"
-
-    def _takes(self) -> str:
-        return f"it takes {', '.join(self.parameters)}"
-
-    def _by_name(self, given: int) -> str:
-        first, *others = self.parameters
-        named = f"give the others by name: {', '.join(others)}" if others else "and no other"
-        return (
-            f"{self.family} takes one positional argument, {first}, but {given} were given; {named}"
-        )
-
-    def _checked(self, parameter: Parameter, value: Any) -> Any:
-        where = f"{self.family}: {parameter.name}"
-        if value is None and parameter.default is None:
-            return value
-        if parameter.kind == "schedule":
-            return _checked_operand(where, parameter.domain, value)
-        if parameter.kind == "schedules":
-            if isinstance(value, Schedule) or not isinstance(value, Iterable):
-                raise ValueError(f"{where} must be a sequence of schedules, got {value!r}")
-            return tuple(
-                _checked_operand(f"{where}[{index}]", parameter.domain, each)
-                for index, each in enumerate(value)
-            )
-        return parameter.checked(where, value)
+        return _restored, (self.function, annotations, declared)
 
 
 def decay_of(family: Any) -> Decay:
@@ -203,9 +66,11 @@ def decay(function: Callable[Concatenate[Any, P], Any], /) -> Family[P, Schedule
 @overload
 def decay(
     *,
-    check: Callable[..., None] | None = None,
     feedback: Feedback,
+    check: Callable[..., None] | None = None,
     order: Sequence[str] = (),
+    phases: Callable[[Any, Clock], Marks] | None = None,
+    group: str = Group.OWN,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Family[P, AdaptiveSchedule]]: ...
 @overload
 def decay(
@@ -213,6 +78,9 @@ def decay(
     check: Callable[..., None] | None = None,
     order: Sequence[str] = (),
     unit: Callable[..., float] | None = None,
+    end: Callable[..., Any] | None = None,
+    phases: Callable[[Any, Clock], Marks] | None = None,
+    group: str = Group.OWN,
 ) -> Callable[[Callable[Concatenate[Any, P], Any]], Family[P, Schedule]]: ...
 def decay(
     function: Any = None,
@@ -222,6 +90,9 @@ def decay(
     feedback: Feedback | None = None,
     order: Sequence[str] = (),
     unit: Callable[..., float] | None = None,
+    end: Callable[..., Any] | None = None,
+    phases: Callable[[Any, Clock], Marks] | None = None,
+    group: str = Group.OWN,
 ) -> Any:
     """Turns a function of `step` and hyperparameters into a function that returns schedules.
 
@@ -243,6 +114,14 @@ def decay(
             `jaxdecay.percent(10)` begin.
         unit: `unit(**hyperparameters)`, for a decay whose schedules count something else than
             steps: how many steps one of theirs is.
+        end: `end(**hyperparameters, **options)`, the step from which on the last value is held,
+            or None where there is none. Default: the lengths in `order` added up, if there are
+            no others.
+        phases: `phases(schedule, clock)`, which yields when the parts of a schedule begin and
+            end, so that `jaxdecay.check_schedule` can compare them with the run: the functions
+            in `jaxdecay.inspection.phases`, or one built from them. Default: not known, and
+            only the values are checked.
+        group: the heading under which catalogue and gallery list the family.
 
     Returns:
         A function of the hyperparameters that returns a `Schedule`.
@@ -266,9 +145,8 @@ def decay(
     """
 
     def define(function: Callable[..., Any]) -> Any:
-        return _defined(
-            Decay(function, check=check, feedback=feedback, order=order, unit=unit), function
-        )
+        declared = {"order": order, "unit": unit, "end": end, "phases": phases, "group": group}
+        return _defined(NamedDecay(function, check=check, feedback=feedback, **declared), function)
 
     return define if function is None else define(function)
 
@@ -277,7 +155,11 @@ def decay(
 def compound(function: Callable[P, Schedule], /) -> Family[P, Schedule]: ...
 @overload
 def compound(
-    *, check: Callable[..., None] | None = None, order: Sequence[str] = ()
+    *,
+    check: Callable[..., None] | None = None,
+    order: Sequence[str] = (),
+    end: Callable[..., Any] | None = None,
+    group: str = Group.OWN,
 ) -> Callable[[Callable[P, Schedule]], Family[P, Schedule]]: ...
 def compound(
     function: Any = None,
@@ -285,6 +167,8 @@ def compound(
     *,
     check: Callable[..., None] | None = None,
     order: Sequence[str] = (),
+    end: Callable[..., Any] | None = None,
+    group: str = Group.OWN,
 ) -> Any:
     """Turns a function that composes schedules into a decay with a name of its own.
 
@@ -297,6 +181,8 @@ def compound(
         check: called with all hyperparameters and options when a schedule is created; raises
             ValueError if they do not fit each other.
         order: as for `decay`.
+        end: as for `decay`; by default that of its parts.
+        group: as for `decay`.
 
     Returns:
         A function of the hyperparameters that returns a `Schedule`.
@@ -321,7 +207,8 @@ def compound(
     """
 
     def define(function: Callable[..., Any]) -> Any:
-        return _defined(Decay(function, check=check, is_compound=True, order=order), function)
+        declared = {"order": order, "end": end, "group": group}
+        return _defined(NamedDecay(function, check=check, is_compound=True, **declared), function)
 
     return define if function is None else define(function)
 
@@ -351,57 +238,21 @@ def _defined(known: Decay, function: Callable[..., Any]) -> Any:
     return public
 
 
-def _signature_without_step(
-    family: str, function: Callable[..., Any], is_compound: bool
-) -> inspect.Signature:
-    try:
-        signature = inspect.signature(function, eval_str=True)
-    except NameError as error:
-        raise TypeError(f"an annotation of {family} is not known: {error}") from None
-    parameters = list(signature.parameters.values())
-    if not is_compound:
-        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        if not parameters or parameters[0].kind not in positional:
-            raise TypeError(f"{family}: the first parameter of a decay is its step")
-        parameters = parameters[1:]
-    taken = [each.name for each in parameters if hasattr(AdaptiveSchedule, each.name)]
-    if taken:
-        raise TypeError(
-            f"{family}: a hyperparameter cannot be named {taken[0]!r}, which means "
-            "something else for a schedule"
-        )
-    return signature.replace(parameters=parameters, return_annotation=Schedule)
-
-
-def _restored(function: Any, annotations: Mapping[str, Any], options: Mapping[str, Any]) -> Decay:
+def _restored(function: Any, annotations: Mapping[str, Any], declared: Mapping[str, Any]) -> Decay:
     """The decay of a pickled function: the one that is registered, if it is the same."""
     known = families.get(getattr(function, "__name__", ""))
     code = getattr(function, "__code__", None)
     if known is not None and getattr(known.decay.function, "__code__", None) == code:
         return known.decay
     function.__annotations__ = dict(annotations)
-    return Decay(function, **options)
-
-
-def _checked_operand(where: str, domain: Domain, value: Any) -> Any:
-    """A schedule, or a number that stands for one."""
-    if isinstance(value, AdaptiveSchedule):
-        raise ValueError(
-            f"{where} cannot follow a metric inside another schedule, got {value!r}; "
-            f"put {value.family} around the complete schedule"
-        )
-    if isinstance(value, Schedule | Tracer):
-        return value
-    if not callable(value) and not isinstance(value, list | tuple | str):
-        fault = domain.fault(value)
-        if fault is None:
-            return as_python(value, count=False)
-    hint = "; jaxdecay.from_function makes a schedule of a function" if callable(value) else ""
-    raise ValueError(f"{where} must be a jaxdecay schedule or {domain}, got {value!r}{hint}")
+    return NamedDecay(function, **declared)
 
 
 class FunctionDecay(Decay):
     """The decay that a plain function is, known by the function and not by a name."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function, kind=Schedule)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FunctionDecay) and self.function == other.function

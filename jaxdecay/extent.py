@@ -1,4 +1,4 @@
-"""Where a schedule ends, added up from the lengths that its decay declares."""
+"""Where a schedule ends, as its decay declares it or from the lengths of its parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxdecay.decays.time import same_kind
-from jaxdecay.domain import LAST_STEP, Domain, Steps
+from jaxdecay.domain import LAST_STEP
 from jaxdecay.pairs import as_one
 from jaxdecay.schedule import Schedule
 
@@ -16,9 +16,9 @@ from jaxdecay.schedule import Schedule
 def end_of(schedule: Any) -> Any:
     """The step from which on a schedule holds its last value; None if it does not say so itself.
 
-    It is the sum of the lengths that follow each other, or `transition_steps` where that is the
-    only length. A number never says when it ends, nor does a decay without an end, such as
-    `exponential`, whose transition_steps are a unit, or one that cycles.
+    It is what its decay declares as `end`, or the sum of the lengths that follow each other, if
+    there are no others; of a compound without either, the end of its parts. A number never says
+    when it ends, nor does a decay without an end, such as `exponential`, or one that cycles.
 
     Example:
         >>> import jaxdecay
@@ -28,16 +28,15 @@ def end_of(schedule: Any) -> Any:
         >>> end_of(jaxdecay.constant(0.1)) is None
         True
     """
-    if not isinstance(schedule, Schedule) or schedule.options.get("cycle", False):
+    if not isinstance(schedule, Schedule):
         return None
     decay = schedule.decay
+    if decay.end is not None:
+        values = {name: as_one(value) for name, value in schedule.hyperparameters.items()}
+        return decay.end(**values, **schedule.options)
     counts = {name for name, each in decay.parameters.items() if each.domain.count}
     if decay.order and counts <= set(decay.order):
         return _end_of_sequence(schedule)
-    if counts == {"transition_steps"}:
-        # One that must be > 0 is a unit.
-        ends = decay.parameters["transition_steps"].domain.bounds == Domain.of(Steps).bounds
-        return as_one(schedule.hyperparameters["transition_steps"]) if ends else None
     return end_of(schedule.parts()) if decay.is_compound else None
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple, cast
 
 import jax
@@ -13,49 +11,12 @@ from annotated_types import Ge
 from jax import Array
 from jax.typing import ArrayLike
 
+from jaxdecay.declaration import Feedback
 from jaxdecay.domain import LAST_STEP
 from jaxdecay.number import as_number, as_step, is_strong, weakly_typed
 from jaxdecay.parameter import IsSchedule
 from jaxdecay.schedule import Schedule, known_to_others
 from jaxdecay.serialization import serializable_state
-
-
-@dataclasses.dataclass(frozen=True)
-class Feedback:
-    """How an adaptive schedule follows a metric: two pure functions.
-
-    The state is any pytree of arrays with a field `scale`: the value of the schedule is that of
-    its function times `scale`.
-
-    Args:
-        init: `init(**hyperparameters, **options) -> state`, before any metric.
-        update: `update(state, value, **hyperparameters, **options) -> state`, after a metric.
-
-    Example:
-        >>> from typing import NamedTuple
-        >>> import jax, jax.numpy as jnp, jaxdecay
-        >>> from jaxdecay.domain import Factor
-        >>> class Worst(NamedTuple):
-        ...     scale: jax.Array
-        ...     worst: jax.Array
-        >>> def update(state, value, *, factor, **_):
-        ...     worse = value > state.worst
-        ...     scale = jnp.where(worse, state.scale * factor, state.scale)
-        ...     return Worst(scale, jnp.maximum(state.worst, value))
-        >>> feedback = jaxdecay.Feedback(lambda **_: Worst(jnp.ones(()), -jnp.inf), update)
-        >>> @jaxdecay.decay(feedback=feedback)
-        ... def reduce_on_record(step, schedule: jaxdecay.ScheduleLike, *, factor: Factor = 0.5):
-        ...     return jaxdecay.value_at(schedule, step)
-        >>> schedule = reduce_on_record(0.1)
-        >>> state = schedule.init()
-        >>> for loss in (3.0, 2.0, 4.0):
-        ...     state = schedule.update(state, value=loss)
-        >>> round(float(schedule(state)), 6)  # the first loss is a record as well
-        0.025
-    """
-
-    init: Callable[..., Any]
-    update: Callable[..., Any]
 
 
 class AdaptiveState(NamedTuple):

@@ -47,6 +47,11 @@ class Parameter:
         """Whether it has no default."""
         return self.default is inspect.Parameter.empty
 
+    def is_default(self, value: Any) -> bool:
+        """Whether a value is its default, and of the same type."""
+        same_type = not self.required and type(value) is type(self.default)
+        return same_type and value == self.default
+
     def checked(self, where: str, value: Any) -> Any:
         """A number or an option as it is stored; ValueError, which says where, for a wrong one."""
         return self._option(where, value) if self.kind == "option" else self._number(where, value)

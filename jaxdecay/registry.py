@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from jaxdecay.definition import Family
+from jaxdecay.declaration import Family
+from jaxdecay.spelling import nearest
 
 families: dict[str, Family[..., Any]] = {}
 """Every decay that was defined, by its family name."""
@@ -41,9 +39,3 @@ def register(family: Family[..., Any]) -> None:
             "give this function another name"
         )
     families[name] = family
-
-
-def nearest(name: Any, known: Iterable[str]) -> str:
-    """The end of an error message that suggests the nearest known name, or an empty string."""
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

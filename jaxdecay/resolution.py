@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 
+from jaxdecay.declaration import BoundDecay
 from jaxdecay.length import Length, Position, Run
 
-if TYPE_CHECKING:
-    from jaxdecay.schedule import Schedule
+S = TypeVar("S", bound=BoundDecay)
 
 
 def has_lengths(tree: Any) -> bool:
@@ -20,7 +20,7 @@ def has_lengths(tree: Any) -> bool:
     return any(isinstance(part, Length) for part in parts)
 
 
-def resolved(schedule: Schedule, run: Run, begin: Position) -> Any:
+def resolved(schedule: S, run: Run, begin: Position) -> S:
     """The schedule for a run, if its step 0 is at a position of the clock around it."""
     if not has_lengths(schedule):
         return schedule
@@ -49,7 +49,7 @@ def resolved(schedule: Schedule, run: Run, begin: Position) -> Any:
 
 def _part(value: Any, run: Run, begin: Position) -> Any:
     """A schedule inside another one, or the number that stands for one."""
-    return resolved(value, run, begin) if hasattr(value, "hyperparameters") else value
+    return resolved(value, run, begin) if isinstance(value, BoundDecay) else value
 
 
 def _in_sequence(value: Any, run: Run, begin: Position) -> tuple[Any, list[Position]]:

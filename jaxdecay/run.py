@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import re
+import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,11 +19,12 @@ import filelock
 import jax
 
 import jaxdecay
-from jaxdecay.registry import nearest
 from jaxdecay.report.files import RUN, write
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.block import one_device_per_core
+from jaxdecay.spelling import nearest
 from jaxdecay.training.checkpoint import digest
+from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.devices import one_device_per_core
 from jaxdecay.training.fingerprint import of_own_decays
 from jaxdecay.training.processes import ProcessError, agreed
 
@@ -32,7 +34,7 @@ HEARTBEAT_SECONDS = 30
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a sweep of the command line was asked for: plain values, no objects.
+    """What a sweep of the command line was asked for.
 
     Attributes:
         data: "digits", "mnist" or the path of a file.
@@ -44,7 +46,9 @@ class Run:
         schedules: as of `Schedule.to_dict`.
         confirms: folder of the sweep whose best schedules these are, best first, or None.
         steps: of each member in an epoch, for whoever watches it without the data.
-        others: as of `jaxdecay.sweep`, `optimizer` by name.
+        config: the options of the sweep.
+        checkpoint_every: epochs from one checkpoint to the next.
+        keep: how many checkpoints are kept.
     """
 
     data: str
@@ -55,21 +59,13 @@ class Run:
     schedules: list[dict[str, Any]]
     confirms: str | None
     steps: int
-    epochs: int
-    batch_size: int
-    seeds: int
-    seed: int
-    optimizer: str
-    monitor: str
-    block: int | None
-    precision: str
-    checkpoint_every: int
-    keep: int
-    stop_diverged: bool
+    config: SweepConfig
+    checkpoint_every: int = 1
+    keep: int = 3
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The run of a folder.
+        """The run of a folder. An option that it lacks, as it is newer, has its default.
 
         Raises:
             ValueError: it holds none, or one that is damaged or of another version.
@@ -85,36 +81,50 @@ class Run:
             raise ValueError(f"{folder} {what}") from None
         except ValueError as error:
             raise ValueError(f"{path} is damaged: {error}") from None
-        kinds = typing.get_type_hints(cls)
-        if not isinstance(values, dict) or set(values) != set(kinds):
+        fields = dataclasses.fields(cls)
+        needed = {each.name for each in fields if each.default is dataclasses.MISSING}
+        known = {each.name for each in fields}
+        if not isinstance(values, dict) or not needed <= set(values) <= known:
             raise ValueError(f"{path} is not of this version of jaxdecay, or damaged")
-        for name, kind in kinds.items():
-            expected = get_origin(kind) if get_origin(kind) in (list, dict) else kind
-            if not isinstance(values[name], expected):
-                raise ValueError(f"{path} is damaged: {name} is {values[name]!r}")
-        return cls(**values)
+        kinds = {**typing.get_type_hints(cls), "config": dict}
+        for name, value in values.items():
+            expected = get_origin(kinds[name]) or kinds[name]
+            expected = kinds[name] if expected in (types.UnionType, typing.Union) else expected
+            if not isinstance(value, expected):
+                raise ValueError(f"{path} is damaged: {name} is {value!r}")
+        try:
+            options = {**values["config"]}
+            config = SweepConfig.from_dict(options, optimizer_named(options["optimizer"]))
+        except KeyError:
+            raise ValueError(f"{path} is damaged: optimizer is missing") from None
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+        return cls(**{**values, "config": config})
 
     def write(self, folder: Path) -> None:
         """Puts it into its folder."""
-        write(folder / RUN, json.dumps(dataclasses.asdict(self), indent=1).encode())
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        values = {**fields, "config": self.config.to_dict()}
+        write(folder / RUN, json.dumps(values, indent=1).encode())
 
     def epochs_more(self, epochs: int) -> Self:
         """The same with more epochs; ValueError if they are fewer."""
-        if epochs < self.epochs:
+        if epochs < self.config.epochs:
             raise ValueError(
-                f"the sweep was started with {self.epochs} epochs; --epochs {epochs} is less, "
-                "and it can only be more"
+                f"the sweep was started with {self.config.epochs} epochs; --epochs {epochs} is "
+                "less, and it can only be more"
             )
-        return dataclasses.replace(self, epochs=epochs)
+        config = dataclasses.replace(self.config, epochs=epochs)
+        return dataclasses.replace(self, config=config)
 
     def confirmed(self, folder: Path, best: Sequence[int], seeds: int) -> Self:
         """Its best schedules, by index, with the seeds that follow its own; it is in a folder."""
+        new_seeds = self.config.seed + self.config.seeds
         return dataclasses.replace(
             self,
             schedules=[self.schedules[index] for index in best],
             confirms=str(folder),
-            seed=self.seed + self.seeds,
-            seeds=seeds,
+            config=dataclasses.replace(self.config, seed=new_seeds, seeds=seeds),
         )
 
     def load(self) -> jaxdecay.Data:

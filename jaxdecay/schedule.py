@@ -8,10 +8,8 @@ metric, as an `optax.schedules.StatefulSchedule`.
 from __future__ import annotations
 
 import functools
-import html
-import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -20,16 +18,15 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from jaxdecay.length import Length, Position, Run, is_relative, parse_length
+from jaxdecay import plain
+from jaxdecay.declaration import BoundDecay
+from jaxdecay.length import Position, Run
 from jaxdecay.number import as_number, as_step, as_used, clamped, is_strong, weakly_typed
 from jaxdecay.pairs import Pair, as_one, joined, normalised, split
 from jaxdecay.parameter import Parameter
 from jaxdecay.registry import family
 from jaxdecay.resolution import resolved
 from jaxdecay.serialization import serializable
-
-if TYPE_CHECKING:
-    from jaxdecay.definition import Decay
 
 
 class _Known(NamedTuple):
@@ -43,7 +40,7 @@ class _Known(NamedTuple):
 
 
 @jax.tree_util.register_pytree_with_keys_class
-class Schedule:
+class Schedule(BoundDecay):
     """A decay bound to its hyperparameters: a learning rate as a function of `step`.
 
     Made by calling a decay, for example `jaxdecay.inverse_time(0.1, decay_rate=0.5)`. It is
@@ -66,18 +63,7 @@ class Schedule:
         inverse_time(init_value=0.1, decay_rate=0.25)
     """
 
-    __slots__ = ("__weakref__", "_kept", "decay", "hyperparameters", "options")
-
-    decay: Decay
-    hyperparameters: Mapping[str, Any]
-    options: Mapping[str, Any]
-
-    def __init__(
-        self, decay: Decay, hyperparameters: Mapping[str, Any], options: Mapping[str, Any]
-    ) -> None:
-        object.__setattr__(self, "decay", decay)
-        object.__setattr__(self, "hyperparameters", types.MappingProxyType(dict(hyperparameters)))
-        object.__setattr__(self, "options", types.MappingProxyType(dict(options)))
+    __slots__ = ("_kept",)
 
     # As a function.
 
@@ -196,17 +182,6 @@ class Schedule:
         run = Run(steps, steps_per_epoch, samples_per_step, tokens_per_step)
         return resolved(self, run, Position())
 
-    def _check_resolved(self) -> None:
-        for name, value in self.hyperparameters.items():
-            for part in value if isinstance(value, tuple) else (value,):
-                if isinstance(part, Schedule):
-                    part._check_resolved()
-            if is_relative(value):
-                raise ValueError(
-                    f"{self.family}: {name} is {_repr(value)} of a run that is not known; call "
-                    "schedule.resolve(steps=…, steps_per_epoch=…) first"
-                )
-
     def partition(self) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], Self]]:
         """The hyperparameters that have a gradient, and how to put others in their place.
 
@@ -245,29 +220,6 @@ class Schedule:
                 "jax.vmap(lambda schedule: schedule(step))(schedules), or a jaxdecay.Population"
             )
         return as_number(value, count=parameter.domain.count)
-
-    @property
-    def family(self) -> str:
-        """The name of its decay."""
-        return self.decay.family
-
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            for values in (self.hyperparameters, self.options):
-                if name in values:
-                    return as_one(values[name])
-            raise AttributeError(self.decay.unknown(name))
-        raise AttributeError(name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a schedule cannot be changed; use replace({name}=...)")
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError("a schedule cannot be changed")
-
-    def replace(self, **changes: Any) -> Self:
-        """The same schedule with other hyperparameters or options, checked like a new one."""
-        return self.decay(**{**self.hyperparameters, **self.options, **changes})  # pyright: ignore[reportReturnType]
 
     __array_ufunc__ = None  # NumPy leaves `array * schedule` to the schedule
 
@@ -333,35 +285,6 @@ class Schedule:
         family = self.decay.public or self.decay
         return _unpickled, (family, dict(self.hyperparameters), dict(self.options))
 
-    def __repr__(self) -> str:
-        shown = [
-            f"{name}={_repr(value)}"
-            for name, value in {**self.hyperparameters, **self.options}.items()
-            if not _is_default(self.decay.parameters[name], value)
-        ]
-        return self.decay.written(shown)
-
-    def _repr_html_(self) -> str:
-        """In a notebook: the code that makes it, and each hyperparameter with its domain."""
-        cells = [
-            (name, _repr(value), str(self.decay.parameters[name].domain))
-            for name, value in self.hyperparameters.items()
-            if self.decay.parameters[name].kind == "number"
-        ]
-        rows = ["".join(f"<td>{html.escape(each)}</td>" for each in row) for row in cells]
-        table = "".join(f"<tr>{row}</tr>" for row in rows)
-        return f"<code>{html.escape(repr(self))}</code><table>{table}</table>"
-
-    def plot(self, steps: int) -> Any:
-        """Draws its values from step 0 to `steps`.
-
-        Returns:
-            A Matplotlib `Figure`, which a notebook shows and `savefig` writes.
-        """
-        from jaxdecay.report.pictures import draw_schedules
-
-        return draw_schedules([self], steps)
-
     # As data.
 
     def to_dict(self) -> dict[str, Any]:
@@ -375,12 +298,7 @@ class Schedule:
             >>> jaxdecay.step_decay(0.1, decay_rate=0.5, transition_steps=10).to_dict()
             {'family': 'step_decay', 'init_value': 0.1, 'decay_rate': 0.5, 'transition_steps': 10}
         """
-        try:
-            values = {name: plain(value) for name, value in self.hyperparameters.items()}
-        except RecursionError:
-            raise ValueError("schedules are nested too deeply to be written") from None
-        values = {name: value for name, value in values.items() if value is not None}
-        return {"family": self.decay.name_in_files(), **values, **self.options}
+        return plain.to_dict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schedule:
@@ -394,15 +312,7 @@ class Schedule:
             >>> jaxdecay.Schedule.from_dict({"family": "constant", "value": 0.1})
             constant(value=0.1)
         """
-        if not isinstance(data, Mapping) or "family" not in data:
-            raise ValueError(f"a schedule needs a dictionary with a family, got {data!r}")
-        try:
-            values = {name: from_plain(value) for name, value in data.items() if name != "family"}
-            return family(data["family"])(**values)
-        except TypeError as error:
-            raise ValueError(str(error)) from None
-        except RecursionError:
-            raise ValueError("schedules are nested too deeply to be read") from None
+        return plain.from_dict(data)
 
 
 def known_to_others(kind: type[Schedule]) -> None:
@@ -451,42 +361,3 @@ def _compiled(structure: Any, weak: bool, method: str) -> Any:
 
 def _unpickled(family: Any, hyperparameters: Any, options: Any) -> Schedule:
     return getattr(family, "decay", family).schedule(hyperparameters, options)
-
-
-def plain(value: Any) -> Any:
-    """A hyperparameter as plain JSON types: numbers, lists and dictionaries."""
-    value = as_one(value)
-    if isinstance(value, Schedule):
-        return value.to_dict()
-    if isinstance(value, Length):
-        return str(value)
-    if isinstance(value, tuple):
-        return [plain(each) for each in value]
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
-def from_plain(value: Any) -> Any:
-    """The opposite of `plain`: dictionaries become schedules, texts such as "10%" lengths."""
-    if isinstance(value, Mapping):
-        return Schedule.from_dict(value)
-    if isinstance(value, str):
-        return parse_length(value) or value
-    return [from_plain(each) for each in value] if isinstance(value, list) else value
-
-
-def _repr(value: Any) -> str:
-    value = as_one(value)
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(_repr, value))}]"
-    concrete = isinstance(value, np.ndarray | np.generic | jax.Array)
-    if concrete and not isinstance(value, Tracer) and value.ndim <= 1:
-        return repr(value.tolist())
-    return repr(value)
-
-
-def _is_default(parameter: Parameter, value: Any) -> bool:
-    return (
-        not parameter.required
-        and type(value) is type(parameter.default)
-        and (value == parameter.default)
-    )

@@ -20,10 +20,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxdecay.definition import Decay, decay_of
-from jaxdecay.population import Population, concat, grid
+from jaxdecay.candidates import grid
+from jaxdecay.declaration import Decay
+from jaxdecay.definition import decay_of
+from jaxdecay.plain import from_plain
+from jaxdecay.population import Population, concat
 from jaxdecay.registry import family
-from jaxdecay.schedule import Schedule, from_plain
+from jaxdecay.schedule import Schedule
 
 
 def read_schedules(path: str | os.PathLike[str]) -> Population:

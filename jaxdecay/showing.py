@@ -16,8 +16,9 @@ from rich.text import Text
 
 from jaxdecay.catalogue import catalogue
 from jaxdecay.feedback import value_at
-from jaxdecay.inspection import check_schedule
-from jaxdecay.schedule import Schedule, from_plain
+from jaxdecay.inspection.check import check_schedule
+from jaxdecay.plain import from_plain
+from jaxdecay.schedule import Schedule
 from jaxdecay.schedules_file import read_schedules
 from jaxdecay.streams import readable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,12 +29,12 @@ def train(
     """Trains what is left of a run, keeps it in its folder, and tells how it ended."""
     from jaxdecay.interrupts import Interrupts
     from jaxdecay.report import files
-    from jaxdecay.run import alone, is_first, meet, optimizer_named
+    from jaxdecay.run import alone, is_first, meet
     from jaxdecay.training.sweep import check_arguments
 
     first = is_first()
-    population, optimizer = run.population(), optimizer_named(run.optimizer)
-    check_arguments(task, population, optimizer, run.seeds, run.seed, run.monitor, run.block)
+    population = run.population()
+    check_arguments(task, population, run.config)
 
     begun = False
 
@@ -65,22 +66,16 @@ def train(
                 population,
                 begin,
                 report,
-                optimizer=optimizer,
-                epochs=run.epochs,
-                batch_size=run.batch_size,
-                seeds=run.seeds,
-                seed=run.seed,
-                monitor=run.monitor,
-                block=run.block,
-                precision=run.precision,
-                checkpoints=jaxdecay.Checkpoints(
-                    folder / files.CHECKPOINTS,
-                    every=run.checkpoint_every,
-                    keep=run.keep,
-                    anew=not goes_on,
+                dataclasses.replace(
+                    run.config,
+                    checkpoints=jaxdecay.Checkpoints(
+                        folder / files.CHECKPOINTS,
+                        every=run.checkpoint_every,
+                        keep=run.keep,
+                        anew=not goes_on,
+                    ),
+                    should_stop=lambda: interrupts.number is not None,
                 ),
-                stop_diverged=run.stop_diverged,
-                should_stop=lambda: interrupts.number is not None,
             )
         _end(result, run, folder, interrupts.number, tell, target)
 
@@ -99,9 +94,9 @@ def _end(
 
     done = len(result.history["train_loss"])
     all_diverged = bool((result.diverged_at >= 0).all())
-    if done < run.epochs and not (run.stop_diverged and all_diverged):
+    if done < run.config.epochs and not (run.config.stop_diverged and all_diverged):
         if is_first():
-            _print_stopped(done, run.epochs, f"jaxdecay sweep --resume {folder}", tell)
+            _print_stopped(done, run.config.epochs, f"jaxdecay sweep --resume {folder}", tell)
     elif is_first():
         save(result, folder, overwrite=True, target=target)
         print_result(result, run, folder, tell, target)
@@ -126,14 +121,14 @@ def _run_and_tell(
     population: Any,
     begin: Callable[[], None],
     report: Callable[[int, Any], None],
-    **settings: Any,
+    config: Any,
 ) -> Any:
     """Trains, and says how far it is."""
     from jaxdecay.report import progress
     from jaxdecay.training.metric import larger_is_better
     from jaxdecay.training.train import steps_per_epoch
 
-    epochs, seeds, batch_size = settings["epochs"], settings["seeds"], settings["batch_size"]
+    epochs, seeds, batch_size = config.epochs, config.seeds, config.batch_size
     members = len(population) * seeds
     kinds = {"all": progress.for_people(), "json": progress.JsonLines}
     kind = kinds.get(tell, progress.Display)
@@ -156,9 +151,8 @@ def _run_and_tell(
         display.trained(done, total)
 
     with display.shown():
-        return jaxdecay.sweep(
-            task, population, callback=trained_epoch, progress=trained, **settings
-        )
+        told = dataclasses.replace(config, callback=trained_epoch, progress=trained)
+        return jaxdecay.sweep(task, population, **vars(told))
 
 
 class _Console(Console):

@@ -21,8 +21,18 @@ from pathlib import Path
 SCHEDULES = """
 [[schedule]]
 family = "inverse_time"
-init_value = [0.05, 0.1, 0.2]
+init_value = 0.05
 decay_rate = 0.01
+
+[[schedule]]
+family = "constant"
+value = 0.2
+
+[[schedule]]
+family = "multi_step"
+init_value = 0.2
+decay_rate = 0.5
+boundaries = [900]
 
 [[schedule]]
 family = "reduce_on_plateau"
@@ -35,6 +45,7 @@ threshold = 0.1
 family = "constant"
 value = 1e20
 """
+"""Five; three share a trunk, from which one parts at step 900, one when its metric says so."""
 
 SWEEP = ("--schedules", "schedules.toml", "--seeds", "2", "--block", "3", "--batch-size", "16")
 

@@ -1,6 +1,6 @@
 """Writes `PEERS.md`: which family equals which peer's, and where a peer is wrong.
 
-Every cell comes from a test, through `parity`. To write it again::
+Every cell comes from a test, through `parity`. To update the file::
 
     python tests/peers_table.py
 """
@@ -20,16 +20,20 @@ PATH = Path(__file__).parent / "PEERS.md"
 HEAD = """\
 # Families and peers
 
-Made by `python tests/peers_table.py` from the tests; a test fails if it is not up to date.
+Look up here which schedule of another library (a peer) each family equals. `python
+tests/peers_table.py` writes this file from the tests.
 
-"equal" is within 1e-6 of the peer's own values (relative), at every step to past the end, by a test
-in `test_peers.py` (Optax and Keras, run), `test_recorded_peers.py` (the others, recorded; versions
-are in `recorded/*.json`) or `test_adaptive.py`. The peers calculate in double, this package in
-float32, or in double too where a number is one that float32 does not hold (a boundary between two
-steps, a base of 0.97) or is multiplied many times. Rates that follow a metric may miss 3e-8, since
-PyTorch and Hugging Face make no change of 1e-8 or less. After the colon stands the peer's
-convention, which the converters of `jaxdecay.migration` keep. "peer is wrong" names the test that
-shows it, and that this package is right. "–": the peer does not have the family.
+- "equal": within 1e-6 (relative) of the peer's own values, at every step to past the end. The text
+  after the colon is the peer's convention, which the converters, such as `from_torch`, keep.
+- "peer is wrong": the named test shows that the peer is wrong and jaxdecay is right.
+- "–": the peer does not have the family.
+
+`test_peers.py` runs Optax and Keras. `test_recorded_peers.py` compares with recorded values of the
+other peers; `recorded/*.json` has their versions. `test_adaptive.py` compares schedules that follow
+a metric; their rates may differ by 3e-8, because PyTorch and Hugging Face ignore changes of 1e-8 or
+less. The peers calculate in float64. jaxdecay calculates in float32, or with twice the digits for a
+number that float32 does not represent (a boundary between two steps, a base of 0.97) or that is
+multiplied many times.
 
 """
 

@@ -22,7 +22,7 @@ import pytest
 
 import jaxdecay
 from jaxdecay import AdaptiveSchedule, AdaptiveState, Schedule
-from jaxdecay.adaptive import LARGEST_WINDOW
+from jaxdecay.adaptive.greedy_scale import LARGEST_WINDOW
 from jaxdecay.schedules_file import read_schedules
 
 RECORDED = Path(__file__).parent / "recorded"

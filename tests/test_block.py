@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pooch
 import pytest
 from compiler import AS_USERS_DO
@@ -22,8 +21,12 @@ from flax import nnx
 import jaxdecay
 from jaxdecay.training import block as block_module
 from jaxdecay.training import block_size
-from jaxdecay.training.block import Program, arrange, even_block, member_mesh
+from jaxdecay.training.block import Blocks
+from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.devices import member_mesh
 from jaxdecay.training.layout import restored, stored
+from jaxdecay.training.placement import by_device
+from jaxdecay.training.plan import Plan, even_block, full_plan
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
@@ -42,17 +45,23 @@ def rates(number: int) -> jaxdecay.Population:
 @pytest.mark.parametrize("block", [1, 4, 7, 64])
 @pytest.mark.parametrize(("schedules", "seeds"), [(1, 1), (1, 9), (5, 3), (20, 2), (64, 1)])
 def test_every_member_is_in_one_block(schedules, seeds, block, devices):
-    rounds = arrange(schedules, seeds, block, devices)
-    assert rounds.real.shape[1] == devices
-    assert 1 <= rounds.block <= block
+    plan = apart(full_plan(schedules=schedules, seeds=seeds, block=block, devices=devices))
+    assert all(len(each.seeds) == devices for each in plan.rounds)
+    assert {each.real.shape[1:] for each in plan.rounds} == {plan.shape}
+    assert 1 <= plan.block <= block
     seen = np.zeros((schedules, seeds), int)
-    for index in zip(*np.nonzero(rounds.real), strict=True):
-        turn, device, k, s = index
-        seen[rounds.schedules[turn, device, s], rounds.seeds[turn, device, k]] += 1
+    for each in plan.rounds:
+        for device, k, s in zip(*np.nonzero(each.real), strict=True):
+            seen[each.schedules[device, s], each.seeds[device, k]] += 1
     assert (seen == 1).all()
     # No more is filled up than evens out the blocks.
-    filled = rounds.real.size - rounds.real.sum()
-    assert filled < schedules + seeds * rounds.real.shape[3] + devices * rounds.block
+    filled = plan.most_members - schedules * seeds
+    assert filled < schedules + seeds * plan.shape[1] + devices * plan.block
+
+
+def apart(plan: Plan) -> Plan:
+    """The plan when all schedules have parted."""
+    return plan.part(np.arange(len(plan.trunk), dtype=float)[:, None])
 
 
 @pytest.mark.parametrize("devices", [1, 2, 3, 8])
@@ -60,11 +69,13 @@ def test_every_member_is_in_one_block(schedules, seeds, block, devices):
 @pytest.mark.parametrize(("schedules", "seeds"), [(1, 1), (1, 99), (40, 1), (96, 1), (61, 3)])
 def test_devices_have_as_little_to_do_in_vain_as_can_be(schedules, seeds, block, devices):
     sizes = range(block, block // 2, -1)
-    work = [arrange(schedules, seeds, size, devices).real.size for size in sizes]
+
+    def plan(size: int) -> Plan:
+        return full_plan(schedules=schedules, seeds=seeds, block=size, devices=devices)
+
     even = even_block(schedules, seeds, block, devices)
-    rounds = arrange(schedules, seeds, even, devices)
-    assert rounds.block == even <= block
-    assert rounds.real.size == min(work)
+    assert plan(even).block == even <= block
+    assert plan(even).most_members == min(plan(size).most_members for size in sizes)
 
 
 def test_blocks_change_nothing_but_rounding(task):
@@ -115,7 +126,9 @@ def test_the_number_of_devices_changes_no_bit():
 
 def devices_of(code: str, **environment: str) -> int:
     """The number of devices after some code and `one_device_per_core`, in a new process."""
-    code = f"{code}\nfrom jaxdecay.training.block import one_device_per_core\none_device_per_core()"
+    code = (
+        f"{code}\nfrom jaxdecay.training.devices import one_device_per_core\none_device_per_core()"
+    )
     code += "\nimport jax; print(jax.device_count())"
     run = subprocess.run(
         [sys.executable, "-c", code],
@@ -146,11 +159,11 @@ def test_an_option_that_the_compiler_does_not_know_is_left_out(task, monkeypatch
 
 def test_precision_is_that_of_the_products(task):
     def products(precision: str) -> set[str]:
-        program = Program(task, optax.sgd, 32, precision, member_mesh())
+        blocks = Blocks(task, SweepConfig(precision=precision), member_mesh())
         keys = jnp.broadcast_to(jax.random.key(0), (1, 1))
         some = np.full((1, 44, 1, 2), 0.1, np.float32)
-        state = jax.eval_shape(program.init, some[:, 0], keys)
-        text = jax.jit(program.run_epoch).lower(state, some, keys, jnp.asarray(0), task.data)
+        state = jax.eval_shape(blocks.init, some[:, 0], keys)
+        text = jax.jit(blocks.run_epoch).lower(state, some, keys, jnp.asarray(0), task.data)
         lines = [line for line in text.as_text().splitlines() if "dot_general" in line]
         return {each for line in lines for each in re.findall(r"DEFAULT|HIGHEST", line)}
 
@@ -163,13 +176,13 @@ COLLECTIVES = r"all-reduce|all-gather|all-to-all|collective-permute|reduce-scatt
 
 def compiled_epoch(task: jaxdecay.Task, members: int = 4) -> str:
     """The compiled program of an epoch of one block, as text."""
-    program = Program(task, optax.sgd, 32, "default", member_mesh())
+    blocks = Blocks(task, SweepConfig(), member_mesh())
     steps = len(np.asarray(task.data.train_labels)) // 32
-    devices = program.mesh.size
-    rates = program.by_device(np.full((devices, steps, 1, members), 0.1, np.float32))
-    keys = program.by_device(jnp.broadcast_to(jax.random.key(0), (devices, 1)))
-    state = jax.eval_shape(program.init, rates[:, 0], keys)
-    run = jax.jit(program.run_epoch, donate_argnums=0)
+    devices = blocks.mesh.size
+    rates = by_device(blocks.mesh, np.full((devices, steps, 1, members), 0.1, np.float32))
+    keys = by_device(blocks.mesh, jnp.broadcast_to(jax.random.key(0), (devices, 1)))
+    state = jax.eval_shape(blocks.init, rates[:, 0], keys)
+    run = jax.jit(blocks.run_epoch, donate_argnums=0)
     lowered = run.lower(state, rates, keys, jnp.asarray(0), task.data)
     return lowered.compile(AS_USERS_DO).as_text()
 
@@ -252,7 +265,7 @@ def test_what_is_stored_comes_back():
     jax.tree.map(np.testing.assert_array_equal, restored(stored(tree)), tree)
 
 
-# One program for any number of members.
+# One blocks for any number of members.
 
 
 def test_compilation_does_not_depend_on_the_number_of_members(task, caplog):
@@ -278,13 +291,13 @@ def fastest(task: jaxdecay.Task, members: int, speeds: dict[int, float], monkeyp
     """The size chosen by these speeds, and the sizes that were measured."""
     asked: list[int] = []
 
-    def speed(program: Program, size: int) -> float:
+    def speed(blocks: Blocks, size: int) -> float:
         asked.append(size)
         return speeds[size]
 
     monkeypatch.setattr(block_size, "member_steps_per_second", speed)
-    program = Program(task, optax.sgd, 32, "default", member_mesh())
-    return block_size.fastest_block(program, members), asked
+    blocks = Blocks(task, SweepConfig(), member_mesh())
+    return block_size.fastest_block(blocks, members), asked
 
 
 def test_the_fastest_size_is_taken_and_remembered(task, cache, monkeypatch):

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 import jaxdecay
-from jaxdecay import phases
-from jaxdecay.decays import elapsed
+from jaxdecay.decays.ends import at_transition_steps
+from jaxdecay.decays.time import elapsed
+from jaxdecay.domain import NonNegative, Steps
+from jaxdecay.extent import end_of
+from jaxdecay.inspection.phases import to_the_end
 
 MILLION = 10**6
 TENTH = float(np.float32(0.1))
@@ -630,19 +633,36 @@ def test_what_cannot_be_checked():
         jaxdecay.check_schedule(jaxdecay.repeat(0.1, period=5).replace(period=np.array([5, 6])), 10)
 
 
-WITHOUT_PHASES = {"constant", "exponential", "inverse_sqrt", "inverse_time", "natural_exponential"}
-"""They go on for ever, without a moment that a run could miss; some have stairs."""
+def test_every_family_declares_its_phases():
+    for name, family in jaxdecay.families.items():
+        if family.__module__.startswith("jaxdecay."):
+            known = family.decay.is_compound or family.decay.phases is not None
+            assert known, f"{name}: declare it with @decay(phases=…)"
 
 
-def test_of_every_family_the_phases_are_known():
-    known = {*phases._OF_FAMILY, *WITHOUT_PHASES}
-    for name, decay in jaxdecay.families.items():
-        ours = decay.__module__.startswith("jaxdecay.")
-        generic = decay.decay.is_compound or decay.__module__ == "jaxdecay.decays.ending"
-        if ours and not generic:
-            assert name in known, f"{name} has no phases: add it to phases.py or to this list"
-    assert not WITHOUT_PHASES & set(phases._OF_FAMILY)
-    assert known <= set(jaxdecay.families)
+def test_a_join_of_scaled_constants_is_stairs_made_by_hand():
+    half = 0.5 * jaxdecay.constant(0.2)
+    schedule = jaxdecay.join([0.2, half, 0.05], lengths=[30, 30, 40])
+    assert jaxdecay.check_schedule(schedule, 100) == []
+    rises = half + jaxdecay.linear(0.0, end_value=0.01, transition_steps=30)
+    falls = jaxdecay.join([0.2, rises], lengths=[30, 30])
+    assert [each.kind for each in jaxdecay.check_schedule(falls, 60)] == ["jump"]
+
+
+def test_a_decay_of_ones_own_may_declare_its_phases_and_its_end(monkeypatch):
+    monkeypatch.setattr("jaxdecay.registry.families", dict(jaxdecay.families))
+
+    def parabola(step, init_value: NonNegative, *, transition_steps: Steps):
+        return init_value * jnp.maximum(1 - step / transition_steps, 0) ** 2
+
+    silent = jaxdecay.decay(parabola)(0.1, transition_steps=90)
+    assert [each.kind for each in jaxdecay.check_schedule(silent, 80)] == []
+    assert end_of(silent) is None
+    declared = jaxdecay.decay(phases=to_the_end, end=at_transition_steps)(parabola)
+    told = declared(0.1, transition_steps=90)
+    (finding,) = jaxdecay.check_schedule(told, 80)
+    assert (finding.kind, finding.step) == ("cut", 80)
+    assert end_of(told) == 90
 
 
 def test_a_run_may_end_where_its_next_phase_would_begin():

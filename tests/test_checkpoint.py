@@ -16,7 +16,9 @@ import pytest
 
 import jaxdecay
 from jaxdecay.training import checkpoint, limits
-from jaxdecay.training.block import Program, member_mesh
+from jaxdecay.training.block import Blocks
+from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.devices import member_mesh
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 damage = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -260,7 +262,7 @@ def test_checkpoints_of_another_version_are_refused(task, population, copy):
     about = json.loads((copy / "about.json").read_text())
     about["about"]["format"] = 0
     (copy / "about.json").write_text(json.dumps(about))
-    with pytest.raises(ValueError, match="format is 0 there and 3 here"):
+    with pytest.raises(ValueError, match="format is 0 there and 4 here"):
         go_on(task, population, copy)
 
 
@@ -283,7 +285,7 @@ def test_more_members_than_memory_or_disk_hold_are_refused(task, population, tmp
 def test_disk_that_the_own_checkpoints_hold_counts_as_free(task, population, copy, monkeypatch):
     """They are removed one by one as new ones are written."""
     there = sum(path.stat().st_size for path in files_of(copy) if path.parent != copy)
-    needed = (3 + 1) * 8 * limits.bytes_of(limits.member_of(program_of(task)))
+    needed = (3 + 1) * 8 * limits.bytes_of(limits.member_of(blocks_of(task)))
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, needed - there)
     )
@@ -295,8 +297,8 @@ def test_disk_that_the_own_checkpoints_hold_counts_as_free(task, population, cop
         go_on(task, population, copy, epochs=7)
 
 
-def program_of(task):
-    return Program(task, optax.adam, 140, "default", member_mesh())
+def blocks_of(task):
+    return Blocks(task, SweepConfig(optimizer=optax.adam, batch_size=140), member_mesh())
 
 
 def test_the_members_that_fit_do_fit(task, population, monkeypatch):
@@ -307,7 +309,7 @@ def test_the_members_that_fit_do_fit(task, population, monkeypatch):
         jaxdecay.sweep(task, population[:1], optimizer=optax.adam, seeds=10_000, block=1)
     most = int(str(told.value).split("at most ")[1].split()[0].replace(",", ""))
     monkeypatch.setattr(
-        "jaxdecay.training.sweep._Training.compile", lambda self: pytest.fail("accepted")
+        "jaxdecay.training.program.Program.compile", lambda self: pytest.fail("accepted")
     )
     assert most > seeds
     with pytest.raises(pytest.fail.Exception, match="accepted"):

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import pooch
 import pytest
+from sklearn.datasets import load_digits
 
 import jaxdecay
 import jaxdecay.data as data_module
@@ -45,6 +46,15 @@ def test_digits_are_bytes_and_split_without_overlap():
     assert set(np.unique(data.test_labels)) == set(range(10))
     seen = {image.tobytes() for image in data.train_inputs}
     assert not any(image.tobytes() in seen for image in data.test_inputs)
+
+
+def test_digits_are_those_of_scikit_learn():
+    data, (flat, labels) = jaxdecay.digits(), load_digits(return_X_y=True)
+    test = np.arange(len(labels)) % 5 == 0
+    np.testing.assert_array_equal(data.train_inputs.reshape(-1, 64), flat[~test])
+    np.testing.assert_array_equal(data.test_inputs.reshape(-1, 64), flat[test])
+    np.testing.assert_array_equal(data.train_labels, labels[~test])
+    np.testing.assert_array_equal(data.test_labels, labels[test])
 
 
 def test_data_is_a_pytree_of_its_arrays():

@@ -1,10 +1,12 @@
-"""The house: what imports what, and what `import jaxdecay` does not load."""
+"""The house: what imports what, how long files and functions are, and what an import loads."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,123 +14,231 @@ import pytest
 import jaxdecay
 
 PACKAGE = Path(jaxdecay.__file__).parent
+ROOT = PACKAGE.parent
 
-LAYERS = [
-    {"serialization", "unconstrained"},
-    {"domain", "length", "pairs", "registry"},
-    {"parameter", "number", "resolution", "signatures"},
-    {"schedule"},
-    {"feedback"},
-    {"definition"},
-    {"decays.time"},
-    {"decays.transition", "extent"},
-    {"decays.piecewise", "decays.ending", "decays.rates", "decays.periodic"},
-    {"decays"},
-    {"compose"},
-    {"compounds", "adaptive", "elapsed"},
-    {"population"},
-    {"phases"},
-    {"arrays", "training.metric"},
-    {"data", "catalogue", "schedules_file", "calculus", "inspection"},
-    {"machine", "training.layout", "training.labels", "training.result"},
-    {"training.task", "training.optimizers"},
-    {"training.checks"},
-    {"training.train"},
-    {"training.block"},
-    {"training.processes"},
-    {"training.checkpoint"},
-    {"training.source_code"},
-    {"training.fingerprint"},
-    {"training.limits"},
-    {"training.identity"},
-    {"training.block_size"},
-    {"training.sweep"},
-    {"report.hyperparameters", "report.statistics", "report.progress"},
-    {"report.pictures"},
-    {"report.files", "report.leaderboard"},
-    {"report.page", "report.watch", "report.export"},
-    {"report"},
-    {"migration.peer"},
-    {"migration.torch_state", "migration.torch_scheduler"},
-    {"migration.optax", "migration.keras", "migration.torch"},
-    {"migration.torch_sequences", "migration.transformers", "migration.timm"},
-    {"migration.timm_factory"},
-    {"migration"},
-    {"streams"},
-    {"run", "interrupts", "exits", "own_decays"},
-    {"sweeping", "showing"},
-    {"cli", "__init__"},
-    {"__main__"},
-]
-"""From the bottom to the top: a module may import modules of lower layers only."""
+LAYERS = """
+serialization unconstrained spelling groups inspection.marks
+domain length pairs
+parameter number signatures
+declaration
+registry resolution
+plain
+schedule
+feedback
+definition
+inspection
+decays extent
+compose
+compounds adaptive elapsed
+population
+candidates
+arrays training.metric
+data catalogue schedules_file calculus
+machine
+training
+report
+migration
+streams
+run
+interrupts exits own_decays
+sweeping showing
+cli __init__
+__main__
+"""
+"""From the bottom to the top, a line a layer: what stands in it imports only what stands below.
 
-UPWARD_WHEN_CALLED = {
-    ("schedule", "report.pictures"),
-    ("population", "report.pictures"),
+A folder stands for all of its files but those that have a place of their own. What is inside a
+folder, or in `TOGETHER`, may import what stands beside it; that there is no circle is tested.
+"""
+
+TOGETHER = [{"decays", "extent"}]
+"""What may import each other's files within one layer: `extent` adds counts as decays do."""
+
+LAZY = {"__main__", "cli", "exits", "sweeping"}
+"""The command line: it loads what a command needs when the command runs, to start quickly."""
+
+LAZY_ARROWS = {
+    ("migration.torch", "migration.torch_scheduler"),  # a class of PyTorch's, which may be missing
+    ("report.files", "report.pictures"),  # Matplotlib, for a sweep whose pictures are wanted
+}
+
+WRONG: set[tuple[str, str]] = {
+    ("report.files", "report.page"),
     ("training.result", "report.export"),
     ("training.result", "report.files"),
     ("training.result", "report.leaderboard"),
     ("training.result", "report.pictures"),
     ("training.result", "report.statistics"),
-    ("report.files", "report.page"),
 }
-"""The methods that draw, write and compare: they load what is above them when they are called."""
+"""Arrows that still point upwards or close a circle; to be emptied."""
+
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 50
+
+TOO_LONG: set[str] = {
+    "jaxdecay/cli.py",
+    "jaxdecay/cli.py: sweep",
+    "jaxdecay/sweeping.py: train",
+    "jaxdecay/training/sweep.py",
+    "jaxdecay/training/sweep.py: sweep",
+}
+"""Files and functions above the limits; to be emptied."""
 
 HEAVY = ["flax", "optax", "orbax", "matplotlib", "typer", "rich", "sklearn", "pooch", "uniplot"]
 
 
 def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    """The name of a file inside the package; of a folder's `__init__.py` that of the folder."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path) -> set[str]:
-    """Modules of the package that a file imports when it is loaded, not inside functions."""
-    found = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("jaxdecay."):
-            found.add(node.module.removeprefix("jaxdecay."))
-        elif isinstance(node, ast.ImportFrom) and node.module == "jaxdecay":
-            found.update(name.name for name in node.names if (PACKAGE / f"{name.name}.py").exists())
-    return found
+FILES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports_when_called(path: Path) -> set[str]:
-    """Modules of the package that the functions of a file import."""
-    tree = ast.parse(path.read_text())
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    inside = [node for function in functions for node in ast.walk(function)]
-    names = [node.module or "" for node in inside if isinstance(node, ast.ImportFrom)]
-    return {name.removeprefix("jaxdecay.") for name in names if name.startswith("jaxdecay.")}
+def imported(node: ast.AST) -> Iterator[str]:
+    """The files of the package that an import statement names."""
+    if isinstance(node, ast.Import):
+        names = [each.name for each in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        assert not node.level, "imports inside the package are absolute"
+        inner = [f"{node.module}.{each.name}" for each in node.names]
+        names = [each if each.removeprefix("jaxdecay.") in FILES else node.module for each in inner]
+    else:
+        return
+    inside = {name.removeprefix("jaxdecay.") for name in names if name.startswith("jaxdecay.")}
+    yield from inside & FILES.keys()
 
 
-def layer_of(name: str) -> int:
-    return next(level for level, names in enumerate(LAYERS) if name in names)
+def imports(text: str) -> tuple[set[str], set[str]]:
+    """What a file imports when it is loaded, and what its functions import when they are called.
+
+    Imports for type checkers count as those of the first kind: who reads needs them as well.
+    """
+    tree = ast.parse(text)
+    functions = [each for each in ast.walk(tree) if isinstance(each, FUNCTIONS)]
+    inside = {id(node) for function in functions for node in ast.walk(function)}
+    at_once, when_called = set(), set()
+    for node in ast.walk(tree):
+        (when_called if id(node) in inside else at_once).update(imported(node))
+    return at_once, when_called
 
 
-MODULES = [path for path in PACKAGE.rglob("*.py") if module_name(path).count("__init__") == 0]
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+IMPORTS = {name: imports(path.read_text()) for name, path in FILES.items()}
+ARROWS = {(name, each) for name, kinds in IMPORTS.items() for kind in kinds for each in kind}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=module_name)
-def test_dependencies_point_downwards(path):
-    level = layer_of(module_name(path))
-    upward = [name for name in imports(path) if layer_of(name) >= level]
-    assert not upward, f"{module_name(path)} imports {upward}, which are not below it"
+def place(name: str) -> tuple[int, str]:
+    """The layer of a file, and the name in it that stands for the file."""
+    parts = name.split(".")
+    names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    for each in names:
+        for level, line in enumerate(LAYERS.split("\n")):
+            if each in line.split():
+                return level, each
+    raise KeyError(f"{name} has no layer")
 
 
-def test_few_imports_inside_functions_point_upwards():
-    found = {
-        (module_name(path), name)
-        for path in MODULES
-        for name in imports_when_called(path)
-        if layer_of(name) >= layer_of(module_name(path))
-    }
-    assert found == UPWARD_WHEN_CALLED
+def points_upwards(arrow: tuple[str, str]) -> bool:
+    (level, room), (other_level, other_room) = map(place, arrow)
+    beside = room == other_room or any({room, other_room} <= each for each in TOGETHER)
+    return other_level > level or (other_level == level and not beside)
 
 
-def test_the_reader_of_imports_sees_them():
-    assert {"domain", "definition"} < imports(PACKAGE / "compose.py")
+def circle(arrows: Iterable[tuple[str, str]]) -> list[str]:
+    """Files of which each imports the next and the last the first; empty if there are none."""
+    below: dict[str, set[str]] = {}
+    for name, other in arrows:
+        below.setdefault(name, set()).add(other)
+    try:
+        graphlib.TopologicalSorter(below).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return []
 
 
+def test_dependencies_point_downwards_those_of_functions_included():
+    upward = {arrow for arrow in ARROWS if points_upwards(arrow)}
+    assert upward <= WRONG, "put what both need below them, or hand it over from above"
+
+
+def test_no_circle():
+    assert circle(ARROWS - WRONG) == []
+    assert WRONG <= ARROWS, "take out what is mended"
+
+
+def test_the_imports_inside_functions_are_known():
+    found = {(name, each) for name, (at_once, later) in IMPORTS.items() for each in later - at_once}
+    elsewhere = {arrow for arrow in found if place(arrow[0])[1] not in LAZY}
+    assert elsewhere - WRONG == LAZY_ARROWS, "import at the top of the file"
+
+
+def test_every_layer_holds_something():
+    rooms = {place(name)[1] for name in FILES}
+    assert rooms == set(LAYERS.split())
+
+
+def test_the_reader_of_imports_sees_every_kind():
+    text = """
+from typing import TYPE_CHECKING
+import jaxdecay.pairs
+from jaxdecay import domain, schedule
+from jaxdecay.decays import cosine
+if TYPE_CHECKING:
+    from jaxdecay.population import Population
+class Late:
+    def method(self):
+        from jaxdecay.report.pictures import draw_schedules
+"""
+    at_once = {"pairs", "domain", "schedule", "decays", "population"}
+    assert imports(text) == (at_once, {"report.pictures"})
+
+
+def test_the_tests_of_arrows_and_circles_can_fail():
+    assert points_upwards(("schedule", "report.pictures"))
+    assert points_upwards(("registry", "plain"))
+    assert not points_upwards(("decays.cosines", "decays.time"))
+    assert circle([("a", "b"), ("b", "c"), ("c", "a"), ("a", "d")])
+    assert not circle([("a", "b"), ("b", "c"), ("a", "c")])
+
+
+# How long files and functions are.
+
+
+def body_length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its signature and its docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def too_long(path: Path, text: str) -> Iterator[str]:
+    """The file, and its functions, that are above the limits, with their lengths."""
+    name = path.relative_to(ROOT).as_posix()
+    if (length := len(text.splitlines())) > LONGEST_FILE:
+        yield f"{name}: {length} lines"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, FUNCTIONS[:2]) and (length := body_length(node)) > LONGEST_FUNCTION:
+            yield f"{name}: {node.name}: {length} lines"
+
+
+def test_no_file_and_no_function_is_too_long():
+    folders = ("jaxdecay", "benchmarks", "examples")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert len(paths) > 100
+    found = {each for path in paths for each in too_long(path, path.read_text())}
+    assert {each.rsplit(": ", 1)[0] for each in found} == TOO_LONG, sorted(found)
+
+
+def test_what_is_too_long_is_seen():
+    long = "def f():\n    '''Words.'''\n" + "    x = 1\n" * 51
+    path = ROOT / "jaxdecay" / "long.py"
+    assert list(too_long(path, long)) == ["jaxdecay/long.py: f: 51 lines"]
+    assert list(too_long(path, "x = 1\n" * 401)) == ["jaxdecay/long.py: 401 lines"]
+    assert list(too_long(path, "x = 1\n" * 400)) == []
+
+
+# What an import loads.
 def loaded_by(statement: str) -> set[str]:
     program = f"{statement}; import sys; print(*{{name.split('.')[0] for name in sys.modules}})"
     run = subprocess.run(

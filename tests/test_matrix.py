@@ -197,7 +197,7 @@ def test_compiled(name: str, tmp_path: Path) -> None:
 
 
 def test_the_page_has_the_same_table() -> None:
-    page = Path(__file__).parents[1] / ".github" / "docs" / "training_loops.md"
+    page = Path(__file__).parents[1] / ".github" / "docs" / "frameworks.md"
     lines = re.findall(r"^\| (.*) \|$", page.read_text(), re.MULTILINE)
     cells = [[cell.replace("`", "").strip() for cell in line.split(" | ")] for line in lines]
     start = next(index for index, row in enumerate(cells) if tuple(row[1:]) == COLUMNS)

@@ -14,7 +14,7 @@ from jaxdecay.migration.optax import OPTAX
 from jaxdecay.migration.peer import Peer
 from jaxdecay.migration.torch import TORCH
 
-PAGE = (Path(__file__).parents[1] / ".github" / "docs" / "schedules.md").read_text()
+PAGE = (Path(__file__).parents[1] / ".github" / "docs" / "names.md").read_text()
 FAMILIES = {
     name: each
     for name, each in jaxdecay.families.items()

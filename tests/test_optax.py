@@ -19,7 +19,7 @@ from jax.typing import ArrayLike
 
 import jaxdecay
 from jaxdecay import ScheduleLike, value_at
-from jaxdecay.definition import Decay
+from jaxdecay.definition import NamedDecay
 from jaxdecay.domain import Count
 
 STEPS = 4
@@ -151,7 +151,7 @@ def _one_of(
     return jax.lax.switch(which, answers, step)
 
 
-one_of = Decay(_one_of)  # not `decay`, which would add it to the families
+one_of = NamedDecay(_one_of)  # not `decay`, which would add it to the families
 
 
 def train(name: str, as_rate: Callable[[Any], Any]) -> Callable[[Any], Parameters]:

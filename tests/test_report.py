@@ -335,11 +335,34 @@ def test_what_a_notebook_shows(result):
     assert shown.startswith("<code>inverse_time(init_value=0.1, decay_rate=0.5)</code>")
     assert "<td>decay_rate</td><td>0.5</td><td>a number ≥ 0</td>" in shown
     for figure in (
-        result.plot(),
-        result.population.plot(60),
-        jaxdecay.cosine(0.1, transition_steps=9).plot(9),
+        jaxdecay.plot(result),
+        jaxdecay.plot(result.population, steps=60),
+        jaxdecay.plot(jaxdecay.cosine(0.1, transition_steps=9), steps=9),
     ):
         assert figure.axes[0].lines
+
+
+def test_plot_says_what_it_needs(result):
+    cosine = jaxdecay.cosine(0.1, transition_steps=9)
+    with pytest.raises(TypeError, match="give it as steps=…"):
+        jaxdecay.plot(cosine)
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        jaxdecay.plot(cosine, steps=0)
+    with pytest.raises(TypeError, match="got list; for a list of schedules use"):
+        jaxdecay.plot([cosine], steps=9)
+    with pytest.raises(TypeError, match="got steps=9; leave it out"):
+        jaxdecay.plot(result, steps=9)
+
+
+def test_a_plot_shows_the_values_of_its_schedules():
+    rates = jaxdecay.grid(
+        jaxdecay.linear, init_value=[1.0, 0.5], end_value=0.0, transition_steps=jaxdecay.percent(50)
+    )
+    lines = jaxdecay.plot(rates, steps=10).axes[0].lines
+    for line, start in zip(lines, (1.0, 0.5), strict=True):
+        expected = [start * max(0.0, 1 - step / 5) for step in range(11)]
+        np.testing.assert_array_equal(line.get_xdata(), range(11))
+        np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-6)
 
 
 def test_tables_for_pandas_and_polars(result, saved):

@@ -25,7 +25,7 @@ from rows import called
 
 import jaxdecay
 from jaxdecay import Schedule, ScheduleLike, value_at
-from jaxdecay.definition import Decay
+from jaxdecay.definition import NamedDecay
 from jaxdecay.domain import (
     Boundaries,
     Domain,
@@ -574,7 +574,7 @@ def test_a_list_for_a_number_is_refused_with_the_way_to_a_grid() -> None:
 
 
 def test_a_decay_without_hyperparameters_cannot_be_stacked() -> None:
-    harmonic = Decay(lambda step: 1.0 / (1 + step))
+    harmonic = NamedDecay(lambda step: 1.0 / (1 + step))
     with pytest.raises(ValueError, match="no hyperparameters to stack"):
         jaxdecay.stack([harmonic()])
 

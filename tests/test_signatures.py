@@ -23,7 +23,8 @@ FAMILIES = pytest.mark.parametrize("case", one_of_each_family(), ids=lambda case
 
 def test_the_source_is_that_of_the_decay() -> None:
     source = inspect.getsource(jaxdecay.cosine)
-    assert source.startswith("@decay\ndef cosine(")
+    assert source.startswith("@decay(")
+    assert "\ndef cosine(" in source
     assert inspect.isfunction(jaxdecay.cosine)
     assert jaxdecay.cosine.__doc__.startswith("Half a cosine wave")
 
@@ -49,7 +50,7 @@ def test_type_hints(case: Case) -> None:
     public = jaxdecay.family(case.schedule.family)
     for read in (public, public.__wrapped__):  # some builders read what was wrapped
         hints = typing.get_type_hints(read, include_extras=True)
-        assert hints["return"] is jaxdecay.Schedule
+        assert hints["return"] is type(case.schedule)
         assert list(hints) == [*inspect.signature(public).parameters, "return"]
 
 

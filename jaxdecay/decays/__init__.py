@@ -4,33 +4,37 @@ In the formulas t is `step`, the number of updates finished before this one, and
 `transition_steps`. Rates are in whatever unit the optimizer reads them; steps are updates.
 """
 
-from jaxdecay.decays.ending import cosine as cosine
-from jaxdecay.decays.ending import exponential_hyperbolic as exponential_hyperbolic
-from jaxdecay.decays.ending import hyperbolic as hyperbolic
-from jaxdecay.decays.ending import inverse_linear as inverse_linear
-from jaxdecay.decays.ending import k_decay as k_decay
-from jaxdecay.decays.ending import linear as linear
-from jaxdecay.decays.ending import polynomial as polynomial
-from jaxdecay.decays.ending import rex as rex
-from jaxdecay.decays.ending import tanh_decay as tanh_decay
-from jaxdecay.decays.periodic import cosine_restarts as cosine_restarts
-from jaxdecay.decays.periodic import cyclic as cyclic
-from jaxdecay.decays.periodic import sine_wave as sine_wave
-from jaxdecay.decays.piecewise import constant as constant
-from jaxdecay.decays.piecewise import interpolate as interpolate
-from jaxdecay.decays.piecewise import piecewise_constant as piecewise_constant
-from jaxdecay.decays.piecewise import piecewise_linear as piecewise_linear
-from jaxdecay.decays.rates import discrete_staircase as discrete_staircase
-from jaxdecay.decays.rates import exponential as exponential
-from jaxdecay.decays.rates import inverse_sqrt as inverse_sqrt
-from jaxdecay.decays.rates import inverse_time as inverse_time
-from jaxdecay.decays.rates import multi_step as multi_step
-from jaxdecay.decays.rates import natural_exponential as natural_exponential
-from jaxdecay.decays.rates import noam as noam
-from jaxdecay.decays.rates import power_law as power_law
-from jaxdecay.decays.rates import step_decay as step_decay
-from jaxdecay.decays.time import countdown as countdown
-from jaxdecay.decays.time import elapsed as elapsed
-from jaxdecay.decays.time import same_kind as same_kind
-from jaxdecay.decays.time import whole_transitions as whole_transitions
-from jaxdecay.decays.transition import transition as transition
+# In the order of the catalogue.
+# isort: off
+from jaxdecay.decays import (
+    piecewise,
+    polynomials,
+    cosines,
+    tangents,
+    hyperbolas,
+    exponentials,
+    inverse_powers,
+    stairs,
+    periodic,
+)
+from jaxdecay.decays.piecewise import *
+from jaxdecay.decays.polynomials import *
+from jaxdecay.decays.cosines import *
+from jaxdecay.decays.tangents import *
+from jaxdecay.decays.hyperbolas import *
+from jaxdecay.decays.exponentials import *
+from jaxdecay.decays.inverse_powers import *
+from jaxdecay.decays.stairs import *
+from jaxdecay.decays.periodic import *
+# isort: on
+
+__all__: list[str] = []
+__all__ += piecewise.__all__
+__all__ += polynomials.__all__
+__all__ += cosines.__all__
+__all__ += tangents.__all__
+__all__ += hyperbolas.__all__
+__all__ += exponentials.__all__
+__all__ += inverse_powers.__all__
+__all__ += stairs.__all__
+__all__ += periodic.__all__

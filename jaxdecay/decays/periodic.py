@@ -20,11 +20,25 @@ from jaxdecay.domain import (
     NonNegative,
     Period,
 )
+from jaxdecay.groups import Group
+from jaxdecay.inspection.marks import Clock, Jumps, Marks
 from jaxdecay.number import as_number
 from jaxdecay.pairs import Pair, as_one, log_of, minus, pair, plus, power_of, rounding, times
 
+__all__ = ["cosine_restarts", "cyclic", "sine_wave"]
 
-@decay
+
+def _restarts(schedule: Any, clock: Clock) -> Marks:
+    length, multiplier = float(schedule.period), float(schedule.period_multiplier)
+    yield clock.phase(f"the first cycle of {schedule.family}", "cycle", 0, length)
+    restarts = [length]
+    while multiplier > 1 and clock.step(restarts[-1]) < clock.until:
+        length *= multiplier
+        restarts.append(restarts[-1] + length)
+    yield Jumps(clock, tuple(restarts)) if multiplier > 1 else Jumps(clock, every=length)
+
+
+@decay(phases=_restarts, group=Group.CYCLES)
 def cosine_restarts(
     step: ArrayLike,
     init_value: NonNegative,
@@ -74,7 +88,13 @@ def cosine_restarts(
     return transition(start, end_value, left, done, cosine_weights)
 
 
-@decay
+def _triangles(schedule: Any, clock: Clock) -> Marks:
+    up, down = schedule.up_steps, schedule.down_steps
+    length = float(up) + float(up if down is None else down)
+    yield clock.phase(f"the first cycle of {schedule.family}", "cycle", 0, length)
+
+
+@decay(phases=_triangles, group=Group.CYCLES)
 def cyclic(
     step: ArrayLike,
     init_value: NonNegative,
@@ -129,7 +149,12 @@ def cyclic(
     )
 
 
-@decay
+def _waves(schedule: Any, clock: Clock) -> Marks:
+    length = 2 * float(schedule.up_steps)
+    yield clock.phase(f"the first cycle of {schedule.family}", "cycle", 0, length)
+
+
+@decay(phases=_waves, group=Group.CYCLES)
 def sine_wave(
     step: ArrayLike,
     init_value: NonNegative,

@@ -11,14 +11,23 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
+from jaxdecay.decays.ends import at_boundaries
 from jaxdecay.decays.time import same_kind, since
 from jaxdecay.decays.transition import SHAPES, transition
 from jaxdecay.definition import decay
 from jaxdecay.domain import Boundaries, NonNegative, Period, Values
+from jaxdecay.groups import Group
+from jaxdecay.inspection.marks import Clock, Jumps, Level, Marks
 from jaxdecay.number import as_number
 
+__all__ = ["constant", "interpolate", "piecewise_constant", "piecewise_linear"]
 
-@decay
+
+def _level(schedule: Any, clock: Clock) -> Marks:
+    yield Level()
+
+
+@decay(phases=_level, group=Group.EXPLICIT)
 def constant(step: ArrayLike, value: NonNegative) -> ArrayLike:
     """One value for ever.
 
@@ -35,7 +44,8 @@ def constant(step: ArrayLike, value: NonNegative) -> ArrayLike:
 
     Example:
         >>> import jaxdecay
-        >>> float(jaxdecay.constant(0.5)(1_000))
+        >>> schedule = jaxdecay.constant(0.5)
+        >>> float(schedule(1_000))
         0.5
 
     Source:
@@ -65,7 +75,7 @@ def _check_pieces(values: Any, boundaries: Any) -> None:
     _check_sorted("piecewise_constant", boundaries)
 
 
-@decay(check=_check_pieces)
+@decay(check=_check_pieces, phases=at_boundaries, group=Group.EXPLICIT)
 def piecewise_constant(step: ArrayLike, values: Values, *, boundaries: Boundaries) -> ArrayLike:
     """One value between each two boundaries; at a boundary the new value holds.
 
@@ -107,7 +117,13 @@ def _check_points(values: Any, boundaries: Any, shape: str) -> None:
     _check_sorted("piecewise_linear", boundaries)
 
 
-@decay(check=_check_points)
+def _points(schedule: Any, clock: Clock) -> Marks:
+    boundaries = np.asarray(schedule.boundaries, float)
+    yield clock.phase(schedule.family, "fall", 0, boundaries[-1])
+    yield Jumps(clock, at=tuple(boundaries[1:][np.diff(boundaries) == 0].tolist()))
+
+
+@decay(check=_check_points, phases=_points, group=Group.EXPLICIT)
 def piecewise_linear(
     step: ArrayLike,
     values: Values,
@@ -171,7 +187,12 @@ def _check_table(values: Any, transition_steps: Any) -> None:
         raise ValueError("interpolate: values must hold at least one value, got none")
 
 
-@decay(check=_check_table)
+def _table(schedule: Any, clock: Clock) -> Marks:
+    last = (len(schedule.values) - 1) * float(schedule.transition_steps)
+    yield clock.phase(schedule.family, "fall", 0, last)
+
+
+@decay(check=_check_table, phases=_table, group=Group.EXPLICIT)
 def interpolate(step: ArrayLike, values: Values, *, transition_steps: Period = 1) -> ArrayLike:
     """A schedule from a table: one value every `transition_steps` steps, straight lines between.
 

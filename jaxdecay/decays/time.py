@@ -20,7 +20,7 @@ def whole_transitions(step: ArrayLike, transition_steps: ArrayLike | Pair) -> Ar
     It is exact where T is an integer, and where T is a `Pair` as exact as in float64.
 
     Example:
-        >>> from jaxdecay.decays import whole_transitions
+        >>> from jaxdecay.decays.time import whole_transitions
         >>> int(whole_transitions(2_999, 1_000))
         2
     """
@@ -40,7 +40,7 @@ def elapsed(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool
     """t/T as a float, or ⌊t/T⌋ if `staircase`; T ≤ 0 counts as 1.
 
     Example:
-        >>> from jaxdecay.decays import elapsed
+        >>> from jaxdecay.decays.time import elapsed
         >>> float(elapsed(2_500, 1_000)), float(elapsed(2_500, 1_000, staircase=True))
         (2.5, 2.0)
     """
@@ -92,7 +92,7 @@ def countdown(step: ArrayLike, transition_steps: ArrayLike | Pair) -> tuple[Arra
     Where T is a `Pair`, few steps left keep their digits.
 
     Example:
-        >>> from jaxdecay.decays import countdown
+        >>> from jaxdecay.decays.time import countdown
         >>> [int(steps) for steps in countdown(300, 1_000)]
         [700, 300]
     """

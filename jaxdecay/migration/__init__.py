@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jaxdecay.migration import timm_factory as timm_factory  # they register their names
+from jaxdecay.migration import timm_wsd as timm_wsd
 from jaxdecay.migration import torch_sequences as torch_sequences
 from jaxdecay.migration.keras import from_keras as from_keras
 from jaxdecay.migration.keras import keras_schedule_class as keras_schedule_class

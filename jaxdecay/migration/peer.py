@@ -15,8 +15,8 @@ from jaxdecay.decays import cosine, linear
 from jaxdecay.domain import LAST_STEP
 from jaxdecay.feedback import AdaptiveSchedule, ScheduleLike
 from jaxdecay.population import Population
-from jaxdecay.registry import nearest
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import nearest
 
 Converter = Callable[..., Schedule]
 

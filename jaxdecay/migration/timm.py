@@ -5,19 +5,14 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
-
-from jaxdecay.compose import advance, clip, cooldown, join, multiply, repeat, warmup
-from jaxdecay.compounds import warmup_cosine, warmup_linear, warmup_stable_decay
+from jaxdecay.compose import advance, join, repeat, warmup
+from jaxdecay.compounds import warmup_cosine, warmup_linear
 from jaxdecay.decays import (
     constant,
     cosine,
     cosine_restarts,
-    interpolate,
-    inverse_sqrt,
-    inverse_time,
     k_decay,
     linear,
     multi_step,
@@ -31,6 +26,8 @@ from jaxdecay.migration.torch import reduce_lr_on_plateau
 from jaxdecay.schedule import Schedule
 
 NOISE = "is noise on the rate, which jaxdecay does not have; leave it out"
+
+
 TIMM = Peer(
     "timm",
     {
@@ -42,12 +39,6 @@ TIMM = Peer(
         "initialize": "is for an optimizer; leave it out",
     },
 )
-
-SHAPES: dict[str, Literal["linear", "sqrt", "cosine"]] = {
-    "linear": "linear",
-    "1-sqrt": "sqrt",
-    "cosine": "cosine",
-}
 
 
 def from_timm(name: str, **arguments: Any) -> Schedule:
@@ -105,7 +96,7 @@ def _cycles(
     return in_sequence([*parts, lr_min], [whole(end) for end in itertools.accumulate(lengths)])
 
 
-def _warm(
+def with_warmup(
     schedule: Schedule,
     lr: float,
     warmup_t: int,
@@ -113,6 +104,7 @@ def _warm(
     warmup_prefix: bool,
     starts_at_lr: bool = True,
 ) -> Schedule:
+    """The schedule after timm's warm-up, or with the warm-up in the place of its first steps."""
     if not warmup_t:
         return schedule
     if not warmup_prefix:
@@ -161,7 +153,7 @@ def cosine_lr(
             lambda peak, length: _cosine(peak, lr_min, length, k_decay),
             *(lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit),
         )
-    return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
+    return with_warmup(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
 def _cosine(lr: float, lr_min: float, length: float, k: float) -> Schedule:
@@ -196,7 +188,7 @@ def tanh_lr(
     if not warmup_t:  # no step sets the rate of the first, which is the optimizer's
         return in_sequence([lr, advance(decay, advance_steps=1)], [1])
     target = lr if warmup_prefix else float(decay(warmup_t))
-    return _warm(decay, target, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr=False)
+    return with_warmup(decay, target, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr=False)
 
 
 @TIMM.named("PolyLRScheduler")
@@ -230,7 +222,7 @@ def poly_lr(
         decay = cycle(lr, t_initial)
     else:
         decay = _cycles(cycle, lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit)
-    return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
+    return with_warmup(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
 def _polynomial(lr: float, lr_min: float, length: float, k: float, power: float) -> Schedule:
@@ -256,7 +248,7 @@ def step_lr(
 ) -> Schedule:
     """A rate per `decay_t` steps."""
     decay = step_decay(lr, decay_rate=decay_rate, transition_steps=decay_t)
-    return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
+    return with_warmup(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
 
 
 @TIMM.named("MultiStepLRScheduler")
@@ -275,122 +267,7 @@ def multi_step_lr(
     boundaries = [max(first, step - 1) for step in decay_t]
     decay = multi_step(lr, decay_rate=decay_rate, boundaries=boundaries)
     starts_at_lr = not decay_t or decay_t[0] > 1
-    return _warm(decay, lr, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr)
-
-
-@TIMM.named("WSDLRScheduler")
-def wsd_lr(
-    lr: float,
-    t_initial: int,
-    decay_t: int,
-    lr_min: float = 0.0,
-    stable_fn: str = "constant",
-    stable_timescale: float | None = None,
-    stable_power: float = 0.5,
-    decay_fn: str = "1-sqrt",
-    decay_power: float = 0.5,
-    decay_ratio: float = 0.1,
-    warmup_t: int = 0,
-    warmup_lr_init: float = 0.0,
-) -> Schedule:
-    """Up, stable, and down to `lr_min` in the last `decay_t` of `t_initial` steps."""
-    if not 0 < decay_t <= t_initial:
-        raise ValueError("decay_t must be above 0 and at most t_initial, which includes it")
-    if decay_fn not in (*SHAPES, "power", "exp"):
-        raise ValueError(
-            f"decay_fn must be one of {', '.join(map(repr, [*SHAPES, 'power', 'exp']))}; for a "
-            "function of your own use jaxdecay.from_function"
-        )
-    if decay_fn == "exp" and not 0 < decay_ratio < 1:
-        raise ValueError(
-            "decay_ratio must be > 0 and < 1: timm divides by 1 − decay_ratio, and 0 has no power"
-        )
-    if lr < lr_min:
-        raise ValueError("lr_min must be at most lr")
-    stable = _stable(lr, lr_min, stable_fn, stable_timescale or warmup_t, stable_power)
-    begin = t_initial - decay_t
-    if stable is None and decay_fn in SHAPES:
-        return warmup_stable_decay(
-            lr,
-            warmup_steps=warmup_t,
-            stable_steps=begin,
-            transition_steps=decay_t,
-            init_value=warmup_lr_init,
-            end_value=lr_min,
-            shape=SHAPES[decay_fn],
-        )
-    if stable is None and decay_fn == "power":
-        decay = cooldown(
-            lr,
-            begin=begin,
-            transition_steps=decay_t,
-            end_value=lr_min,
-            power=decay_power,
-            shape="power",
-        )
-    else:
-        falls, rises = _fall(begin, decay_t, decay_fn, decay_power, decay_ratio)
-        decay = lr * falls if stable is None else multiply(stable, second=falls)
-        decay = decay + lr_min * rises if lr_min else decay
-    starts_at_lr = begin > 0 or stable is not None
-    return _warm(decay, lr, warmup_t, warmup_lr_init, True, starts_at_lr)
-
-
-def _stable(
-    lr: float, lr_min: float, stable_fn: str, timescale: float, power: float
-) -> Schedule | None:
-    """The stable part, which goes on during the decay; None where it is constant."""
-    if stable_fn == "constant":
-        return None
-    if stable_fn not in ("rsqrt", "power"):
-        raise ValueError("stable_fn must be 'constant', 'rsqrt' or 'power'")
-    if timescale <= 0:
-        raise ValueError("stable_timescale must be > 0; without a warm-up it has no default")
-    if stable_fn == "rsqrt":
-        decay = inverse_sqrt(lr, transition_steps=timescale)
-    else:
-        decay = inverse_time(lr, decay_rate=1.0, transition_steps=timescale, power=power)
-    return clip(decay, lower=lr_min) if lr_min else decay
-
-
-def _fall(
-    begin: int, decay_t: int, decay_fn: str, power: float, ratio: float
-) -> tuple[Schedule, Schedule]:
-    """From 1 to 0, and from 0 to 1, in the last steps."""
-    if decay_fn == "power":
-        return (
-            cooldown(
-                1.0,
-                begin=begin,
-                transition_steps=decay_t,
-                end_value=0.0,
-                power=power,
-                shape="power",
-            ),
-            cooldown(
-                0.0,
-                begin=begin,
-                transition_steps=decay_t,
-                end_value=1.0,
-                power=power,
-                shape="power",
-            ),
-        )
-    if decay_fn in SHAPES:
-        shape = SHAPES[decay_fn]
-        return (
-            cooldown(1.0, begin=begin, transition_steps=decay_t, end_value=0.0, shape=shape),
-            cooldown(0.0, begin=begin, transition_steps=decay_t, end_value=1.0, shape=shape),
-        )
-    # (rᵖ − r)/(1 − r) is below an exponential by a constant, and constants here are not negative:
-    # a table of the whole steps.
-    progress = np.arange(decay_t + 1) / decay_t
-    weight = -np.expm1((1 - progress) * np.log(ratio)) * ratio**progress / (1 - ratio)
-    complement = -np.expm1(progress * np.log(ratio)) / (1 - ratio)
-    return (
-        join([1.0, interpolate(weight.tolist())], lengths=[begin, decay_t]),
-        join([0.0, interpolate(complement.tolist())], lengths=[begin, decay_t]),
-    )
+    return with_warmup(decay, lr, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr)
 
 
 @TIMM.named("PlateauLRScheduler")

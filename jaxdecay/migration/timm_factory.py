@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jaxdecay.migration.timm import TIMM
@@ -32,6 +32,12 @@ def _decay_t(
         fall = 0.2 if decay_epochs is None else decay_epochs
         return round(fall * length if 0 < fall < 1 else fall * unit)
     return (90 if decay_epochs is None else decay_epochs) * unit
+
+
+def _converted(name: str, given: Mapping[str, Any]) -> Schedule:
+    """The schedule of a class, from those of the arguments that it takes."""
+    takes = TIMM.parameters(name)
+    return TIMM.converters[name](**{each: given[each] for each in takes if each in given})
 
 
 def _from_factory(sched: str) -> Callable[..., Schedule]:
@@ -82,10 +88,7 @@ def _from_factory(sched: str) -> Callable[..., Schedule]:
             "warmup_lr_init": warmup_lr,
             "warmup_prefix": warmup_prefix,
         }
-        takes = TIMM.parameters(FACTORY[sched])
-        return TIMM.converters[FACTORY[sched]](
-            **{name: given[name] for name in takes if name in given}
-        )
+        return _converted(FACTORY[sched], given)
 
     return made
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from jaxdecay.adaptive import LARGEST_WINDOW, greedy
+from jaxdecay.adaptive import greedy
+from jaxdecay.adaptive.greedy_scale import LARGEST_WINDOW
 from jaxdecay.compose import cooldown, join, warmup
 from jaxdecay.compounds import warmup_linear, warmup_stable_decay
 from jaxdecay.decays import (

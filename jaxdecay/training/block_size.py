@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import pooch
 
-from jaxdecay.training.block import Program
+from jaxdecay.training.block import Blocks
 from jaxdecay.training.limits import member_shapes
+from jaxdecay.training.placement import by_device, everywhere
 
 SMALLEST = {"cpu": 8}
 """By kind of device, where sizes begin; elsewhere 64: less leaves a GPU waiting for its host."""
@@ -32,7 +33,7 @@ PROBE_STEPS = 64
 PROBE_SECONDS = 0.25
 
 
-def fastest_block(program: Program, members: int) -> int:
+def fastest_block(blocks: Blocks, members: int) -> int:
     """The number of members in a block with which a device trains most members in a second.
 
     Sizes are doubled until it no longer helps, each tried with a few real steps. What was measured
@@ -43,11 +44,11 @@ def fastest_block(program: Program, members: int) -> int:
     if members <= FEW:
         return min(members, size)
     known = _read()
-    speeds = known.setdefault(_name(program), {})
+    speeds = known.setdefault(_name(blocks), {})
     best = size
     while size < 2 * members and size <= LARGEST:
         if str(size) not in speeds:
-            speeds[str(size)] = member_steps_per_second(program, size)
+            speeds[str(size)] = member_steps_per_second(blocks, size)
         if speeds[str(size)] > speeds[str(best)]:
             best = size
         if speeds[str(size)] < WORSE * speeds[str(best)]:
@@ -57,15 +58,15 @@ def fastest_block(program: Program, members: int) -> int:
     return min(best, members)
 
 
-def member_steps_per_second(program: Program, size: int) -> float:
+def member_steps_per_second(blocks: Blocks, size: int) -> float:
     """How many steps of single members a device trains in a second in blocks of this size.
 
     0 if its memory does not hold them.
     """
-    devices = program.mesh.size
-    data = program.task.data
+    devices = blocks.mesh.size
+    data = blocks.task.data
     some = np.resize(
-        np.arange(len(np.asarray(data.train_labels))), PROBE_STEPS * program.batch_size
+        np.arange(len(np.asarray(data.train_labels))), PROBE_STEPS * blocks.config.batch_size
     )
     data = dataclasses.replace(
         data,
@@ -74,13 +75,13 @@ def member_steps_per_second(program: Program, size: int) -> float:
         test_inputs=np.asarray(data.test_inputs)[:1],
         test_labels=np.asarray(data.test_labels)[:1],
     )
-    rates = program.by_device(np.full((devices, PROBE_STEPS, 1, size), 1e-3, np.float32))
-    keys = program.by_device(jnp.broadcast_to(jax.random.key(0), (devices, 1)))
+    rates = by_device(blocks.mesh, np.full((devices, PROBE_STEPS, 1, size), 1e-3, np.float32))
+    keys = by_device(blocks.mesh, jnp.broadcast_to(jax.random.key(0), (devices, 1)))
     try:
-        members = jax.jit(program.init)(rates[:, 0], keys)
-        epoch, data = program.everywhere((jnp.asarray(0), data))
+        members = jax.jit(blocks.init)(rates[:, 0], keys)
+        epoch, data = everywhere(blocks.mesh, (jnp.asarray(0), data))
         each = members, rates, keys, epoch, data
-        run = program.compile(program.run_epoch, *each, donate_argnums=0)
+        run = blocks.compile(jax.jit(blocks.run_epoch, donate_argnums=0).trace(*each))
         seconds = []
         while sum(seconds) < PROBE_SECONDS or len(seconds) < 4:
             started = time.perf_counter()
@@ -95,14 +96,15 @@ def member_steps_per_second(program: Program, size: int) -> float:
     return size * PROBE_STEPS / min(seconds)
 
 
-def _name(program: Program) -> str:
+def _name(blocks: Blocks) -> str:
     device = jax.local_devices()[0]
-    devices = f"{program.mesh.size} × {device.device_kind} of {os.cpu_count()} cores"
-    inputs = np.shape(program.task.data.train_inputs)[1:]
+    devices = f"{blocks.mesh.size} × {device.device_kind} of {os.cpu_count()} cores"
+    inputs = np.shape(blocks.task.data.train_inputs)[1:]
+    options = {**blocks.config.identity(), "seeds": None, "seed": None, "monitor": None}
     compiled = (jax.__version__, os.environ.get("XLA_FLAGS", ""))
-    about = (member_shapes(program), inputs, program.precision, *compiled)
+    about = (member_shapes(blocks), inputs, options, *compiled)
     digest = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
-    return f"{devices}, batch {program.batch_size}, {digest}"
+    return f"{devices}, batch {blocks.config.batch_size}, {digest}"
 
 
 def _place() -> Path:

@@ -29,7 +29,7 @@ from jaxdecay.data import Data
 from jaxdecay.training.processes import ProcessError, agreed, shared
 
 ABOUT = "about.json"
-FORMAT = 3
+FORMAT = 4
 """Of what is written; a sweep does not go on from another."""
 UNREAD = ".unread"
 """The end of the name of a checkpoint that could not be read, perhaps only this time."""
@@ -47,15 +47,19 @@ class Snapshot(NamedTuple):
     Attributes:
         places: indices [M, 2], of each member its schedule and its seed.
         members: bytes [M, …], see `packed`.
+        trunk: [S], the schedule whose member each schedule shares; see `Plan`.
         history: by name, [E, S, K], of all members of the sweep.
         diverged_at: [S, K], of all members of the sweep.
+        member_steps: the steps that were trained; a shared one counts once.
         run_seconds: the time it took.
     """
 
     places: np.ndarray
     members: np.ndarray
+    trunk: np.ndarray
     history: dict[str, np.ndarray]
     diverged_at: np.ndarray
+    member_steps: int
     run_seconds: float
 
     @property
@@ -221,6 +225,7 @@ class Writer:
             **shared({"places": snapshot.places, "members": snapshot.members}),
             "history": np.stack(list(snapshot.history.values())),
             "diverged_at": snapshot.diverged_at,
+            "trunk": snapshot.trunk,
         }
         with _writing(self._folder):
             self._manager.save(
@@ -228,6 +233,7 @@ class Writer:
                 args=ocp.args.Composite(sweep=ocp.args.PyTreeSave(arrays)),
                 custom_metadata={
                     "metrics": list(snapshot.history),
+                    "member_steps": snapshot.member_steps,
                     "run_seconds": snapshot.run_seconds,
                 },
             )
@@ -330,16 +336,21 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
     )["sweep"]
     about = manager.metadata(epochs).custom_metadata
     # [processes, members of each, …], filled up where a process had fewer members.
-    places = arrays["places"]
-    chosen = (places >= 0).all(axis=2) & mine[places[..., 0], places[..., 1]]
+    places, trunk = arrays["places"], arrays["trunk"]
+    needed = np.zeros(mine.shape, bool)
+    np.logical_or.at(needed, trunk, mine)
+    chosen = (places >= 0).all(axis=2) & needed[places[..., 0], places[..., 1]]
     found = Snapshot(
         places=places[chosen],
         members=arrays["members"][chosen],
+        trunk=trunk,
         history=dict(zip(about["metrics"], arrays["history"], strict=True)),
         diverged_at=arrays["diverged_at"],
+        member_steps=int(about["member_steps"]),
         run_seconds=float(about["run_seconds"]),
     )
-    if found.epochs != epochs or chosen.sum() != mine.sum():
+    needed[*found.places.T] = False
+    if found.epochs != epochs or needed.any():
         raise ValueError("its arrays do not belong together")
     return found
 

@@ -27,7 +27,7 @@ import numpy as np
 from flax import nnx
 from jax.core import Tracer
 
-from jaxdecay.definition import Decay
+from jaxdecay.declaration import Decay
 from jaxdecay.schedule import Schedule
 from jaxdecay.training.source_code import module_named, package_of, source_of, used_globals
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,47 +10,40 @@ import numpy as np
 
 from jaxdecay.machine import versions
 from jaxdecay.population import Population
-from jaxdecay.training.block import Program
+from jaxdecay.training.block import Blocks
 from jaxdecay.training.checkpoint import FORMAT, digest
 from jaxdecay.training.fingerprint import fingerprint, of_own_decays
 from jaxdecay.training.limits import member_shapes
-from jaxdecay.training.optimizers import name_of
 
 CONFIG = ("jax_enable_x64", "jax_default_prng_impl", "jax_threefry_partitionable")
 """JAX's settings that change what a sweep finds."""
 
 
-def identity(
-    program: Program, population: Population, seeds: Sequence[int], monitor: str
-) -> dict[str, Any]:
+def identity(blocks: Blocks, population: Population) -> dict[str, Any]:
     """What makes a sweep the same one, in words that can be compared: all that changes numbers."""
     packages = versions()
     return {
         "format": FORMAT,
-        "data": digest(program.task.data),
-        "optimizer": name_of(program.optimizer),
-        "batch_size": program.batch_size,
-        "precision": program.precision,
-        "monitor": monitor,
-        "seeds": list(seeds),
-        "member": member_shapes(program),
+        "data": digest(blocks.task.data),
+        **blocks.config.identity(),
+        "member": member_shapes(blocks),
         "schedules": [repr(schedule) for schedule in population],
         "packages": {name: packages[name] for name in ("jaxdecay", "jax", "jaxlib")},
         "jax": {name: getattr(jax.config, name) for name in CONFIG},
-        "code": _fingerprints(program, population),
+        "code": _fingerprints(blocks, population),
     }
 
 
-def _fingerprints(program: Program, population: Population) -> dict[str, str]:
+def _fingerprints(blocks: Blocks, population: Population) -> dict[str, str]:
     """Of all functions that a sweep calls, by name."""
     # Made, an optimizer also shows what its function looks up when it is called. The rate is a
     # number of NumPy, for which JAX compiles nothing.
-    made = program.optimizer(np.float32(0.1))
+    made = blocks.config.optimizer(np.float32(0.1))
     functions = {
-        "optimizer": {"function": program.optimizer, "transformation": made},
+        "optimizer": {"function": blocks.config.optimizer, "transformation": made},
         **{
-            each.name: getattr(program.task, each.name)
-            for each in dataclasses.fields(program.task)
+            each.name: getattr(blocks.task, each.name)
+            for each in dataclasses.fields(blocks.task)
             if each.name != "data"
         },
     }

@@ -12,37 +12,35 @@ import jax
 import jax.numpy as jnp
 import psutil
 
-from jaxdecay.training.block import Program
-from jaxdecay.training.checkpoint import Checkpoints
+from jaxdecay.training.block import Blocks
 from jaxdecay.training.train import Member, init_member
 
 CGROUP = Path("/sys/fs/cgroup")
 """Where Linux tells how much memory a container may use."""
 
 
-def member_of(program: Program) -> Member:
+def member_of(blocks: Blocks) -> Member:
     """The shapes of a member."""
     return jax.eval_shape(
-        lambda key: init_member(program.task, program.optimizer, jnp.asarray(1e-3), key),
+        lambda key: init_member(blocks.task, blocks.config.optimizer, jnp.asarray(1e-3), key),
         jax.random.key(0),
     )
 
 
-def member_shapes(program: Program) -> dict[str, str]:
+def member_shapes(blocks: Blocks) -> dict[str, str]:
     """By path, shape and dtype of all that a member consists of."""
     return {
         jax.tree_util.keystr(path): f"{each.dtype}{list(each.shape)}"
-        for path, each in jax.tree.leaves_with_path(member_of(program))
+        for path, each in jax.tree.leaves_with_path(member_of(blocks))
     }
 
 
 def check_limits(
-    program: Program,
+    blocks: Blocks,
     members: int,
     block: int,
     steps: int,
     schedules: int,
-    checkpoints: Checkpoints | None,
 ) -> None:
     """Refuses a sweep whose members do not fit into this machine's memory, or on its disk.
 
@@ -50,20 +48,22 @@ def check_limits(
 
         N · (parameters and optimizer state) + D · (B · 3 · parameters + data) + S · 4 · steps
 
-    and with checkpoints N · (parameters and optimizer state) once more, and on disk as much for
-    each checkpoint that is kept, and one that is being written.
+    On a CPU it needs N · (parameters and optimizer state) once more for checkpoints and for
+    schedules that part, and with checkpoints as much on disk for each one that is kept, and one
+    that is being written.
 
     Raises:
         ValueError: it needs more than there is; says how many members fit.
     """
-    one = member_of(program)
+    one = member_of(blocks)
     each = bytes_of(one)
-    devices = program.mesh.size
-    fixed = devices * (block * 3 * bytes_of(one.parameters) + bytes_of(program.task.data))
+    devices = blocks.mesh.size
+    fixed = devices * (block * 3 * bytes_of(one.parameters) + bytes_of(blocks.task.data))
     fixed += schedules * 4 * steps
-    on_cpu = program.mesh.devices.flat[0].platform == "cpu"
-    copies = 2 if on_cpu and checkpoints is not None else 1
-    _check("memory", members, copies * each, fixed, _memory(program), "fewer seeds or schedules")
+    on_cpu = blocks.mesh.devices.flat[0].platform == "cpu"
+    checkpoints = blocks.config.checkpoints
+    copies = 2 if on_cpu and (checkpoints is not None or schedules > 1) else 1
+    _check("memory", members, copies * each, fixed, _memory(blocks), "fewer seeds or schedules")
     if checkpoints is not None:
         kept = checkpoints.keep + 1
         free = shutil.disk_usage(_existing(Path(checkpoints.folder))).free + checkpoints.size()
@@ -82,9 +82,9 @@ def _check(what: str, members: int, each: int, fixed: int, there: int | None, re
         )
 
 
-def _memory(program: Program) -> int | None:
+def _memory(blocks: Blocks) -> int | None:
     """Bytes that the devices of this process have left; None where they do not say."""
-    devices = list(program.mesh.devices.flat)
+    devices = list(blocks.mesh.devices.flat)
     if devices[0].platform != "cpu":
         stats = [device.memory_stats() for device in devices]
         if not all(stats):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from jaxdecay.registry import nearest
+from jaxdecay.spelling import nearest
 
 LOSS = "loss"
 """What every task measures, and smaller is better."""

@@ -31,6 +31,11 @@ def all_equal(number: int) -> bool:
     return jax.process_count() == 1 or len(np.unique(_gathered(np.asarray(number)))) == 1
 
 
+def sum_of(number: int) -> int:
+    """The sum of the processes' numbers."""
+    return int(_gathered(np.asarray(number)).sum()) if jax.process_count() > 1 else number
+
+
 def any_of(flag: bool) -> bool:
     """Whether the flag is set on any process."""
     return bool(np.any(_gathered(np.asarray(flag)))) if jax.process_count() > 1 else flag

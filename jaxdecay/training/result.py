@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxdecay.population import Population
-from jaxdecay.registry import nearest
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import nearest
 from jaxdecay.training.metric import LOSS, Metric, larger_is_better
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class SweepResult:
         final_learning_rate: [S, K], the schedules' values after the last step.
         settings: epochs, batch size and so on, as written to `sweep.json`.
         steps: batches that each member was trained on.
+        member_steps: the steps that were trained: one that several members share, as their rates
+            agree until then, counts once.
         compile_seconds: time it took to compile, and to measure blocks where none is known.
         run_seconds: time it took to train and to test, without compiling.
         machine: platform, cores and devices on which it ended.
@@ -47,6 +49,7 @@ class SweepResult:
     final_learning_rate: np.ndarray
     settings: Mapping[str, Any]
     steps: int
+    member_steps: int
     compile_seconds: float
     run_seconds: float
     machine: Mapping[str, Any]
@@ -173,7 +176,7 @@ class SweepResult:
     @property
     def member_steps_per_second(self) -> float:
         """Updates of single networks in a second, tests included, compiling not."""
-        return self.diverged_at.size * self.steps / self.run_seconds
+        return self.member_steps / self.run_seconds
 
     def ranking(self, *, target: float | None = None) -> np.ndarray:
         """Indices of the schedules, best first.

@@ -6,7 +6,6 @@ over members, so that a member of a sweep and a call of `train` do the same arit
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -19,10 +18,10 @@ from jax.typing import ArrayLike
 from jaxdecay.data import Data, check_data
 from jaxdecay.feedback import AdaptiveSchedule, value_at
 from jaxdecay.population import Population
-from jaxdecay.registry import nearest
 from jaxdecay.resolution import has_lengths
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.checks import check_training
+from jaxdecay.spelling import nearest
+from jaxdecay.training.checks import check_integers, check_training
 from jaxdecay.training.metric import LOSS, larger_is_better
 from jaxdecay.training.optimizers import (
     Optimizer,
@@ -348,12 +347,3 @@ def steps_per_epoch(data: Data, epochs: int, batch_size: int) -> int:
             f"of {data.name}, got {batch_size}"
         )
     return examples // batch_size
-
-
-def check_integers(**values: Any) -> None:
-    """TypeError, with its name, for a value that is no integer."""
-    for name, value in values.items():
-        try:
-            operator.index(value)
-        except TypeError:
-            raise TypeError(f"{name} must be an integer, got {value!r}") from None

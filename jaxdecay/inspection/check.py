@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
@@ -12,7 +13,8 @@ from jax import Array
 
 from jaxdecay.domain import LAST_STEP
 from jaxdecay.feedback import value_at
-from jaxdecay.phases import Clock, Jumps, Phase, Seam, phases, whole
+from jaxdecay.inspection.marks import Clock, Jumps, Phase, Seam, whole
+from jaxdecay.inspection.phases import phases
 from jaxdecay.schedule import Schedule
 
 LOOKED_AT = 10_000_000
@@ -226,7 +228,7 @@ def _start_argument(schedule: Any) -> str:
         return ""
     values = schedule.hyperparameters
     if "init_value" in values and np.all(np.equal(values["init_value"], 0)):
-        other = ' or first_step="one_over_w"' if schedule.family == "warmup" else ""
+        other = ' or first_step="one_over_w"' if "first_step" in schedule.options else ""
         return f", with the init_value of {schedule.family}{other}"
     return _start_argument(tuple(values.values()))
 
@@ -365,6 +367,21 @@ def _open_seams(large: set[int], meant: list[Jumps], seams: list[Seam]) -> set[i
         # Drops of the schedule before the seam are no reason to jump at it.
         stairs = (each for each in meant if step < each.around.until)
         shown = step in large and step < seam.around.until
-        if shown and not any(each.meant(step) for each in stairs) and seam.is_open():
+        if shown and not any(each.meant(step) for each in stairs) and _is_open(seam):
             found.add(step)
     return found
+
+
+def _is_open(seam: Seam) -> bool:
+    """Whether the schedules do not meet, even if one of them is a step early or late."""
+    whole = seam.around.unit == 1
+    one = 1 if whole else max(1.0, 1 / seam.around.unit)
+    end = math.ceil(seam.length) if whole else seam.length
+    before = _values(seam.earlier, np.array([max(end - one, 0), end, end + one]))
+    after = _values(seam.later, np.array([0, one]))
+    gap = max(np.min(before) - np.max(after), np.min(after) - np.max(before))
+    return bool(gap > 0.5 * abs(after[0] - before[0]))
+
+
+def _values(schedule: Any, steps: np.ndarray) -> np.ndarray:
+    return np.asarray(value_at(schedule, steps), np.float64).ravel()

@@ -1,0 +1,73 @@
+"""The devices of this process, and where what is compiled for them is stored."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import jax
+import pooch
+from jax.sharding import AxisType, Mesh
+
+
+def one_device_per_core() -> None:
+    """Makes each processor core a device of JAX, unless their number is set or JAX is in use.
+
+    Cores that train blocks of their own wait for each other once an epoch; as one device, they
+    share every operation of a step and wait for each other after each.
+    """
+    set_by_flags = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if jax.config.values["jax_num_cpu_devices"] < 0 and not set_by_flags:
+        with contextlib.suppress(RuntimeError):  # in use
+            jax.config.update("jax_num_cpu_devices", _cores())
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def store_compiled_programs() -> None:
+    """Stores what JAX compiles in the user's cache folder, unless JAX is told where, or not to.
+
+    A later process that compiles the same reads it from there. Each kind of processor has its own
+    folder, as programs for one may not run on another that shares the home folder.
+    """
+    settings = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")
+    if jax.config.values["jax_compilation_cache_dir"] or any(
+        each in os.environ for each in settings
+    ):
+        return
+    folder = pooch.os_cache("jaxdecay") / "compiled" / _processor()
+    with contextlib.suppress(OSError):  # without a folder to write to, each process compiles
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            jax.config.update("jax_compilation_cache_dir", str(folder))
+            jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+            jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _processor() -> str:
+    """The kind of processor, in 16 digits."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        kind = sorted({line for line in lines if line.startswith(("model name", "flags"))})
+        return hashlib.sha256("".join(kind).encode()).hexdigest()[:16]
+    return hashlib.sha256(" ".join(platform.uname()[4:]).encode()).hexdigest()[:16]
+
+
+def own_devices() -> list[int]:
+    """The places of this process's devices among those of all processes."""
+    own = jax.process_index()
+    return [place for place, device in enumerate(jax.devices()) if device.process_index == own]
+
+
+def member_mesh() -> Mesh:
+    """The devices of this process along one axis, `member`."""
+    devices = jax.local_devices()
+    return jax.make_mesh((len(devices),), ("member",), (AxisType.Auto,), devices=devices)

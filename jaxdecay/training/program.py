@@ -1,0 +1,205 @@
+"""What a sweep computes, compiled once; nothing in it changes while the sweep runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxdecay.data import Data
+from jaxdecay.population import Population
+from jaxdecay.training.block import Blocks
+from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.optimizers import UpdateClock
+from jaxdecay.training.placement import by_device, everywhere
+from jaxdecay.training.plan import Round
+from jaxdecay.training.task import Task
+from jaxdecay.training.train import Member, clock_of, monitored
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """The functions of a sweep and the arrays that they share: data, keys, schedules.
+
+    Attributes:
+        blocks: the functions of `train` for all members of a block.
+        population: the S schedules, with the lengths of this run.
+        steps: batches in an epoch.
+        shape: seeds and schedules in a block, (k, s).
+    """
+
+    blocks: Blocks
+    population: Population
+    steps: int
+    shape: tuple[int, int]
+
+    @property
+    def task(self) -> Task:
+        """What is trained."""
+        return self.blocks.task
+
+    @property
+    def config(self) -> SweepConfig:
+        """The options of the sweep."""
+        return self.blocks.config
+
+    # Learning rates, by epoch.
+
+    @functools.cached_property
+    def clock(self) -> UpdateClock:
+        """How many updates are done before each batch: schedules count these."""
+        return clock_of(self.task, self.config.optimizer, self.steps)
+
+    def first_states(self) -> Any:
+        """The states of adaptive schedules before training, [K, S]; None if there are none."""
+        if not self.population.is_adaptive:
+            return None
+        return jax.vmap(lambda key: self.population.init_states())(self._keys)
+
+    def learning_rates(self, updates: Any, states: Any) -> np.ndarray:
+        """Those of an epoch, [S, steps], or [K, S, steps] if states make members differ.
+
+        Args:
+            updates: the state of the clock before the epoch.
+            states: of the schedules, [K, S], or None.
+        """
+        return np.asarray(self._rates_at(self.population, states, self._count(updates)[1]))
+
+    def next_updates(self, updates: Any) -> Any:
+        """The state of the clock after an epoch."""
+        return self._count(updates)[0]
+
+    def next_states(self, states: Any, history: Mapping[str, np.ndarray]) -> Any:
+        """The states of adaptive schedules after they have seen an epoch's history."""
+        if states is None:
+            return None
+        return self._follow(states, monitored(history, self.config.monitor).T)
+
+    # Members, by round.
+
+    def compile(self) -> None:
+        """Compiles what trains a block, for any number of blocks."""
+        history = {name: kind for name, kind in self.measured.items() if name != "diverged_at"}
+        monitored(history, self.config.monitor)
+        self._init  # noqa: B018
+        self._run_epoch  # noqa: B018
+
+    def init(self, round_: Round, keys: Array, rates: np.ndarray) -> Member:
+        """The members of a round before their first step; `rates` is the table of epoch 0."""
+        first = rates_of(round_, rates)[:, 0]
+        return self._init(by_device(self.blocks.mesh, first), keys)
+
+    def run_epoch(
+        self, round_: Round, members: Member, keys: Array, rates: np.ndarray, epoch: int
+    ) -> tuple[Member, dict[str, Array]]:
+        """One epoch of the members of a round, whose memory is used again.
+
+        Args:
+            round_: their places.
+            members: from `init`, or from the epoch before.
+            keys: from `keys_of`.
+            rates: the table of the epoch.
+            epoch: counted from 0.
+
+        Returns:
+            The members, and by name what `train_epoch` measures, [D, k, s].
+        """
+        placed = by_device(self.blocks.mesh, rates_of(round_, rates))
+        count = everywhere(self.blocks.mesh, jnp.asarray(epoch))
+        return self._run_epoch(members, placed, keys, count, self._data)
+
+    def keys_of(self, round_: Round) -> Array:
+        """The keys of the seeds of a round, [D, k]."""
+        return by_device(self.blocks.mesh, self._keys[round_.seeds])
+
+    @functools.cached_property
+    def measured(self) -> dict[str, Any]:
+        """By name, the types of what an epoch measures of each member, and `diverged_at`."""
+        members, history = self._traced_epoch.out_info
+        found = {**history, "diverged_at": members.diverged_at}
+        return {name: each.dtype for name, each in found.items()}
+
+    @functools.cached_property
+    def member(self) -> Member:
+        """Shapes and types of one member as a block stores it."""
+        return jax.tree.map(
+            lambda each: jax.ShapeDtypeStruct(each.shape[3:], each.dtype),
+            self._traced_init.out_info,
+        )
+
+    @functools.cached_property
+    def _init(self) -> jax.stages.Compiled:
+        return self.blocks.compile(self._traced_init)
+
+    @functools.cached_property
+    def _run_epoch(self) -> jax.stages.Compiled:
+        return self.blocks.compile(self._traced_epoch)
+
+    # Both are traced once, for the shapes of what they return and to be compiled.
+
+    @functools.cached_property
+    def _traced_init(self) -> jax.stages.Traced:
+        return jax.jit(self.blocks.init).trace(self._shaped(), self._keys_of_one_round)
+
+    @functools.cached_property
+    def _traced_epoch(self) -> jax.stages.Traced:
+        keys = self._keys_of_one_round
+        members = jax.tree.map(
+            lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype, sharding=keys.sharding),
+            self._traced_init.out_info,
+        )
+        epoch = everywhere(self.blocks.mesh, jnp.asarray(0))
+        traced = jax.jit(self.blocks.run_epoch, donate_argnums=0)
+        return traced.trace(members, self._shaped(self.steps), keys, epoch, self._data)
+
+    def _shaped(self, *steps: int) -> jax.ShapeDtypeStruct:
+        """Learning rates of a round, [D, k, s] or [D, steps, k, s]."""
+        shape = self.blocks.mesh.size, *steps, *self.shape
+        kind = jnp.zeros(()).dtype
+        return jax.ShapeDtypeStruct(shape, kind, sharding=self._keys_of_one_round.sharding)
+
+    @functools.cached_property
+    def _keys_of_one_round(self) -> Array:
+        shape = self.blocks.mesh.size, self.shape[0]
+        return by_device(self.blocks.mesh, jnp.broadcast_to(self._keys[0], shape))
+
+    @functools.cached_property
+    def _data(self) -> Data:
+        return everywhere(self.blocks.mesh, self.task.data)
+
+    @functools.cached_property
+    def _keys(self) -> Array:
+        return jnp.stack([jax.random.key(seed) for seed in self.config.all_seeds])
+
+    @functools.cached_property
+    def _rates_at(self) -> Any:
+        return jax.jit(_learning_rates)
+
+    @functools.cached_property
+    def _count(self) -> Any:
+        return jax.jit(self.clock.epoch)
+
+    @functools.cached_property
+    def _follow(self) -> Any:
+        return jax.jit(jax.vmap(self.population.update_states))
+
+
+def rates_of(round_: Round, table: np.ndarray) -> np.ndarray:
+    """Learning rates of a round, [D, steps, k, s], from the table of an epoch."""
+    if table.ndim == 3:
+        rates = table[round_.seeds[:, :, None], round_.schedules[:, None, :]]
+    else:
+        rates = np.repeat(table[round_.schedules][:, None], round_.seeds.shape[1], axis=1)
+    return np.moveaxis(rates, -1, 1)
+
+
+def _learning_rates(population: Population, states: Any, updates: Array) -> Array:
+    if states is None:
+        return population(updates)
+    return jax.vmap(population, in_axes=(None, 0))(updates, states)
