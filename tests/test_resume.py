@@ -154,6 +154,7 @@ def test_the_first_interrupt_finishes_the_epoch_and_says_how_to_go_on(folder, nu
     assert (folder / "out" / "history.csv").read_text().splitlines()[:21] == first
 
 
+@pytest.mark.slow
 def test_the_second_interrupt_stops_at_once(folder):
     (folder / "slow.toml").write_text(SCHEDULES)
     arguments = ("--schedules", "slow.toml", "--seeds", 300, "--batch-size", 1, "--epochs", 9)
