@@ -12,8 +12,8 @@ from jax.typing import ArrayLike
 from rich.console import Console
 
 import jaxdecay
+from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.domain import Positive, PositiveSteps
-from jaxdecay.report.leaderboard import leaderboard
 
 
 @jaxdecay.decay

@@ -13,8 +13,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from jaxdecay.cli import app
-from jaxdecay.streams import degrade
+from jaxdecay.cli.commands import app
+from jaxdecay.cli.streams import degrade
 
 COLUMNS = "100"
 

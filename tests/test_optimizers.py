@@ -12,8 +12,8 @@ import optax
 import pytest
 
 import jaxdecay
+from jaxdecay.cli.inputs import optimizer_named
 from jaxdecay.data import Data
-from jaxdecay.run import optimizer_named
 from jaxdecay.training.train import epoch_order, take
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")

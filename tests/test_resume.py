@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 MANY = 1_000_000
 
-NOTICES_SOON = "import jaxdecay.run; jaxdecay.run.HEARTBEAT_SECONDS = 5"
+NOTICES_SOON = "import jaxdecay.cli.processes; jaxdecay.cli.processes.HEARTBEAT_SECONDS = 5"
 """That another process has died, so that the test takes less time."""
 
 INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
@@ -141,7 +141,7 @@ def test_the_first_interrupt_finishes_the_epoch_and_says_how_to_go_on(folder, nu
     process.send_signal(number)
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 128 + number
-    assert "stopping after this epoch; once more to stop at once" in errors
+    assert "stopping after this epoch; interrupt again to stop at once" in errors
     assert "Traceback" not in errors
     stopped = re.search(r"stopped after epoch (\d+) of 1000000", output)
     assert stopped, output
@@ -162,12 +162,12 @@ def test_the_second_interrupt_stops_at_once(folder):
     wait_for(lambda: (folder / "out" / "checkpoints" / "about.json").exists(), process)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
-    said = until(process.stderr, "once more to stop at once")
+    said = until(process.stderr, "interrupt again to stop at once")
     assert process.poll() is None  # an epoch of 1,500 members takes minutes
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert "the last whole epoch is kept" in said + errors
+    assert "the last complete epoch is stored" in said + errors
     assert epochs_of(folder / "out") == 0
 
 
@@ -184,7 +184,7 @@ def test_a_finished_sweep_is_left_as_it_is(folder, whole):
 def test_more_epochs(folder, whole):
     out = shutil.copytree(whole, folder / "out")
     less = refused("--resume", "out", "--epochs", 3, cwd=folder)
-    assert "--epochs 3 is less, and it can only be more" in less
+    assert "got --epochs 3; a resumed sweep can only have more" in less
     assert_same_files(out, whole)
     done = here("--resume", "out", "--epochs", 6, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -198,18 +198,20 @@ def test_more_epochs(folder, whole):
 
 
 def test_wrong_use_of_resume(folder, whole):
-    assert refused("--resume", "nowhere", cwd=folder) == "error: nowhere is no folder"
+    assert refused("--resume", "nowhere", cwd=folder) == "error: folder 'nowhere' does not exist"
     (folder / "empty").mkdir()
-    assert "no run.json in it" in refused("--resume", "empty", cwd=folder)
+    assert "needs a folder written by `jaxdecay sweep` (run.json is missing)" in refused(
+        "--resume", "empty", cwd=folder
+    )
     more = refused("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder)
     assert "leave out --batch-size, --seeds" in more
     out = shutil.copytree(whole, folder / "out")
     (out / "run.json").write_text("{")
     assert "run.json is damaged" in refused("--resume", "out", cwd=folder)
     (out / "run.json").write_text('{"data": "digits"}')
-    assert "not of this version" in refused("--resume", "out", cwd=folder)
+    assert "damaged or from another version" in refused("--resume", "out", cwd=folder)
     there = refused(*SWEEP, "--out", "out", cwd=folder)
-    assert "go on with it with --resume out" in there
+    assert "resume it with --resume out" in there
 
 
 @pytest.mark.slow
@@ -229,7 +231,7 @@ def test_two_sweeps_do_not_share_a_folder(folder):
     try:
         wait_for(lambda: epochs_of(folder / "out") >= 1, process)
         for arguments in (("--resume", "out"), (*SWEEP, "--overwrite", "--out", "out")):
-            assert "another sweep is writing into out" in refused(*arguments, cwd=folder)
+            assert "another sweep is writing into 'out'" in refused(*arguments, cwd=folder)
         before = epochs_of(folder / "out")
         wait_for(lambda: epochs_of(folder / "out") > before, process)
     finally:
@@ -350,7 +352,7 @@ def test_a_process_that_dies_ends_the_sweep_and_one_goes_on(folder, whole, dies)
 def test_distributed_needs_to_know_who_it_is(folder):
     lost = error_of(run("--distributed", "--out", "out", cwd=folder), code=2)
     assert "give --coordinator HOST:PORT, --process and --processes" in lost
-    assert "are for --distributed" in refused("--process", 1, cwd=folder)
+    assert "need --distributed" in refused("--process", 1, cwd=folder)
 
 
 def test_a_sweep_of_which_all_diverge_can_stop_there(folder):

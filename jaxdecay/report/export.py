@@ -8,13 +8,14 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from jaxdecay.training.result import SweepResult
+from jaxdecay.results.hyperparameters import flattened
+from jaxdecay.results.result import SweepResult
 
 MLFLOW_METRICS = 1_000
 """So many numbers MLflow takes at a time."""
@@ -126,9 +127,9 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
         >>> run.name, run.hyperparameters["init_value"], run.points[-1][:2]
         ('0-cosine-seed-0', 0.1, ('train_loss', 88))
     """
-    settings, epochs = result.settings, len(result.history["train_loss"])
+    settings, epochs = result.settings, result.epochs
     steps = result.steps // epochs
-    digits = len(str(result.diverged_at.size - 1))
+    digits = len(str(result.diverged.size - 1))
     members = ((s, k) for s in range(len(result.population)) for k in range(len(result.seeds)))
     for member, (s, k) in enumerate(members):
         schedule, seed = result.population[s], result.seeds[k]
@@ -139,7 +140,7 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
                 "seed": seed,
                 "optimizer": settings["optimizer"],
                 "batch_size": settings["batch_size"],
-                **dict(_flat(schedule.to_dict())),
+                **{name: _plain(value) for name, value in flattened(schedule.to_dict())},
             },
             points=[
                 # The learning rate is that of an epoch's first step, the others come at its end.
@@ -148,19 +149,14 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
                 for name, each in values.items()
                 if math.isfinite(each[epoch])
             ],
-            diverged=bool(result.diverged_at[s, k] >= 0),
+            diverged=bool(result.diverged[s, k]),
         )
 
 
 def _shown(result: SweepResult) -> Iterator[MemberRun]:
     """The runs, with a line that shows how many are written, if there are many."""
-    return iter(tqdm(member_runs(result), total=result.diverged_at.size, unit="run", delay=1))
+    return iter(tqdm(member_runs(result), total=result.diverged.size, unit="run", delay=1))
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bool | float | str]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            plain = isinstance(value, bool | int | float | str)
-            yield prefix + name, value if plain else json.dumps(value)
+def _plain(value: Any) -> bool | float | str:
+    return value if isinstance(value, bool | int | float | str) else json.dumps(value)

@@ -15,12 +15,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from jaxdecay.catalogue import catalogue
+from jaxdecay.cli.streams import readable
 from jaxdecay.feedback import value_at
 from jaxdecay.inspection.check import check_schedule
 from jaxdecay.plain import from_plain
 from jaxdecay.schedule import Schedule
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.streams import readable
 
 BLOCKS = "▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 """Quarters of a character, which curves are drawn with."""

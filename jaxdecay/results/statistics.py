@@ -104,7 +104,7 @@ def compare(
 
     Example:
         >>> import numpy as np
-        >>> from jaxdecay.report.statistics import compare
+        >>> from jaxdecay.results.statistics import compare
         >>> accuracy = np.array([[0.97, 0.98, 0.99, 0.98], [0.93, 0.94, 0.955, 0.94]])
         >>> found = compare(accuracy, "test_accuracy", larger_is_better=True)
         >>> found.best, found.like_best.tolist()
