@@ -23,7 +23,7 @@ def flags() -> str:
     """For XLA_FLAGS: those that are set, and less to compile, which takes most of the tests' time.
 
     Where an optimization level is set, nothing is added: `.ci/run` runs the laws of numbers that
-    way once more.
+    way.
     """
     given = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_optimization_level" in given:

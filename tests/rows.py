@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 from cases import Case
-from compiler import AS_USERS_DO
 
 from jaxdecay import Schedule, value_at
 
@@ -25,9 +24,6 @@ TOO_LARGE = 1e15
 @jax.jit
 def called(schedule: Any, steps: Any) -> Any:
     return value_at(schedule, steps)
-
-
-called_as_users_do = jax.jit(value_at, compiler_options=AS_USERS_DO)
 
 
 def errors(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
@@ -54,7 +50,7 @@ def number_of(leaf_name: str) -> str | None:
 
 def values_at(schedule: Schedule, steps: Sequence[int]) -> np.ndarray:
     """The value at each step, compiled, in calls of one shape."""
-    found = [called_as_users_do(schedule, many) for many in _chunks(steps)]
+    found = [called(schedule, many) for many in _chunks(steps)]
     return np.concatenate(found).astype(np.float64)[: len(steps)]
 
 

@@ -176,6 +176,7 @@ def test_quiet_prints_the_result_only(tmp_path):
     assert "--quiet and --json exclude each other" in error_of(both, code=2)
 
 
+@pytest.mark.slow
 def test_in_a_terminal_one_line_changes_in_its_place(tmp_path):
     (tmp_path / "two.toml").write_text(TWO)
     ours, theirs = pty.openpty()

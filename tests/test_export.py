@@ -155,6 +155,7 @@ print(json.dumps([
 """
 
 
+@pytest.mark.slow
 def test_mlflow_has_a_run_for_each_member(result, saved, tmp_path):
     done = in_a_process("export", saved, "--mlflow", "sqlite:///mlflow.db", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -409,7 +409,7 @@ def known_optimizers() -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:Specifying a key:UserWarning")
-@pytest.mark.parametrize("name", known_optimizers())
+@pytest.mark.parametrize("name", some_of(known_optimizers(), known_optimizers()[::3]))
 def test_every_optimizer_of_the_command_line_trains_with_its_rate(task, name):
     result = jaxdecay.sweep(
         task,
