@@ -141,7 +141,7 @@ def test_a_c_locale_without_utf_8(swept):
     assert (swept / f"{FOLDER}.png").exists()
     done = finished("sweep", "--out", FOLDER, cwd=swept, **C_LOCALE)
     assert_fine(done, code=2)
-    assert f"{FOLDER}/checkpoints is no text in this locale".encode() in done.stderr
+    assert f"{FOLDER}/checkpoints is not text in this locale".encode() in done.stderr
 
 
 def test_a_reader_that_has_enough_ends_it_without_a_word(swept):
