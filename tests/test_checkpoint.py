@@ -96,7 +96,7 @@ def test_a_sweep_that_goes_on_finds_the_same_to_the_last_bit(task, population, c
 def test_a_finished_sweep_is_not_trained_again(task, population, copy, whole):
     result = go_on(task, population, copy, epochs=4, progress=lambda *_: pytest.fail("trained"))
     np.testing.assert_array_equal(result.history["train_loss"], whole.history["train_loss"][:4])
-    with pytest.raises(ValueError, match="4 epochs are done already, got epochs=3"):
+    with pytest.raises(ValueError, match="already contain 4 epochs, got epochs=3"):
         go_on(task, population, copy, epochs=3)
 
 

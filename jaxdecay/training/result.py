@@ -1,4 +1,4 @@
-"""What a sweep found: metrics of each member and epoch, their ranking and comparison."""
+"""The result of a sweep: metrics for each member and epoch, their ranking and comparison."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SweepResult:
-    """What a sweep found. S schedules, K seeds, E epochs.
+    """The result of a sweep. S schedules, K seeds, E epochs.
 
     Attributes:
         population: the schedules.
         seeds: the K seeds; member (s, k) is `train(population[s], jax.random.key(seeds[k]), …)`.
         history: by name, an array [E, S, K]: `learning_rate` (at the epoch's first step),
             `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`. From
-            the epoch in which a member diverged, all but its learning rate are not a number.
-        diverged_at: [S, K], the first step whose training loss, or whose network, was not finite,
-            or -1.
+            the epoch in which a member diverged, all but its learning rate are NaN.
+        diverged_at: [S, K], the first step at which the training loss or the network was not
+            finite, or -1.
         final_learning_rate: [S, K], the schedules' values after the last step.
         settings: epochs, batch size and so on, as written to `sweep.json`.
-        steps: batches that each member was trained on.
-        member_steps: the steps that were trained: one that several members share, as their rates
-            agree until then, counts once.
-        compile_seconds: time it took to compile, and to measure blocks where none is known.
-        run_seconds: time it took to train and to test, without compiling.
-        machine: platform, cores and devices on which it ended.
-        versions: of Python and packages, there.
+        steps: the number of batches that each member was trained on.
+        member_steps: the number of steps trained. A step that several members share, because
+            their rates agree until then, counts once.
+        compile_seconds: the time to compile, and to measure block sizes that were unknown.
+        run_seconds: the time to train and test, without compilation.
+        machine: platform, cores and devices of the machine on which the sweep ended.
+        versions: the versions of Python and packages on that machine.
         measures: the task's metrics, each with its direction.
-        ranks_by: the name of the one that ranks schedules, or "loss".
+        ranks_by: the name of the metric that ranks schedules, or "loss".
     """
 
     population: Population
@@ -66,7 +66,7 @@ class SweepResult:
         )
 
     def _repr_html_(self) -> str:
-        """In a notebook: the leaderboard."""
+        """The leaderboard, which a notebook shows."""
         import io
 
         from rich.console import Console
@@ -88,10 +88,10 @@ class SweepResult:
         return draw_curves(self)
 
     def to_pandas(self, *, history: bool = False) -> Any:
-        """The members, one a row, as a `pandas.DataFrame`; the table of `members.csv`.
+        """A `pandas.DataFrame` with one row per member, like `members.csv`.
 
         Args:
-            history: one row for each member and epoch instead; the table of `history.csv`.
+            history: return one row per member and epoch instead, like `history.csv`.
 
         Raises:
             ModuleNotFoundError: pandas is not installed.
@@ -103,36 +103,36 @@ class SweepResult:
         if not history:
             return pandas.DataFrame(member_rows(self))
         epochs = range(len(self.history["train_loss"]))
-        each = ({name: values[epoch] for name, values in self.history.items()} for epoch in epochs)
-        rows = (row for epoch, found in enumerate(each) for row in history_rows(epoch, found))
+        tables = ({name: values[i] for name, values in self.history.items()} for i in epochs)
+        rows = (row for epoch, table in enumerate(tables) for row in history_rows(epoch, table))
         return pandas.DataFrame(rows)
 
     def to_tensorboard(self, folder: Any) -> None:
         """Writes each member as a run for TensorBoard, with its hyperparameters.
 
         Args:
-            folder: empty, or made; `tensorboard --logdir FOLDER` shows it.
+            folder: an empty folder, or one to create; `tensorboard --logdir FOLDER` shows it.
 
         Raises:
-            FileExistsError: there is something in the folder.
-            ModuleNotFoundError: tensorboardX is not installed: jaxdecay's extra `tensorboard`.
+            FileExistsError: the folder is not empty.
+            ModuleNotFoundError: tensorboardX is not installed; `jaxdecay[tensorboard]` has it.
         """
         from jaxdecay.report.export import to_tensorboard
 
         to_tensorboard(self, folder)
 
     def to_mlflow(self, experiment: str, tracking_uri: str | None = None) -> None:
-        """Logs each member as a run of MLflow; those that diverged as failed.
+        """Logs each member as an MLflow run; diverged members get the status "failed".
 
         Args:
-            experiment: its name; made if need be, and without runs.
-            tracking_uri: of a server or a database, such as "sqlite:///mlflow.db"; None for
-                MLflow's own choice.
+            experiment: the name of an experiment without runs; created if missing.
+            tracking_uri: the URI of a server or a database, such as "sqlite:///mlflow.db"; None
+                for MLflow's default.
 
         Raises:
-            ExportError: of `jaxdecay.report.export`: MLflow does not answer, or the experiment
-                has runs already.
-            ModuleNotFoundError: MLflow is not installed: jaxdecay's extra `mlflow`.
+            ExportError: from `jaxdecay.report.export`: MLflow does not answer, or the experiment
+                already has runs.
+            ModuleNotFoundError: MLflow is not installed; `jaxdecay[mlflow]` has it.
         """
         from jaxdecay.report.export import to_mlflow
 
@@ -140,7 +140,7 @@ class SweepResult:
 
     @property
     def metrics(self) -> dict[str, np.ndarray]:
-        """By name, arrays [S, K]: the last epoch's, or the last before a member diverged."""
+        """By name, arrays [S, K] from the last epoch, or the last before a member diverged."""
         last = np.maximum(self.sound_epochs - 1, 0)[None]
         return {
             name: np.take_along_axis(values, last, axis=0)[0]
@@ -150,21 +150,21 @@ class SweepResult:
     @property
     def sound_epochs(self) -> np.ndarray:
         """[S, K], how many epochs each member finished before it diverged."""
-        # Of a member that has not diverged, a training loss is a number; its metrics need not be.
+        # A training loss is NaN only if the member diverged; a metric may be NaN by itself.
         return (~np.isnan(self.history["train_loss"])).sum(axis=0)
 
     def steps_to(self, target: float, metric: str | None = None) -> np.ndarray:
-        """[S, K]: the steps after which a metric, tested once an epoch, first reached a target.
+        """[S, K], the steps after which a metric, tested once per epoch, first reached a target.
 
         Args:
-            target: the value to reach: at least this where larger is better, else at most.
-            metric: a name of the history; None for the metric that ranks schedules.
+            target: the value to reach: at least this if larger is better, else at most.
+            metric: a name in the history; None for the metric that ranks schedules.
 
         Returns:
-            Floats; infinity where the target was not reached.
+            Floats; infinity for members that did not reach the target.
 
         Raises:
-            ValueError: there is no such metric.
+            ValueError: the history has no such metric.
         """
         metric = self.main_metric if metric is None else metric
         larger = self.larger_is_better(metric)
@@ -175,22 +175,22 @@ class SweepResult:
 
     @property
     def member_steps_per_second(self) -> float:
-        """Updates of single networks in a second, tests included, compiling not."""
+        """Updates of single networks per second; the time includes testing, but no compilation."""
         return self.member_steps / self.run_seconds
 
     def ranking(self, *, target: float | None = None) -> np.ndarray:
         """Indices of the schedules, best first.
 
-        By the mean over seeds of the metric that the task declares for it (`main_metric`), then by
-        mean test loss; after all others come schedules whose metric is not finite, and last those
-        with a diverged member.
+        Schedules are ranked by the mean over seeds of `main_metric`, then by mean test loss.
+        Schedules whose metric is not finite come after all others, and those with a diverged
+        member come last.
 
         Args:
-            target: rank by the mean number of steps to this value first; see `steps_to`.
+            target: rank first by the mean number of steps to this value; see `steps_to`.
         """
         metric = self.main_metric
         sign = -1.0 if self.larger_is_better(metric) else 1.0
-        # Rounded, so that equal counts of right answers are equal: float32 makes them differ.
+        # Rounded, so that equal numbers of correct predictions compare equal despite float32.
         main = np.round(self.metrics[metric].mean(axis=1, dtype=float), 7)
         main = np.where(np.isfinite(main), main, np.nan)  # which `lexsort` puts last
         keys = [self.metrics["test_loss"].mean(axis=1), sign * main]
@@ -201,14 +201,14 @@ class SweepResult:
 
     @property
     def main_metric(self) -> str:
-        """The name in the history of what ranks schedules, as the task declares it."""
+        """The name in the history of the metric that ranks schedules, as the task declares it."""
         return f"test_{self.ranks_by}"
 
     def larger_is_better(self, metric: str) -> bool:
         """The direction of a metric, by its name in the history, as the task declares it.
 
         Raises:
-            ValueError: there is no such metric; a learning rate is none.
+            ValueError: the history has no such metric; the learning rate is not a metric.
         """
         known = larger_is_better(self.measures)
         if metric not in known:
@@ -218,24 +218,24 @@ class SweepResult:
         return known[metric]
 
     def _resolution(self, metric: str) -> float:
-        """The smallest step of a metric: one test example of a share of them."""
-        is_share = any(each.is_share and metric == f"test_{each.name}" for each in self.measures)
+        """The smallest step of a metric: one test example for a share, 0 for others."""
+        is_share = any(m.is_share and metric == f"test_{m.name}" for m in self.measures)
         return 1 / self.settings["test_examples"] if is_share else 0.0
 
     def compare(self, metric: str | None = None, *, confidence: float = 0.95) -> Comparison:
-        """The schedules over seeds: intervals, and which the seeds cannot tell from the best.
+        """Compares schedules over seeds: intervals, and which are not significantly worse.
 
         Args:
-            metric: a name of `metrics`; None for the one that ranks schedules. Its direction is
-                that which the task declares.
-            confidence: of the intervals, between 0 and 1.
+            metric: a name in `metrics`, with the direction that the task declares; None for the
+                one that ranks schedules.
+            confidence: the confidence level of the intervals, between 0 and 1.
 
         Returns:
-            A `jaxdecay.report.statistics.Comparison`; schedules with a diverged member have no
-            numbers in it.
+            A `jaxdecay.report.statistics.Comparison`, without numbers for schedules with a
+            diverged member.
 
         Raises:
-            ValueError: a metric that is not there, or `confidence` out of range.
+            ValueError: the history has no such metric, or `confidence` is out of range.
         """
         from jaxdecay.report.statistics import compare
 
@@ -269,11 +269,11 @@ class SweepResult:
         """Writes `report.html`, `members.csv`, `history.csv`, `curves.png` and `sweep.json`.
 
         Args:
-            folder: made if need be.
-            overwrite: write even if the folder holds another sweep.
+            folder: created if missing.
+            overwrite: write even if the folder contains another sweep.
 
         Raises:
-            FileExistsError: the folder holds another sweep.
+            FileExistsError: the folder contains another sweep.
         """
         from jaxdecay.report.files import save
 
