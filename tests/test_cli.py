@@ -418,7 +418,7 @@ def test_damaged_data_is_a_failure(tmp_path):
         ),
         ("", r"contains no \[\[schedule\]\] tables"),
         ("schedule = 3", r"contains no \[\[schedule\]\] tables"),
-        ("lr = 3", "tables only, found 'lr'"),
+        ("lr = 3", r"only \[\[schedule\]\] tables, got 'lr'"),
         ("[[schedule]]\nvalue = 1", "line 1, schedule 1: a schedule needs a family"),
         ("[[schedule]]\nfamily = 3", "line 1, schedule 1: a schedule needs a family"),
         (TWO + '[[schedule]]\nfamily = "cosin"', "line 10, schedule 3: .*did you mean 'cosine'"),
