@@ -1,7 +1,7 @@
-"""Examples as arrays that JAX holds: converted where that is exact, else refused in one line.
+"""Converts examples to array types that JAX has, or refuses them in one line if they do not fit.
 
-Without 64-bit mode JAX takes the lower half of a 64-bit integer without a word, and it has no
-big-endian and no extended floats at all. So data are converted here, on the host.
+Without its 64-bit mode, JAX silently takes the lower half of a 64-bit integer, and it has neither
+big-endian nor extended floats. So data are converted here, on the host.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import numpy as np
 
 
 def as_inputs(value: Any, what: str) -> Any:
-    """Inputs as an array of a type that JAX has; they are used as floats, so 64-bit integers too.
+    """Inputs as an array with a type that JAX has; 64-bit integers become floats.
 
     Args:
-        value: an array, or a frame or series of pandas or Polars. All else is returned as it is.
+        value: an array, or a frame or series from pandas or Polars. Anything else is returned
+            unchanged.
         what: the name of the inputs, for messages.
 
     Raises:
-        ValueError: no real numbers, or numbers that floats of JAX's width cannot hold.
+        ValueError: inputs are not real numbers, or are too large for JAX's floats.
 
     Example:
         >>> import numpy as np
@@ -39,20 +40,21 @@ def as_inputs(value: Any, what: str) -> Any:
             f"{what}: inputs must be real numbers, got an array of {array.dtype}; convert it, for "
             "example with .astype(np.float32)"
         )
-    if array.dtype.kind in "iu" and _held(array.dtype) != array.dtype:
-        return array.astype(_held(np.dtype(float)))
-    return _as_held_float(array, what)
+    if array.dtype.kind in "iu" and _jax_type(array.dtype) != array.dtype:
+        return array.astype(_jax_type(np.dtype(float)))
+    return _as_jax_float(array, what)
 
 
 def as_labels(value: Any, what: str) -> Any:
-    """Labels as an array of a type that JAX has; integers stay integers.
+    """Labels as an array with a type that JAX has; integers stay integers.
 
     Args:
-        value: an array, or a frame or series of pandas or Polars. All else is returned as it is.
+        value: an array, or a frame or series from pandas or Polars. Anything else is returned
+            unchanged.
         what: the name of the labels, for messages.
 
     Raises:
-        ValueError: no numbers, or numbers that JAX's types cannot hold.
+        ValueError: labels are not numbers, or do not fit into JAX's types.
 
     Example:
         >>> import numpy as np
@@ -66,36 +68,36 @@ def as_labels(value: Any, what: str) -> Any:
     if not any(jnp.issubdtype(array.dtype, kind) for kind in (np.number, np.bool_)):
         raise ValueError(
             f"{what}: labels must be numbers, got an array of {array.dtype}; number the classes: "
-            "np.unique(labels, return_inverse=True)[1], of train and test labels together"
+            "np.unique(labels, return_inverse=True)[1] on train and test labels together"
         )
-    held = _held(array.dtype)
-    if array.dtype.kind not in "iu" or held == array.dtype:
-        return _as_held_float(array, what)
-    limits = np.iinfo(held)
+    kind = _jax_type(array.dtype)
+    if array.dtype.kind not in "iu" or kind == array.dtype:
+        return _as_jax_float(array, what)
+    limits = np.iinfo(kind)
     if array.size and not limits.min <= array.min() <= array.max() <= limits.max:
         raise ValueError(
-            f"{what}: labels must fit into {held}, got {array.min()} … {array.max()}; number "
-            "classes from 0 (np.unique(labels, return_inverse=True)[1], of train and test labels "
+            f"{what}: labels must fit into {kind}, got {array.min()} … {array.max()}; number "
+            "classes from 0 (np.unique(labels, return_inverse=True)[1] on train and test labels "
             "together), or convert targets with .astype(np.float32)"
         )
-    return array.astype(held)
+    return array.astype(kind)
 
 
 def _array(value: Any, what: str) -> Any:
-    """A NumPy array of what holds one, in this machine's byte order; all else as it is."""
+    """An array or frame as a NumPy array in this machine's byte order; anything else unchanged."""
     if isinstance(value, Mapping):
         raise ValueError(
-            f"{what}: expected one array, got a {type(value).__name__} of {', '.join(value)}; put "
-            "its arrays into one, such as np.stack(list(columns.values()), axis=1)"
+            f"{what}: expected one array, got a {type(value).__name__} with {', '.join(value)}; "
+            "join its arrays into one, such as np.stack(list(columns.values()), axis=1)"
         )
     if hasattr(value, "toarray"):
         raise ValueError(
-            f"{what}: expected a dense array, got a sparse {type(value).__name__} of shape "
+            f"{what}: expected a dense array, got a sparse {type(value).__name__} with shape "
             f"{value.shape}; convert it with .toarray()"
         )
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(
-            f"{what}: expected an array without a mask; fill what is masked with .filled(value)"
+            f"{what}: expected an array without a mask; fill masked values with .filled(value)"
         )
     if isinstance(value, np.ndarray):
         array = value
@@ -109,7 +111,7 @@ def _array(value: Any, what: str) -> Any:
 
 
 def _of_frame(frame: Any, what: str) -> np.ndarray:
-    """The numbers of a frame or series of pandas or Polars."""
+    """The numbers in a frame or series from pandas or Polars."""
     if len(frame.shape) == 1:
         return frame.to_numpy()
     places = range(frame.shape[1])
@@ -117,27 +119,28 @@ def _of_frame(frame: Any, what: str) -> np.ndarray:
     for name, column in zip(frame.columns, columns, strict=True):
         if column.dtype.kind not in "biuf":
             raise ValueError(
-                f"{what}: column {name!r} holds no numbers ({column.dtype}); encode or drop it, "
-                "and fill what is missing"
+                f"{what}: column {name!r} must contain numbers, got {column.dtype}; encode or "
+                "drop it, and fill missing values"
             )
     return np.stack(columns, axis=1) if columns else np.empty(frame.shape, np.float32)
 
 
-def _as_held_float(array: np.ndarray, what: str) -> np.ndarray:
-    """Floats wider than JAX's as JAX's; everything else as it is."""
-    if array.dtype.kind != "f" or array.dtype == (held := _held(array.dtype)):
+def _as_jax_float(array: np.ndarray, what: str) -> np.ndarray:
+    """Converts floats wider than JAX's to JAX's; returns anything else unchanged."""
+    if array.dtype.kind != "f" or array.dtype == (kind := _jax_type(array.dtype)):
         return array
     with np.errstate(over="ignore"):
-        floats = array.astype(held)
-    if (lost := np.isfinite(array) & ~np.isfinite(floats)).any():
+        floats = array.astype(kind)
+    if (overflows := np.isfinite(array) & ~np.isfinite(floats)).any():
         raise ValueError(
-            f"{what}: numbers must be finite as {held}, got {array[lost].flat[0]:g}; scale them"
+            f"{what}: numbers must be finite as {kind}, got {array[overflows].flat[0]:g}; scale "
+            "them down"
         )
     return floats
 
 
-def _held(kind: np.dtype) -> np.dtype:
-    """The type that JAX has for a type of NumPy."""
+def _jax_type(kind: np.dtype) -> np.dtype:
+    """The type that JAX uses for a NumPy type."""
     if kind.kind == "f" and kind.itemsize > 8:
         kind = np.dtype(np.float64)
     return np.dtype(jax.dtypes.canonicalize_dtype(kind))

@@ -20,25 +20,26 @@ from jaxdecay.population import Population
 from jaxdecay.schedule import Schedule
 
 VALUES_AT_A_TIME = 2**16
-"""How many values of a schedule, or of all of a population, are held at the same time."""
+"""The number of values, of a schedule or of a population, that are in memory at a time."""
 
 
 def integral(schedule: Schedule | Population, steps: int) -> Array:
-    """The sum of the learning rates of a run: what scaling laws of annealing count.
+    """The sum of the learning rates in a run, which scaling laws for annealing use.
 
-    Formula: Σ schedule(t) over t = 0 … steps − 1. It is added up in pairs, so that a million
+    Formula: Σ schedule(t) over t = 0 … steps − 1. Values are added in pairs, so that a million
     steps in float32 lose no digits, and in blocks, so that memory does not grow with the steps.
 
     Args:
         schedule: a schedule, or a population. Its hyperparameters may be traced, and the integral
-            can be differentiated with respect to them; an adaptive one has seen no metric.
-        steps: updates of the run, a Python integer, 0 … 2³¹−1.
+            can be differentiated with respect to them. An adaptive schedule is in its first
+            state.
+        steps: updates in the run, a Python integer, 0 … 2³¹−1.
 
     Returns:
-        A float array: a number, or of shape [S] for a population.
+        A float array: a number, or shape [S] for a population.
 
     Raises:
-        TypeError: something that is not a schedule or a population.
+        TypeError: `schedule` is not a schedule or a population.
         ValueError: `steps` is not an integer in its range.
 
     Example:
@@ -58,19 +59,19 @@ def integral(schedule: Schedule | Population, steps: int) -> Array:
 
 
 def mean_value(schedule: Schedule | Population, steps: int) -> Array:
-    """The mean learning rate of a run.
+    """The mean learning rate in a run.
 
     Formula: integral(schedule, steps)/steps.
 
     Args:
         schedule: as for `integral`.
-        steps: updates of the run, a Python integer, 1 … 2³¹−1.
+        steps: updates in the run, a Python integer, 1 … 2³¹−1.
 
     Returns:
-        A float array: a number, or of shape [S] for a population.
+        A float array: a number, or shape [S] for a population.
 
     Raises:
-        TypeError: something that is not a schedule or a population.
+        TypeError: `schedule` is not a schedule or a population.
         ValueError: `steps` is not an integer in its range.
 
     Example:
@@ -86,7 +87,8 @@ def mean_value(schedule: Schedule | Population, steps: int) -> Array:
         0.25025
 
     Source:
-        `integral`. Two schedules of one mean travel equally far if the gradients are alike.
+        `integral`. With equal gradients, two schedules with the same mean move the parameters
+        equally far.
     """
     _check_schedule("mean_value", schedule)
     return _area(schedule, _checked_steps("mean_value", steps, least=1)) / steps
@@ -96,19 +98,19 @@ def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Ar
     """The first step at which a schedule has reached a value.
 
     Formula: the least t ≤ steps at which schedule(t) − value is 0 or has another sign than at
-    step 0; −1 if there is none. A schedule that jumps past the value has reached it.
+    step 0; −1 if no such step exists. A schedule that jumps past the value has reached it.
 
     Args:
         schedule: as for `integral`.
-        value: a learning rate; for a population also an array of shape [S].
+        value: a learning rate; for a population also an array with shape [S].
         steps: the last step to look at, a Python integer, 0 … 2³¹−1.
 
     Returns:
-        An integer array: a number, or of shape [S] for a population.
+        An integer array: a number, or shape [S] for a population.
 
     Raises:
-        TypeError: something that is not a schedule or a population, or a value that is no number.
-        ValueError: `steps` is not an integer in its range, or a value of another shape.
+        TypeError: `schedule` is not a schedule or a population, or `value` is not a number.
+        ValueError: `steps` is not an integer in its range, or `value` has another shape.
 
     Example:
         >>> import jaxdecay
@@ -117,7 +119,7 @@ def step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> Ar
         (500, -1)
 
     Source:
-        The definition; no peer has it.
+        The definition; no other library has this function.
     """
     _check_schedule("step_at", schedule)
     steps = _checked_steps("step_at", steps, least=0)
@@ -132,27 +134,27 @@ def from_gradient_norms(
     *,
     optimizer: Literal["sgd", "adam"] = "sgd",
 ) -> Schedule:
-    """A schedule refined by the gradient norms of a run that was made with another one.
+    """A schedule refined from the gradient norms recorded in a run with another schedule.
 
     Formula: values[t] ∝ w_t·(w_{t+1} + w_{t+2} + …), with w_t = 1/‖g_t‖₂² for SGD and 1/‖g_t‖₁
-    for Adam, of norms that went through a median filter. Norms that stay the same give a straight
-    line; norms that fall at the start give a warm-up.
+    for Adam, after a median filter has smoothed the norms. Constant norms give a straight line;
+    norms that fall at the start give a warm-up.
 
     Args:
-        gradient_norms: vector of at least two numbers > 0, one each `transition_steps` updates:
-            for SGD the Euclidean norms, for Adam the sums of absolute values.
+        gradient_norms: vector of at least two numbers > 0, one every `transition_steps` updates:
+            Euclidean norms for SGD, sums of absolute values for Adam.
         peak_value: the largest value of the schedule, ≥ 0.
         transition_steps: steps between two norms, > 0.
         smoothing: width of the median filter as a share of all norms, 0 … 1; 0 does not smooth.
-            Before the start the filter sees the first norm, past the end the norms mirrored at
-            the last.
-        optimizer: "sgd" or "adam", which weighs the norms.
+            The filter extends the norms by the first one before the start, and by their mirror
+            image after the end.
+        optimizer: "sgd" or "adam", which decides the weights.
 
     Returns:
         A schedule `interpolate(values, transition_steps)`. Its last value is 0.
 
     Raises:
-        ValueError: an argument outside its range.
+        ValueError: an argument is outside its range.
 
     Example:
         >>> import jaxdecay
@@ -172,7 +174,7 @@ def from_gradient_norms(
             f"from_gradient_norms: optimizer must be 'sgd' or 'adam', got {optimizer!r}"
         )
     smooth = _median_filtered(norms, int(smoothing * len(norms)) // 2)
-    # Of the smallest norm the weight is 1, so that no weight is infinite.
+    # Relative to the smallest norm, no weight is infinite.
     weights = (np.min(smooth) / smooth) ** (2 if optimizer == "sgd" else 1)
     later = np.append(np.cumsum(weights[:0:-1])[::-1], 0.0)
     values = weights * later
@@ -203,7 +205,7 @@ def _check_number(name: str, value: ArrayLike, domain: Domain) -> None:
 
 
 def _worst_norm(norms: np.ndarray) -> str:
-    """What is wrong with norms, or an empty string."""
+    """Describes what is wrong with the norms; an empty string if nothing is."""
     if norms.ndim != 1 or len(norms) < 2:
         return f"an array of shape {norms.shape}"
     wrong = np.flatnonzero(~((norms > 0) & np.isfinite(norms)))
@@ -211,7 +213,7 @@ def _worst_norm(norms: np.ndarray) -> str:
 
 
 def _median_filtered(norms: np.ndarray, half_width: int) -> np.ndarray:
-    """The median of each norm, as many before it and as many after it."""
+    """Replaces each norm by the median over it and `half_width` norms on either side."""
     from scipy.ndimage import median_filter  # here, so that `import jaxdecay` stays fast
 
     mirrored = np.pad(norms, (0, half_width), mode="reflect")
@@ -248,7 +250,7 @@ def _checked_value(schedule: Schedule | Population, value: ArrayLike) -> Array |
 def _area(schedule: Schedule | Population, steps: int) -> Array:
     block = _block(schedule, steps)
 
-    @jax.checkpoint  # the gradient evaluates a block again instead of keeping all of them
+    @jax.checkpoint  # the gradient evaluates a block again instead of storing all of them
     def sum_of_block(start: Array) -> Array:
         offsets = jnp.arange(block)
         inside = offsets < steps - start
@@ -294,7 +296,7 @@ def _values(schedule: Schedule | Population, steps: ArrayLike) -> Array:
 
 
 def _block(schedule: Schedule | Population, steps: int) -> int:
-    """How many steps are evaluated at the same time: a power of two."""
+    """The number of steps evaluated at a time, a power of two."""
     members = len(schedule) if isinstance(schedule, Population) else 1
     most = max(1, VALUES_AT_A_TIME // members)
     return 1 << (min(most, steps + 1).bit_length() - 1)

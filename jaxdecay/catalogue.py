@@ -1,4 +1,4 @@
-"""The catalogue: what every family is, in words, and a population with all of them."""
+"""The catalogue: a description of every family, and the built-in population."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Entry:
     """One family of the catalogue.
 
     Attributes:
-        family: its name.
-        group: what it has in common with the families next to it.
-        summary: what it is, in one sentence.
-        formula: its value, in the symbols of its docstring.
-        parameters: hyperparameters and options in words, with ranges and defaults.
+        family: the name of the family.
+        group: the group of similar families that it belongs to.
+        summary: a description in one sentence.
+        formula: the formula for its value, in the symbols of its docstring.
+        parameters: descriptions of its hyperparameters and options, with ranges and defaults.
     """
 
     family: str
@@ -40,7 +40,7 @@ class Entry:
 
 
 def catalogue() -> list[Entry]:
-    """Every known family, your own included, group by group, read from its function.
+    """Every registered family, including your own, by group; read from its signature and docstring.
 
     Example:
         >>> from jaxdecay.catalogue import catalogue
@@ -48,15 +48,15 @@ def catalogue() -> list[Entry]:
         >>> entry.formula, entry.parameters[1]
         ('I·r^⌊t/T⌋.', 'decay_rate > 0')
     """
-    place = {str(group): index for index, group in enumerate(Group)}
-    known = sorted(families.values(), key=lambda each: place.get(each.decay.group, len(place)))
-    return [_entry(decay) for decay in known]
+    order = {str(group): index for index, group in enumerate(Group)}
+    by_group = sorted(families.values(), key=lambda f: order.get(f.decay.group, len(order)))
+    return [_entry(public) for public in by_group]
 
 
 def _entry(public: Family[..., Schedule]) -> Entry:
     decay = public.decay
     paragraphs = (inspect.getdoc(public) or "").split("\n\n")
-    formulas = [each for each in paragraphs if each.startswith("Formula: ")]
+    formulas = [paragraph for paragraph in paragraphs if paragraph.startswith("Formula: ")]
     return Entry(
         family=decay.family,
         group=decay.group,
@@ -67,10 +67,10 @@ def _entry(public: Family[..., Schedule]) -> Entry:
 
 
 def example(name: str) -> Schedule:
-    """The `schedule` of the example in a family's docstring, for pictures and measurements.
+    """The `schedule` from the example in a family's docstring, for pictures and benchmarks.
 
     Raises:
-        ValueError: no such family, or one without an example that creates a `schedule`.
+        ValueError: the family does not exist, or its example creates no `schedule`.
 
     Example:
         >>> from jaxdecay.catalogue import example
@@ -78,8 +78,8 @@ def example(name: str) -> Schedule:
         rex(init_value=1.0, transition_steps=1000)
     """
     namespace: dict[str, Any] = {}
-    for each in doctest.DocTestParser().get_examples(inspect.getdoc(family(name)) or ""):
-        exec(each.source, namespace)
+    for line in doctest.DocTestParser().get_examples(inspect.getdoc(family(name)) or ""):
+        exec(line.source, namespace)
         if "schedule" in namespace:
             return namespace["schedule"]
     raise ValueError(
@@ -102,21 +102,21 @@ def _describe(parameter: Parameter) -> str:
 
 
 RATES = {"sgd": (0.05, 0.15, 0.5)}
-"""The first learning rates of the built-in population, by optimizer."""
+"""The first learning rates in the built-in population, by optimizer."""
 
 RATES_OF_OTHERS = (0.001, 0.003, 0.01)
-"""Of optimizers such as Adam, which scale their steps themselves."""
+"""The first learning rates for optimizers such as Adam, which scale their steps themselves."""
 
 
 def default_population(epochs: int, optimizer: str = "sgd") -> Population:
-    """A population with the shapes of decay that people use, each at three learning rates.
+    """The decays in common use, each at three learning rates.
 
     Args:
         epochs: passes through the training data, at least 1.
-        optimizer: its name in Optax; learning rates suit it.
+        optimizer: its name in Optax, which decides the learning rates.
 
     Returns:
-        A `Population` whose lengths are relative to the run, for `resolve`.
+        A `Population` with lengths relative to the run; `resolve` turns them into steps.
     """
     rates = list(RATES.get(optimizer, RATES_OF_OTHERS))
     run, third, epoch = percent(100), percent(100 / 3), epochs_of(1)

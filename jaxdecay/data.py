@@ -1,4 +1,4 @@
-"""The data that tasks are trained on: MNIST, scikit-learn's digits, and files of your own."""
+"""Data for tasks: MNIST, scikit-learn's digits, and your own files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from jaxdecay.arrays import as_inputs, as_labels
 
 
 class DataError(Exception):
-    """A data file that is missing, damaged or cannot be downloaded; one line says which."""
+    """A data file is damaged or cannot be downloaded; one line says which and why."""
 
 
 @jax.tree_util.register_dataclass
@@ -30,24 +30,24 @@ class DataError(Exception):
 class Data:
     """A data set: inputs and labels to train on, and others to test on.
 
-    It is a pytree, to be passed to compiled functions as an argument (closed over, it would be
-    compiled into the program).
+    It is a pytree. Pass it to compiled functions as an argument: if they close over it, it is
+    compiled into the program.
 
-    Arrays of NumPy, and frames and series of pandas and Polars, become arrays of the types that
-    JAX has: 64-bit numbers become 32-bit ones (unless JAX's 64-bit mode is on), big-endian ones
-    take this machine's byte order. Bytes stay bytes.
+    NumPy arrays, and frames and series from pandas and Polars, become arrays with types that JAX
+    has: 64-bit numbers become 32-bit (unless JAX's 64-bit mode is on), and big-endian numbers take
+    this machine's byte order. Bytes stay bytes.
 
     Attributes:
         train_inputs: array [n, ...]; images stay `uint8`, four times smaller than floats.
-        train_labels: array [n, ...], for `classifier` integers [n] from 0.
+        train_labels: array [n, ...]; for `classifier`, integers [n] from 0.
         test_inputs: array [m, ...].
         test_labels: array [m, ...].
-        scale: what inputs are divided by when they are used: 255 for images of bytes (static).
-        name: for reports (static).
+        scale: inputs are divided by it when they are used: 255 for images of bytes (static).
+        name: the name in reports (static).
 
     Raises:
-        ValueError: inputs or labels that are no numbers or that JAX's types cannot hold, sparse
-            matrices, dictionaries.
+        ValueError: inputs or labels are not numbers, do not fit into JAX's types, or are sparse
+            matrices or dictionaries.
     """
 
     train_inputs: ArrayLike
@@ -70,7 +70,7 @@ class Data:
 
 
 def check_data(data: Data) -> None:
-    """ValueError if inputs and labels do not fit each other, or there are none."""
+    """Raises a ValueError if inputs and labels do not match, or are empty."""
     shapes = {}
     for part in ("train", "test"):
         arrays = getattr(data, f"{part}_inputs"), getattr(data, f"{part}_labels")
@@ -138,16 +138,16 @@ def mnist(data_dir: str | os.PathLike[str] | None = None) -> Data:
     """MNIST: 60,000 + 10,000 images of handwritten digits, 28 × 28 bytes, 10 classes.
 
     Args:
-        data_dir: folder of the four `.gz` files. If None, the folder that the environment
-            variable `JAXDECAY_DATA` names; if that is not set, the download cache, which is
-            filled when it is empty (11 MB; needs the extra `jaxdecay[sweep]`).
+        data_dir: the folder with the four `.gz` files. If None, the folder in the environment
+            variable `JAXDECAY_DATA`; if that is not set, the download cache, which is
+            filled if it is empty (11 MB; needs the extra `jaxdecay[sweep]`).
 
     Returns:
         `Data` with `uint8` images of shape [n, 28, 28].
 
     Raises:
-        FileNotFoundError: a file is not in the folder that was named.
-        DataError: a file is damaged, or there is no network to download it.
+        FileNotFoundError: a file is not in the given folder.
+        DataError: a file is damaged, or cannot be downloaded.
 
     Example:
         >>> import jaxdecay
@@ -164,9 +164,9 @@ def mnist(data_dir: str | os.PathLike[str] | None = None) -> Data:
 
 
 def digits() -> Data:
-    """Handwritten digits, 8 × 8 pixels of 0 … 16, 10 classes; always at hand, without network.
+    """Handwritten digits, 8 × 8 pixels with values 0 … 16, 10 classes; needs no download.
 
-    Every fifth of scikit-learn's 1,797 images is kept for testing.
+    Every fifth of scikit-learn's 1,797 images is in the test set.
 
     Returns:
         `Data` with `uint8` images of shape [n, 8, 8].
@@ -179,12 +179,12 @@ def digits() -> Data:
     Source:
         Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI; CC BY 4.0.
     """
-    # The file that `sklearn.datasets.load_digits` reads: importing that takes a second.
-    found = importlib.util.find_spec("sklearn")
-    if found is None or found.origin is None:
-        raise ImportError("digits() needs scikit-learn: install jaxdecay with [sweep]")
+    # Reads the file of `sklearn.datasets.load_digits`, whose import would take a second.
+    sklearn = importlib.util.find_spec("sklearn")
+    if sklearn is None or sklearn.origin is None:
+        raise ImportError("digits() needs scikit-learn: pip install 'jaxdecay[sweep]'")
     table = np.loadtxt(
-        Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz",
+        Path(sklearn.origin).parent / "datasets" / "data" / "digits.csv.gz",
         delimiter=",",
         dtype=np.uint8,
     )
@@ -194,18 +194,18 @@ def digits() -> Data:
 
 
 def data_from_file(path: str | os.PathLike[str]) -> Data:
-    """Your own data, from a file that `numpy.savez` has written.
+    """Your own data, from a file written by `numpy.savez`.
 
     Args:
         path: a file with the arrays `train_inputs`, `train_labels`, `test_inputs` and
-            `test_labels`, as of `Data`, and with the number `scale` if it is not 1.
+            `test_labels`, as for `Data`, and the number `scale` if it is not 1.
 
     Returns:
         `Data` with the name of the file.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        DataError: it is damaged, or something is not in it.
+        FileNotFoundError: the file does not exist.
+        DataError: the file is damaged, or an array is missing.
 
     Example:
         >>> import tempfile, numpy as np, jaxdecay
@@ -219,23 +219,27 @@ def data_from_file(path: str | os.PathLike[str]) -> Data:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no data file {path}")
+        raise FileNotFoundError(f"data file {path} does not exist")
     try:
         if not zipfile.is_zipfile(path):
-            raise ValueError("it is no archive of arrays")
+            raise ValueError("it is not an archive of arrays")
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error).strip().splitlines()[0]
         if "allow_pickle" in reason:
-            reason = "an array of Python objects; convert it with .astype before it is saved"
-        raise DataError(f"{path} is not a file of numpy.savez, or damaged: {reason}") from error
+            reason = (
+                "it contains an array of Python objects; convert it with .astype and save again"
+            )
+        raise DataError(
+            f"{path} was not written by numpy.savez, or is damaged: {reason}"
+        ) from error
     names = [f"{part}_{kind}" for part in ("train", "test") for kind in ("inputs", "labels")]
     missing = [name for name in names if name not in arrays]
     if missing:
         raise DataError(
-            f"{path} has no {missing[0]}; it must have {', '.join(names)}, "
-            f"it has {', '.join(arrays) or 'nothing'}"
+            f"{path} has no {missing[0]}; it must contain {', '.join(names)}, "
+            f"it contains {', '.join(arrays) or 'nothing'}"
         )
     scale = arrays.get("scale", np.ones(()))
     if scale.shape or scale.dtype.kind not in "iuf" or not 0 < scale < np.inf:
@@ -244,18 +248,20 @@ def data_from_file(path: str | os.PathLike[str]) -> Data:
 
 
 def _of_extra(name: str) -> Any:
-    """A module of the packages that come with the extra `sweep`."""
+    """Imports a module from the packages of the extra `sweep`."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise ImportError(f"this needs {error.name}: install jaxdecay with [sweep]") from error
+        raise ImportError(
+            f"downloading needs {error.name}: pip install 'jaxdecay[sweep]'"
+        ) from error
 
 
 def _in_folder(folder: Path, file: _File) -> Path:
     path = folder / file.name
     if not path.is_file():
-        names = ", ".join(each.name for each in _FILES)
-        raise FileNotFoundError(f"{path} is missing; the data folder must hold {names}")
+        names = ", ".join(wanted.name for wanted in _FILES)
+        raise FileNotFoundError(f"{path} is missing; the data folder must contain {names}")
     return _verified(path, file)
 
 
@@ -265,10 +271,10 @@ def _verified(path: Path, file: _File) -> Path:
         raise DataError(
             f"{path} is {len(contents)} bytes long, expected {file.size}; copy or download it again"
         )
-    found = hashlib.sha256(contents).hexdigest()
-    if found != file.sha256:
+    sha256 = hashlib.sha256(contents).hexdigest()
+    if sha256 != file.sha256:
         raise DataError(
-            f"{path} is damaged: its SHA-256 is {found}, expected {file.sha256}; "
+            f"{path} is damaged: its SHA-256 is {sha256}, expected {file.sha256}; "
             "copy or download it again"
         )
     return path
@@ -291,8 +297,8 @@ def _download(file: _File) -> Path:
         except (requests.RequestException, ValueError, OSError) as error:
             faults.append(f"{mirror}: {type(error).__name__}")
     raise DataError(
-        f"could not download {file.name} ({'; '.join(faults)}); without network, use the digits "
-        "data, or name a folder that holds the MNIST files with --data-dir or JAXDECAY_DATA"
+        f"could not download {file.name} ({'; '.join(faults)}); without a network, use the digits "
+        "data, or give the folder with the MNIST files by --data-dir or JAXDECAY_DATA"
     )
 
 

@@ -1,4 +1,4 @@
-"""Schedules of elapsed time: of seconds, tokens or whatever else only grows, instead of steps."""
+"""Schedules of elapsed time, in seconds, tokens or any other growing quantity instead of steps."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def scale_by_elapsed(
     """An Optax transformation that multiplies updates by a schedule of elapsed time.
 
     `update` takes one more argument, `elapsed`: how much time, or data, training has taken so
-    far, in the unit that the schedule counts in. The transformation itself keeps no clock and no
-    state, so that a run that is interrupted goes on where the caller's clock does.
+    far, in the unit of the schedule. The transformation has no clock and no state, so a resumed
+    run continues at the time that the caller passes.
 
     Args:
         schedule: the multiplier as a function of `elapsed` instead of step.
 
     Returns:
-        An `optax.GradientTransformationExtraArgs`. Put it behind an optimizer with learning rate
-        1 in `optax.chain`. `elapsed` is a number ≥ 0, also a traced one; give it as a float
-        where it may exceed 2³¹−1.
+        An `optax.GradientTransformationExtraArgs`. Put it after an optimizer with learning rate 1
+        in `optax.chain`. `elapsed` is a number ≥ 0, and may be traced; pass a float if it can
+        exceed 2³¹−1.
 
     Raises:
-        TypeError: `schedule` cannot be called, or, from `update`, `elapsed` is missing.
-        ValueError: `schedule` follows a metric, for which an update has no place.
+        TypeError: `schedule` cannot be called, or `elapsed` is missing in a call of `update`.
+        ValueError: `schedule` follows a metric, which `update` does not receive.
 
     Example:
         >>> import jax.numpy as jnp, jaxdecay, optax
@@ -59,8 +59,8 @@ def scale_by_elapsed(
         )
     if isinstance(schedule, AdaptiveSchedule):
         raise ValueError(
-            f"scale_by_elapsed has no metric to give to {schedule!r}; call the schedule yourself, "
-            "schedule(elapsed, state), and make the optimizer with that rate"
+            f"scale_by_elapsed cannot pass a metric to {schedule!r}; call the schedule yourself, "
+            "schedule(elapsed, state), and build the optimizer with that rate"
         )
 
     def update(
@@ -79,9 +79,9 @@ def scale_by_elapsed(
         if np.ndim(elapsed):
             raise ValueError(
                 f"scale_by_elapsed: elapsed must be one number, got shape {np.shape(elapsed)}; "
-                "to train several networks at once use jax.vmap"
+                "use jax.vmap to train several networks at once"
             )
         factor = schedule(elapsed)
-        return jax.tree.map(lambda each: each * jnp.asarray(factor, each.dtype), updates), state
+        return jax.tree.map(lambda u: u * jnp.asarray(factor, u.dtype), updates), state
 
     return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)

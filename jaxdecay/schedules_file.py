@@ -30,19 +30,20 @@ from jaxdecay.schedule import Schedule
 
 
 def read_schedules(path: str | os.PathLike[str]) -> Population:
-    """The population of a schedules file, in the order of its tables.
+    """Reads a population from a schedules file, in the order of its tables.
 
     Args:
-        path: a TOML file of `[[schedule]]` tables, each with a `family` and hyperparameters,
-            where a list means a grid (for a hyperparameter that is itself a list, a list of
-            lists), and a schedule is a table of the same kind.
+        path: a TOML file with `[[schedule]]` tables, each with a `family` and hyperparameters. A
+            list means a grid (a list of lists, for a hyperparameter that is itself a list). A
+            schedule inside another is written as a table of the same kind.
 
     Returns:
         A `Population`.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is not TOML, or a table is wrong; names the file and the line.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is not TOML, or a table is invalid; the message names the file and
+            the line.
 
     Example:
         >>> import pathlib, tempfile
@@ -57,7 +58,7 @@ def read_schedules(path: str | os.PathLike[str]) -> Population:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no schedules file {path}")
+        raise FileNotFoundError(f"schedules file {path} does not exist")
     try:
         text = path.read_bytes().decode("utf-8-sig")
         content = tomllib.loads(text)
@@ -65,22 +66,25 @@ def read_schedules(path: str | os.PathLike[str]) -> Population:
         raise ValueError(f"{path} is not TOML: {error}") from None
     tables = content.pop("schedule", None)
     if content:
-        raise ValueError(f"{path} may hold [[schedule]] tables only, found {next(iter(content))!r}")
-    whole = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
-    if not tables or not whole:
-        raise ValueError(f"{path} holds no [[schedule]] tables; write at least one")
+        raise ValueError(
+            f"{path} may contain only [[schedule]] tables, got {next(iter(content))!r}; remove it, "
+            "or move it into a table"
+        )
+    are_tables = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
+    if not tables or not are_tables:
+        raise ValueError(f"{path} contains no [[schedule]] tables; write at least one")
     return concat(*(_read_table(path, text, index, table) for index, table in enumerate(tables)))
 
 
 def write_schedules(schedules: Iterable[Schedule], path: str | os.PathLike[str]) -> None:
-    """Writes schedules into a schedules file, which `read_schedules` reads as the same ones.
+    """Writes schedules into a schedules file, which `read_schedules` reads back unchanged.
 
     Args:
         schedules: schedules or a population.
-        path: of the file, which is written over.
+        path: the file to write; an existing one is overwritten.
 
     Raises:
-        ValueError: no schedules, or one that has no form in files.
+        ValueError: `schedules` is empty, or one of them cannot be written to files.
 
     Example:
         >>> import pathlib, tempfile, jaxdecay
@@ -94,12 +98,12 @@ def write_schedules(schedules: Iterable[Schedule], path: str | os.PathLike[str])
     """
     text = "\n".join(map(to_toml, schedules))
     if not text:
-        raise ValueError(f"{path}: there are no schedules to write")
+        raise ValueError(f"{path}: got no schedules to write; give at least one")
     Path(path).write_text(text, encoding="utf-8")
 
 
 def to_toml(schedule: Schedule) -> str:
-    """A schedule as a `[[schedule]]` table, to be put below others in a file.
+    """A schedule as a `[[schedule]]` table, to append to a file.
 
     Example:
         >>> import jaxdecay
@@ -130,7 +134,7 @@ def _read_table(path: Path, text: str, index: int, table: Mapping[str, Any]) -> 
 
 
 def _expand(table: Mapping[str, Any]) -> Population:
-    """A table with lists as the grid it means."""
+    """The grid that a table with lists describes."""
     if not isinstance(table.get("family"), str):
         raise ValueError('a schedule needs a family, such as family = "inverse_time"')
     named = family(table["family"])

@@ -96,7 +96,7 @@ def test_a_sweep_that_goes_on_finds_the_same_to_the_last_bit(task, population, c
 def test_a_finished_sweep_is_not_trained_again(task, population, copy, whole):
     result = go_on(task, population, copy, epochs=4, progress=lambda *_: pytest.fail("trained"))
     np.testing.assert_array_equal(result.history["train_loss"], whole.history["train_loss"][:4])
-    with pytest.raises(ValueError, match="4 epochs are done already, got epochs=3"):
+    with pytest.raises(ValueError, match="already contain 4 epochs, got epochs=3"):
         go_on(task, population, copy, epochs=3)
 
 
@@ -165,7 +165,7 @@ def test_a_damaged_checkpoint_is_not_used(task, population, kept, tmp_path, whol
             undamaged = jaxdecay.Checkpoints(kept).restore(mine)
             jax.tree.map(np.testing.assert_array_equal, saved, undamaged)
         else:
-            assert "the checkpoint of epoch 4 cannot be read" in caplog.text
+            assert "the checkpoint of epoch 4: it cannot be read" in caplog.text
             caplog.clear()
 
 
@@ -232,11 +232,11 @@ def test_checkpoints_of_another_sweep_are_refused(task, population, copy):
     other = jaxdecay.stack([*list(population)[:3], jaxdecay.inverse_time(0.01, decay_rate=0.2)])
     with pytest.raises(ValueError, match=r"schedules\[3\] is inverse_time.*0\.1\) there and.*0\.2"):
         go_on(task, other, copy)
-    with pytest.raises(ValueError, match="the number of schedules is 4 there and 2 here"):
+    with pytest.raises(ValueError, match="the number of schedules was 4 and is now 2"):
         go_on(task, population[:2], copy)
-    with pytest.raises(ValueError, match="batch_size is 140 there and 32 here"):
+    with pytest.raises(ValueError, match="batch_size was 140 and is now 32"):
         go_on(task, population, copy, batch_size=32)
-    with pytest.raises(ValueError, match="optimizer is adam there and sgd here"):
+    with pytest.raises(ValueError, match="optimizer was adam and is now sgd"):
         go_on(task, population, copy, optimizer=optax.sgd)
     with pytest.raises(ValueError, match=r"member\["):
         go_on(task, population, copy, optimizer=named_adam)
@@ -254,7 +254,7 @@ def test_checkpoints_of_other_data_are_refused(task, population, copy):
     labels = np.array(task.data.train_labels)
     labels[0] ^= 1
     changed = dataclasses.replace(task, data=dataclasses.replace(task.data, train_labels=labels))
-    with pytest.raises(ValueError, match=r"data is [0-9a-f]{64} there and [0-9a-f]{64} here"):
+    with pytest.raises(ValueError, match=r"data was [0-9a-f]{64} and is now [0-9a-f]{64}"):
         go_on(changed, population, copy)
 
 
@@ -262,7 +262,7 @@ def test_checkpoints_of_another_version_are_refused(task, population, copy):
     about = json.loads((copy / "about.json").read_text())
     about["about"]["format"] = 0
     (copy / "about.json").write_text(json.dumps(about))
-    with pytest.raises(ValueError, match="format is 0 there and 4 here"):
+    with pytest.raises(ValueError, match="format was 0 and is now 4"):
         go_on(task, population, copy)
 
 
@@ -273,8 +273,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(task, population, tmp_path)
 
 
 def test_more_members_than_memory_or_disk_hold_are_refused(task, population, tmp_path, monkeypatch):
-    monkeypatch.setattr(limits, "_memory", lambda program: 2**20)
-    with pytest.raises(ValueError, match=r"8 members need 0\.. GiB of memory, there are 0\.0 GiB"):
+    monkeypatch.setattr(limits, "_free_memory", lambda program: 2**20)
+    with pytest.raises(ValueError, match=r"8 members need 0\.. GiB of memory, but 0\.0 GiB"):
         jaxdecay.sweep(task, population, seeds=2)
     monkeypatch.undo()
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 100_000))
@@ -304,7 +304,7 @@ def blocks_of(task):
 def test_the_members_that_fit_do_fit(task, population, monkeypatch):
     """The largest number in the message is accepted, one more is not."""
     seeds, there = 50, 40 * 2**20
-    monkeypatch.setattr(limits, "_memory", lambda program: there)
+    monkeypatch.setattr(limits, "_free_memory", lambda program: there)
     with pytest.raises(ValueError, match="at most") as told:
         jaxdecay.sweep(task, population[:1], optimizer=optax.adam, seeds=10_000, block=1)
     most = int(str(told.value).split("at most ")[1].split()[0].replace(",", ""))
@@ -323,6 +323,6 @@ def test_memory_counts_what_a_container_may_use(tmp_path, monkeypatch):
     (tmp_path / "memory.current").write_text("1000000\n")
     monkeypatch.setattr(limits, "CGROUP", tmp_path)
     program = type("Program", (), {"mesh": jax.make_mesh((1,), ("member",))})
-    assert limits._memory(program) == 4_000_000
+    assert limits._free_memory(program) == 4_000_000
     (tmp_path / "memory.max").write_text("max\n")
-    assert limits._memory(program) > 4_000_000
+    assert limits._free_memory(program) > 4_000_000

@@ -305,7 +305,7 @@ def test_checkpoints_of_others_are_not_touched(tmp_path):
     (tmp_path / "checkpoints" / "100").mkdir(parents=True)
     (tmp_path / "checkpoints" / "100" / "weights").write_text("mine")
     run = in_this_process("sweep", "--out", ".", "--overwrite", cwd=tmp_path)
-    assert "checkpoints holds something else than a sweep" in error_of(run, code=2)
+    assert "checkpoints contains files that are not checkpoints" in error_of(run, code=2)
     assert (tmp_path / "checkpoints" / "100" / "weights").read_text() == "mine"
 
 
@@ -329,12 +329,12 @@ def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
         (("--optimizer", "rprop"), "unknown optimizer 'rprop'"),
         (("--seed", "99999999999999999999"), "--seed"),
         (("--optimizer", "sdg"), "unknown optimizer 'sdg' (did you mean 'sgd'?)"),
-        (("--schedules", "none.toml"), "there is no schedules file none.toml"),
+        (("--schedules", "none.toml"), "schedules file none.toml does not exist"),
         (("--data", "mnist", "--data-dir", "nowhere"), "train-images-idx3-ubyte.gz is missing"),
         (("--data-dir", "nowhere"), "--data-dir is for --data mnist"),
         (("--data", "cifar"), "unknown data 'cifar'; use digits, mnist, or the name of a .npz"),
         (("--data", "minst"), "unknown data 'minst' (did you mean 'mnist'?)"),
-        (("--data", "none.npz"), "there is no data file none.npz"),
+        (("--data", "none.npz"), "data file none.npz does not exist"),
         (("--epoch", "3"), "--epoch"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -415,7 +415,7 @@ def test_damaged_data_is_a_failure(tmp_path):
     [
         ("[[schedule]\n", "schedules.toml is not TOML.*line 1"),
         ("\n\nfamily = \n", "schedules.toml is not TOML.*line 3"),
-        ("schedule = []", r"schedules.toml holds no \[\[schedule\]\] tables"),
+        ("schedule = []", r"schedules.toml contains no \[\[schedule\]\] tables"),
         (
             '[[schedule]]\nfamily = "warmup"\nwarmup_steps = 5\nschedule = [[1, 2]]',
             "line 1, schedule 1: warmup: schedule must be a jaxdecay schedule",
@@ -424,9 +424,9 @@ def test_damaged_data_is_a_failure(tmp_path):
             '[[schedule]]\nfamily = "warmup"\nwarmup_steps = 5\nschedule = -0.1',
             "line 1, schedule 1: warmup: schedule must be a jaxdecay schedule or a number ≥ 0",
         ),
-        ("", r"holds no \[\[schedule\]\] tables"),
-        ("schedule = 3", r"holds no \[\[schedule\]\] tables"),
-        ("lr = 3", "tables only, found 'lr'"),
+        ("", r"contains no \[\[schedule\]\] tables"),
+        ("schedule = 3", r"contains no \[\[schedule\]\] tables"),
+        ("lr = 3", r"only \[\[schedule\]\] tables, got 'lr'"),
         ("[[schedule]]\nvalue = 1", "line 1, schedule 1: a schedule needs a family"),
         ("[[schedule]]\nfamily = 3", "line 1, schedule 1: a schedule needs a family"),
         (TWO + '[[schedule]]\nfamily = "cosin"', "line 10, schedule 3: .*did you mean 'cosine'"),
@@ -585,7 +585,7 @@ def test_show_takes_options_and_nested_schedules(tmp_path):
     [
         (("inverse_tim",), "unknown family 'inverse_tim' (did you mean 'inverse_time'?)"),
         (("constant",), "missing a required argument: 'value'"),
-        (("nowhere.toml",), "there is no schedules file nowhere.toml"),
+        (("nowhere.toml",), "schedules file nowhere.toml does not exist"),
         (("few.toml", "value=1"), "few.toml holds the hyperparameters; got 'value=1' too"),
         (("constant", "value=1", "--decays", "no.py"), "Python file 'no.py' does not exist"),
         (("constant", "0.1"), "'0.1' is not of the form name=value"),

@@ -160,7 +160,7 @@ def test_names_of_files_keep_their_bytes_in_a_c_locale_without_utf_8(tmp_path):
 def test_a_folder_that_is_no_text_in_a_c_locale_is_refused(tmp_path):
     done = finished("sweep", "--out", FOLDER, cwd=tmp_path, **C_LOCALE)
     assert_fine(done, code=2)
-    assert f"{FOLDER}/checkpoints is no text in this locale".encode() in done.stderr
+    assert f"{FOLDER}/checkpoints is not text in this locale".encode() in done.stderr
 
 
 @pytest.mark.parametrize(

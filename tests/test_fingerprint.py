@@ -616,7 +616,9 @@ def test_an_edited_sweep_is_not_resumed(load, kept, name):
     before, after = EDITS[name]
     assert SWEEP.count(before) == 1
     module = load(SWEEP.replace(before, after))
-    with pytest.raises(ValueError, match=f"of another sweep: {name} changed since it was started"):
+    with pytest.raises(
+        ValueError, match=f"of another sweep: {name} changed since the sweep was started"
+    ):
         go_on(module, kept)
 
 
@@ -632,7 +634,7 @@ def test_other_random_numbers_of_jax_are_not_resumed(load, kept):
     with (
         jax.threefry_partitionable(False),
         pytest.raises(
-            ValueError, match=r"jax\[jax_threefry_partitionable\] is True there and False"
+            ValueError, match=r"jax\[jax_threefry_partitionable\] was True and is now False"
         ),
     ):
         go_on(load(SWEEP), kept)

@@ -214,9 +214,9 @@ def values_of(value):
 @pytest.mark.parametrize(
     ("found", "message"),
     [
-        ({"loss": 1.0}, "metrics of a task cannot be called 'loss', which is always measured"),
+        ({"loss": 1.0}, "metrics of a task return 'loss', which is measured anyway; leave it"),
         ({"f1": 1.0}, r"return 'f1', which it does not declare; add jaxdecay\.Metric\('f1', lar"),
-        ({}, "declares the metric 'score', which its metrics do not return; return it, or leave"),
+        ({}, "declares the metric 'score', which its metrics do not return; return it, or remov"),
         ({"score": None}, r"'score' must be one value for each.*shape \(30,\); got None"),
         ({"score": [1.0, 2.0]}, r"'score' must be one value for each example.*; got a list"),
         ({"score": "high"}, r"'score' must be one value for each example.*; got a str"),
@@ -256,8 +256,8 @@ def test_what_a_loss_cannot_return_is_one_line(loss, message):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({}, r"must return its parameters, a tree of float arrays, got \{\} without any"),
-        (None, "a tree of float arrays, got None without any"),
+        ({}, r"must return its parameters, a tree of float arrays; got \{\}, which contains"),
+        (None, "a tree of float arrays; got None, which contains no array"),
         ({"slope": 0}, r"must return float arrays.*got int32 at \['slope'\]; convert it with"),
         ({"slope": jnp.zeros((), bool)}, r"got bool at \['slope'\]"),
     ],
@@ -300,8 +300,11 @@ def test_what_a_task_cannot_declare_is_one_line(changes, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "loss", "larger_is_better": False}, "a name of its own, got 'loss'; the loss is"),
-        ({"name": "", "larger_is_better": False}, "a metric needs a name of its own, got ''"),
+        ({"name": "loss", "larger_is_better": False}, "other than '' and 'loss', got 'loss'; the"),
+        (
+            {"name": "", "larger_is_better": False},
+            "a metric needs a name other than '' and 'loss', got ''",
+        ),
         ({"name": "f1", "larger_is_better": "yes"}, "must be True or False, got 'yes'"),
         ({"name": "f1", "larger_is_better": True, "finish": 2}, "must be a function of the mean"),
     ],

@@ -149,7 +149,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
         lambda: from_torch(
             "ChainedScheduler", lr=0.1, schedulers=[("CosineAnnealingLR", {"T_max": 9})]
         ),
-        ("CosineAnnealingLR in a chain has no equal", "ConstantLR, LinearLR", "SequentialLR"),
+        ("CosineAnnealingLR in a chain has no equivalent", "ConstantLR, LinearLR", "SequentialLR"),
     ),
     "an argument of a scheduler inside another": (
         lambda: from_torch(
@@ -163,7 +163,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "a large eps": (
         lambda: from_torch("ReduceLROnPlateau", lr=0.1, eps=1e-3),
-        ("eps=0.001", "eps above 1e-8 has no equal", "min_lr"),
+        ("eps=0.001", "eps above 1e-8 has no equivalent", "min_lr"),
     ),
     "a scheduler of transformers": (
         lambda: from_transformers("cosine_with_minlr", lr=0.1),
@@ -171,7 +171,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "arguments in a dictionary": (
         lambda: from_transformers("constant", lr=0.1, scheduler_specific_kwargs={}),
-        ("scheduler_specific_kwargs={}", "give them one by one"),
+        ("scheduler_specific_kwargs={}", "pass them one by one"),
     ),
     "two floors": (
         lambda: from_transformers(
@@ -182,7 +182,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
             min_lr=0.01,
             min_lr_rate=0.1,
         ),
-        ("min_lr=0.01", "min_lr_rate=0.1", "expected one of min_lr"),
+        ("min_lr=0.01", "min_lr_rate=0.1", "expected either min_lr"),
     ),
     "no room to decay in": (
         lambda: from_transformers("polynomial", lr=0.1, num_warmup_steps=9, num_training_steps=9),
@@ -202,7 +202,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "phases longer than the training": (
         lambda: from_transformers("warmup_stable_decay", **WSD, num_training_steps=12),
-        ("the steps leave -3 between warm-up and decay", "num_training_steps of at least"),
+        ("the stable phase would have -3 steps", "num_training_steps of at least"),
     ),
     "a length of transformers": (
         lambda: from_transformers("warmup_stable_decay", **WSD),
@@ -291,7 +291,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "a list of numbers": (
         lambda: from_torch("CosineAnnealingLR", lr=0.1, T_max=[3]),
-        ("PyTorch's CosineAnnealingLR(lr=0.1, T_max=[3])", "not of the kind that is expected"),
+        ("PyTorch's CosineAnnealingLR(lr=0.1, T_max=[3])", "an argument has the wrong type"),
     ),
     "pairs": (
         lambda: from_optax(
@@ -309,7 +309,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "arguments beside a config": (
         lambda: from_keras({"class_name": "CosineDecay", "config": {}}, decay_steps=9),
-        ("from_keras", "got decay_steps beside", "put them into its config"),
+        ("from_keras", "got decay_steps with", "put them into its config"),
     ),
     "a traced number": (
         lambda: jax.make_jaxpr(
@@ -341,7 +341,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], tuple[str, ...]]] = {
     ),
     "a schedule that Optax has made": (
         lambda: from_optax(optax.constant_schedule(0.1)),
-        ("no function of optax.schedules", "jaxdecay.from_function"),
+        ("not a function of optax.schedules", "jaxdecay.from_function"),
     ),
     "too many values": (
         lambda: from_optax("constant_schedule", 0.1, 0.2),
@@ -416,9 +416,11 @@ def test_an_error_of_python_is_the_cause() -> None:
 
 @pytest.mark.parametrize("give", [jaxdecay.to_keras, lambda rate: jaxdecay.to_torch(rate, None)])
 def test_what_is_no_schedule(give: Callable[[Any], Any]) -> None:
-    with pytest.raises(TypeError, match=r"expected a jaxdecay schedule, got 0.1; jaxdecay.constan"):
+    with pytest.raises(
+        TypeError, match=r"expected a jaxdecay schedule, got 0.1; convert it with jaxdecay.constan"
+    ):
         give(0.1)
-    with pytest.raises(TypeError, match=r"jaxdecay.from_function makes one of it"):
+    with pytest.raises(TypeError, match=r"convert it with jaxdecay.from_function"):
         give(jnp.exp)
 
 
@@ -702,10 +704,10 @@ def test_states_of_torch(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "state", "said"),
     [
-        ("StepLR", {"base_lrs": [0.1, 0.2], "step_size": 3}, "base_lrs=[0.1, 0.2] holds several"),
-        ("OneCycleLR", STATES["OneCycleLR"][0], "its state does not hold max_lr"),
-        ("SequentialLR", STATES["SequentialLR"][0], "does not hold their names"),
-        ("ReduceLROnPlateau", STATES["ReduceLROnPlateau"][0], "its state does not hold lr"),
+        ("StepLR", {"base_lrs": [0.1, 0.2], "step_size": 3}, "base_lrs=[0.1, 0.2] has several"),
+        ("OneCycleLR", STATES["OneCycleLR"][0], "its state does not contain max_lr"),
+        ("SequentialLR", STATES["SequentialLR"][0], "does not contain their names"),
+        ("ReduceLROnPlateau", STATES["ReduceLROnPlateau"][0], "its state does not contain lr"),
         ("LambdaLR", {"lr_lambdas": [None]}, "jaxdecay.from_function"),
     ],
 )

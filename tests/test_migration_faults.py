@@ -106,7 +106,7 @@ def test_states_of_every_scheduler_are_recorded() -> None:
 @pytest.mark.parametrize(("name", "missing"), BESIDE.items())
 def test_what_a_state_lacks_is_named(name: str, missing: tuple[str, ...]) -> None:
     state = next(case["state"] for case in states() if case["scheduler"] == name)
-    with pytest.raises(ValueError, match=f"does not hold {' and '.join(missing)}; give"):
+    with pytest.raises(ValueError, match=f"does not contain {' and '.join(missing)}; pass"):
         from_torch(name, state)
 
 
@@ -131,8 +131,8 @@ CYCLIC = {
 @pytest.mark.parametrize(
     ("name", "state", "message"),
     [
-        ("LambdaLR", {**COMMON, "lr_lambdas": [None]}, "a state does not hold the functions"),
-        ("MultiplicativeLR", {**COMMON, "lr_lambdas": [None]}, "does not hold the functions"),
+        ("LambdaLR", {**COMMON, "lr_lambdas": [None]}, "a state does not contain the functions"),
+        ("MultiplicativeLR", {**COMMON, "lr_lambdas": [None]}, "does not contain the functions"),
         (
             "CyclicLR",
             {**CYCLIC, "scale_mode": "iterations", "_scale_fn_custom": None},
@@ -141,7 +141,7 @@ CYCLIC = {
         (
             "CyclicLR",
             {**CYCLIC, "scale_mode": "cycle", "_scale_fn_custom": {"a": 2}},
-            "holds attributes but no code",
+            "its attributes but no code",
         ),
     ],
 )
@@ -178,7 +178,7 @@ def test_swalr_inside_a_sequence_starts_from_the_rate_it_finds() -> None:
 
 @pytest.mark.parametrize("name", ["SequentialLR", "ChainedScheduler", "ReduceLROnPlateau"])
 def test_what_pytorch_cannot_put_into_a_sequence(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} inside SequentialLR has no equal"):
+    with pytest.raises(ValueError, match=f"{name} inside SequentialLR has no equivalent"):
         from_torch("SequentialLR", lr=0.1, schedulers=[(name, {})], milestones=[])
 
 
@@ -233,11 +233,11 @@ RUN: dict[str, Any] = {"lr": 0.1, "num_warmup_steps": 5, "num_training_steps": 5
     ("changed", "message"),
     [
         ({"num_warmup_steps": 0.1}, "num_warmup_steps must be a whole number of steps, at least 0"),
-        ({"num_warmup_steps": 0.1}, "for a share of the run give warmup_steps"),
+        ({"num_warmup_steps": 0.1}, "for a share of the run pass warmup_steps"),
         ({"num_warmup_steps": -1}, "num_warmup_steps must be a whole number of steps, at least 0"),
-        ({"num_training_steps": -1}, "where max_steps is -1, give num_train_epochs times"),
+        ({"num_training_steps": -1}, "if max_steps is -1, pass num_train_epochs times"),
         ({"num_training_steps": 99.5}, "num_training_steps must be a whole number of steps"),
-        ({"warmup_steps": 0.1}, "expected one of num_warmup_steps and"),
+        ({"warmup_steps": 0.1}, "expected either num_warmup_steps or"),
     ],
 )
 def test_counts_of_transformers_that_are_none(changed: dict[str, Any], message: str) -> None:
@@ -247,7 +247,7 @@ def test_counts_of_transformers_that_are_none(changed: dict[str, Any], message: 
 
 
 def test_a_share_of_no_run() -> None:
-    with pytest.raises(ValueError, match="expected num_training_steps beside it"):
+    with pytest.raises(ValueError, match="pass num_training_steps too"):
         from_transformers("constant_with_warmup", lr=0.1, warmup_steps=0.1)
 
 
@@ -331,8 +331,10 @@ def test_torch_is_imported_for_to_torch_alone() -> None:
 
 def test_one_scheduler_of_a_population() -> None:
     population = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.2])
-    message = "to_torch: expected one jaxdecay schedule, got a population of 2; convert them one by"
+    message = (
+        "to_torch: expected one jaxdecay schedule, got a population of 2; convert its schedules"
+    )
     with pytest.raises(TypeError, match=re.escape(message)):
         jaxdecay.to_torch(population, None)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(TypeError, match=r"to_keras: .* as in population"):
+    with pytest.raises(TypeError, match=r"to_keras: .* such as population"):
         jaxdecay.to_keras(population)  # pyright: ignore[reportArgumentType]

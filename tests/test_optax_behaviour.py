@@ -311,17 +311,17 @@ DELIBERATE = {
     "a warm-up that Optax never leaves": (
         "warmup_constant_schedule",
         {**RISE, "warmup_steps": 0},
-        "Optax never leaves init_value in a warm-up of no steps",
+        "Optax stays at init_value if the warm-up has no steps",
     ),
     "a cycle whose phases Optax drops": (
         "linear_onecycle_schedule",
         {"transition_steps": 1, "peak_value": 0.1},
-        "leaves out those that share a step",
+        "skips those that share a step",
     ),
     "boundaries that Optax leaves out": (
         "join_schedules",
         {"schedules": [], "boundaries": [3]},
-        "Optax leaves out what has no partner",
+        "Optax ignores surplus schedules and boundaries",
     ),
 }
 

@@ -266,9 +266,9 @@ def skipping(rate):
 @pytest.mark.parametrize(
     ("optimizer", "message"),
     [
-        (apart, "apart accumulates the gradients of some parameters apart from.*the complete opt"),
-        (beside, "beside accumulates the gradients of some parameters apart from others"),
-        (beside_within, "beside_within accumulates the gradients of some parameters apart from"),
+        (apart, "apart accumulates the gradients of some parameters separately.*the complete opt"),
+        (beside, "beside accumulates the gradients of some parameters separately, but"),
+        (beside_within, "beside_within accumulates the gradients of some parameters separately"),
         (skipping, "skipping skips updates by their values .should_skip_update_fn.*leave the opt"),
     ],
 )
@@ -388,7 +388,7 @@ def grows(rate):
         (looking_ahead, "optimizer looking_ahead cannot be used here: it trains optax.LookaheadPa"),
         (asks_for_more, "optimizer asks_for_more cannot be used here: .*hessian.*that needs no mo"),
         (grows, "optimizer grows changes the shapes or types of its state"),
-        (lambda rate: None, "lambda.*must make an optimizer of Optax.*got NoneType"),
+        (lambda rate: None, "lambda.*must return an Optax optimizer.*got NoneType"),
         (
             lambda rate: optax.masked(optax.sgd(rate), {"other": True}),
             "optimizer <lambda> cannot be used here: ",

@@ -1076,7 +1076,7 @@ def test_optax_drops_phases_of_a_short_cycle(
     assert float(
         called(jaxdecay.one_cycle(1.0, transition_steps=3), jnp.arange(3))[0]
     ) == np.float32(1 / 25)
-    with pytest.raises(ValueError, match="leaves out those that share a step"):
+    with pytest.raises(ValueError, match="skips those that share a step"):
         jaxdecay.from_optax(make.__name__, peak_value=1.0, **short)
 
 

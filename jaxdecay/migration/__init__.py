@@ -1,8 +1,8 @@
-"""From the schedules of other libraries to those of this one, and to two of them back."""
+"""Converts the schedules of other libraries to this one's, and back to Keras and PyTorch."""
 
 from __future__ import annotations
 
-from jaxdecay.migration import timm_factory as timm_factory  # they register their names
+from jaxdecay.migration import timm_factory as timm_factory  # registers its names
 from jaxdecay.migration import timm_wsd as timm_wsd
 from jaxdecay.migration import torch_sequences as torch_sequences
 from jaxdecay.migration.keras import from_keras as from_keras

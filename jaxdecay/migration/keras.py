@@ -1,4 +1,4 @@
-"""Learning-rate schedules of Keras as schedules of this package, and the other way round."""
+"""Converts Keras learning-rate schedules to schedules of this package, and back."""
 
 from __future__ import annotations
 
@@ -20,28 +20,29 @@ from jaxdecay.decays import (
 from jaxdecay.migration.peer import Peer, check_steps_alone
 from jaxdecay.schedule import Schedule
 
-KERAS = Peer("Keras", {"verbose": "says what to print; leave it out"})
+KERAS = Peer("Keras", {"verbose": "controls what Keras prints; leave it out"})
 
 
 def from_keras(config: Any, **arguments: Any) -> Schedule:
-    """The schedule that a Keras `LearningRateSchedule` is, with the same values.
+    """Converts a Keras `LearningRateSchedule` to a schedule with the same values.
 
-    Keras's conventions are kept: at a boundary of `PiecewiseConstantDecay` the old value holds,
-    `decay_steps` of `CosineDecay` leave out the warm-up, and `m_mul` of `CosineDecayRestarts`
-    scales what is above the floor. Keras itself is not needed for a dictionary or a name.
+    Keras's conventions apply: at a boundary, `PiecewiseConstantDecay` still has its old value;
+    `decay_steps` of `CosineDecay` do not include the warm-up; and `m_mul` of
+    `CosineDecayRestarts` scales the part above the floor. Keras need not be installed to convert
+    a dictionary or a name.
 
     Args:
-        config: what `keras.optimizers.schedules.serialize` gives, or any dictionary with
+        config: the result of `keras.optimizers.schedules.serialize`, or any dictionary with
             "class_name" and "config"; or the `LearningRateSchedule` itself; or the name of a
             class, such as "CosineDecay".
-        **arguments: beside a name: those of the class. The callback "ReduceLROnPlateau" takes
-            also `lr`, the optimizer's rate.
+        **arguments: the arguments of the class, if `config` is a name. The callback
+            "ReduceLROnPlateau" also takes `lr`, the optimizer's rate.
 
     Returns:
         A `Schedule`; for "ReduceLROnPlateau" one with state.
 
     Raises:
-        ValueError: an unknown class or argument, or a value that has no equal here. The message
+        ValueError: a class or argument is unknown, or a value has no equivalent here. The message
             names what works.
 
     Example:
@@ -59,8 +60,8 @@ def from_keras(config: Any, **arguments: Any) -> Schedule:
         return KERAS.convert(config, arguments)
     if arguments:
         raise ValueError(
-            f"from_keras: arguments go with the name of a class, got {', '.join(arguments)} beside "
-            f"{config!r}; put them into its config"
+            f"from_keras takes arguments only with the name of a class, got {', '.join(arguments)} "
+            f"with {config!r}; put them into its config"
         )
     if hasattr(config, "get_config"):
         config = {"class_name": type(config).__name__, "config": config.get_config()}
@@ -68,17 +69,17 @@ def from_keras(config: Any, **arguments: Any) -> Schedule:
         raise ValueError(
             'from_keras: expected a LearningRateSchedule, or {"class_name": "CosineDecay", '
             '"config": {"initial_learning_rate": 0.1, "decay_steps": 1000}}, as '
-            f"keras.optimizers.schedules.serialize gives, got {config!r}"
+            f"keras.optimizers.schedules.serialize returns, got {config!r}"
         )
-    given = {name: value for name, value in config["config"].items() if name != "name"}
-    return KERAS.convert(config.get("class_name"), given)
+    arguments = {name: value for name, value in config["config"].items() if name != "name"}
+    return KERAS.convert(config.get("class_name"), arguments)
 
 
 @KERAS.named("ExponentialDecay")
 def exponential_decay(
     initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
 ) -> Schedule:
-    """A rate per `decay_steps`."""
+    """Multiplied by `decay_rate` every `decay_steps`."""
     return exponential(
         initial_learning_rate,
         decay_rate=decay_rate,
@@ -91,7 +92,7 @@ def exponential_decay(
 def inverse_time_decay(
     initial_learning_rate: float, decay_steps: int, decay_rate: float, staircase: bool = False
 ) -> Schedule:
-    """Divided by what grows with time."""
+    """Divided by a number that grows linearly with the step."""
     return inverse_time(
         initial_learning_rate,
         decay_rate=decay_rate,
@@ -108,7 +109,7 @@ def polynomial_decay(
     power: float = 1.0,
     cycle: bool = False,
 ) -> Schedule:
-    """A power of what remains."""
+    """A power of the remaining share of steps."""
     _check_steps("decay_steps", decay_steps)
     return polynomial(
         initial_learning_rate,
@@ -121,7 +122,7 @@ def polynomial_decay(
 
 @KERAS.named("PiecewiseConstantDecay")
 def piecewise_constant_decay(boundaries: Sequence[float], values: Sequence[float]) -> Schedule:
-    """Values between boundaries; the old one still holds at a boundary."""
+    """Values between boundaries; at a boundary, the old value still applies."""
     first_of_new = [max(math.floor(boundary) + 1, 0) for boundary in boundaries]
     return piecewise_constant(list(values), boundaries=first_of_new)
 
@@ -134,7 +135,7 @@ def cosine_decay(
     warmup_target: float | None = None,
     warmup_steps: int = 0,
 ) -> Schedule:
-    """Half a cosine down to a share `alpha`; a warm-up only with `warmup_target`."""
+    """Half a cosine down to the share `alpha`; a warm-up only with `warmup_target`."""
     _check_steps("decay_steps", decay_steps)
     if warmup_target is None:
         return cosine(
@@ -160,7 +161,7 @@ def cosine_decay_restarts(
     m_mul: float = 1.0,
     alpha: float = 0.0,
 ) -> Schedule:
-    """Cosines that start again; `m_mul` scales what is above the floor."""
+    """Cosines that restart; `m_mul` scales the part above the floor."""
     _check_steps("first_decay_steps", first_decay_steps)
     floor = alpha * initial_learning_rate
     if m_mul == 1 or floor == 0:
@@ -186,7 +187,9 @@ def cosine_decay_restarts(
 
 def _check_steps(name: str, steps: float) -> None:
     if steps <= 0:
-        raise ValueError(f"{name} must be > 0; a decay of no steps is jaxdecay.constant")
+        raise ValueError(
+            f"{name} must be > 0, got {steps}; for a constant rate use jaxdecay.constant"
+        )
 
 
 @KERAS.named("ReduceLROnPlateau")
@@ -200,17 +203,17 @@ def reduce_lr_on_plateau(
     cooldown: int = 0,
     min_lr: float = 0.0,
 ) -> Schedule:
-    """A callback: reduced after `patience` bad metrics."""
+    """The callback, which reduces the rate after `patience` bad metrics."""
     if mode == "auto" and monitor in ("loss", "val_loss"):
         mode = "min"
     if mode not in ("min", "max"):
-        raise ValueError("mode must be 'min' or 'max'; of a loss it may also be 'auto'")
+        raise ValueError("mode must be 'min' or 'max', or for a loss 'auto'")
     return reduce_on_plateau(
         lr,
         factor=factor,
         patience=patience,
         threshold=abs(min_delta),
-        cooldown=max(0, cooldown - 1),  # the last one counts
+        cooldown=max(0, cooldown - 1),  # Keras counts the last one
         min_scale=min_lr / lr,
         mode="min" if mode == "min" else "max",
         threshold_mode="absolute",
@@ -220,28 +223,27 @@ def reduce_lr_on_plateau(
 
 @KERAS.named("JaxdecaySchedule")
 def jaxdecay_schedule(schedule: Mapping[str, Any]) -> Schedule:
-    """What `to_keras` made."""
+    """A schedule that `to_keras` converted."""
     return Schedule.from_dict(schedule)
 
 
 def to_keras(schedule: Schedule) -> Any:
-    """A schedule as a Keras `LearningRateSchedule`, for `model.compile`, saving and loading.
+    """Converts a schedule to a Keras `LearningRateSchedule`, to compile, save and load models.
 
-    On Keras's JAX backend it is compiled into the training step. On another backend it is
-    evaluated outside of the compiled step, through NumPy: with TensorFlow compile the model with
-    `run_eagerly=True`.
+    Keras's JAX backend compiles it into the training step. Other backends evaluate it outside the
+    compiled step, through NumPy: with TensorFlow, compile the model with `run_eagerly=True`.
 
     Args:
-        schedule: any schedule that needs no metric, made of decays that have a name
+        schedule: any schedule that needs no metric, built from decays that have a name
             (`from_function` has none).
 
     Returns:
         A `keras.optimizers.schedules.LearningRateSchedule`. Its config is `schedule.to_dict()`.
-        To load a model that was saved with it, call `keras_schedule_class()` first, so that Keras
-        knows the class.
+        To load a model that was saved with it, first call `keras_schedule_class()`, which
+        registers the class with Keras.
 
     Raises:
-        TypeError: what is given is no schedule.
+        TypeError: the argument is not a schedule.
         ValueError: the schedule follows a metric, or has a part without a name in files.
         ImportError: Keras or its backend is not installed.
 
@@ -259,7 +261,7 @@ def to_keras(schedule: Schedule) -> Any:
 
 @functools.cache
 def keras_schedule_class() -> type:
-    """The class of what `to_keras` returns, made and registered with Keras when first asked for.
+    """The class of the schedules from `to_keras`, registered with Keras by the first call.
 
     Call it before `keras.saving.load_model` in a process that has not called `to_keras`.
 
@@ -268,7 +270,7 @@ def keras_schedule_class() -> type:
         "jaxdecay>JaxdecaySchedule".
 
     Raises:
-        ImportError: Keras or its backend is not installed. The message says what to do.
+        ImportError: Keras or its backend is not installed; the message says what to install.
 
     Example:
         >>> import jaxdecay
@@ -282,16 +284,16 @@ def keras_schedule_class() -> type:
         import keras
     except ImportError as error:
         raise ImportError(
-            "Keras needs to be installed: pip install keras"
+            "Keras is not installed: pip install keras"
             if error.name == "keras"
-            else f"Keras does not find its backend ({error}); set KERAS_BACKEND=jax in the "
-            "environment, before Keras is imported, or install the backend",
+            else f"Keras does not find its backend ({error}); set the environment variable "
+            "KERAS_BACKEND=jax before Keras is imported, or install the backend",
             name=error.name,
         ) from error
 
     @keras.saving.register_keras_serializable(package="jaxdecay")
     class JaxdecaySchedule(keras.optimizers.schedules.LearningRateSchedule):
-        """A jaxdecay schedule, held as its dictionary."""
+        """A jaxdecay schedule, stored as its dictionary."""
 
         def __init__(self, schedule: Mapping[str, Any]) -> None:
             super().__init__()

@@ -1,4 +1,4 @@
-"""Schedules of `optax.schedules` as schedules of this package."""
+"""Converts schedules of `optax.schedules` to schedules of this package."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ OPTAX = Peer("Optax")
 
 
 def from_optax(name: str | Callable[..., Any], *values: Any, **arguments: Any) -> Schedule:
-    """The schedule that a function of `optax.schedules` makes, with the same values.
+    """Converts a function of `optax.schedules` to a schedule with the same values.
 
-    Optax's conventions are kept: `decay_steps` of `warmup_cosine_decay_schedule` include the
-    warm-up, a transition of no steps stays at its first value, boundaries are multiplied by their
-    scales. `join_schedules` takes schedules of this package, and `reduce_on_plateau`, of
-    `optax.contrib`, also `lr`: the rate, or a schedule, that it reduces. Optax is not needed.
+    Optax's conventions apply: `decay_steps` of `warmup_cosine_decay_schedule` include the
+    warm-up; a transition without steps stays at its first value; at each boundary the value is
+    multiplied by a scale. `join_schedules` takes schedules of this package. `reduce_on_plateau`
+    from `optax.contrib` also takes `lr`: the rate, or a schedule, that it reduces. Optax need not
+    be installed.
 
     Args:
-        name: of the function, such as "cosine_decay_schedule", or the function itself.
+        name: the name of the function, such as "cosine_decay_schedule", or the function itself.
         *values: its first arguments, in its order.
         **arguments: its other arguments, by its names.
 
@@ -44,8 +45,8 @@ def from_optax(name: str | Callable[..., Any], *values: Any, **arguments: Any) -
         A `Schedule`; for "reduce_on_plateau" one with state.
 
     Raises:
-        ValueError: an unknown name or argument, a value that has no equal here, or one with
-            which Optax leaves out a part of the schedule. The message names what works.
+        ValueError: a name or argument is unknown, a value has no equivalent here, or with it
+            Optax skips a part of the schedule. The message names what works.
 
     Example:
         >>> import jaxdecay
@@ -57,8 +58,8 @@ def from_optax(name: str | Callable[..., Any], *values: Any, **arguments: Any) -
     """
     if callable(name) and getattr(name, "__name__", None) not in OPTAX.converters:
         raise ValueError(
-            f"from_optax: {name!r} is no function of optax.schedules; for a schedule that such a "
-            "function has made use jaxdecay.from_function"
+            f"from_optax: {name!r} is not a function of optax.schedules; for a schedule that such "
+            "a function returned use jaxdecay.from_function"
         )
     return OPTAX.convert(getattr(name, "__name__", name), arguments, values)
 
@@ -69,7 +70,7 @@ def _after(begin: float, schedule: Schedule) -> Schedule:
 
 @OPTAX.converter
 def constant_schedule(value: float) -> Schedule:
-    """One value."""
+    """A constant."""
     return constant(value)
 
 
@@ -81,7 +82,7 @@ def polynomial_schedule(
     transition_steps: int,
     transition_begin: int = 0,
 ) -> Schedule:
-    """A power of what remains; of no steps, the first value for ever."""
+    """A power of the remaining share of steps; without steps, the first value forever."""
     if transition_steps <= 0:
         return constant(init_value)
     if power == 1:
@@ -99,7 +100,7 @@ def polynomial_schedule(
 def linear_schedule(
     init_value: float, end_value: float, transition_steps: int, transition_begin: int = 0
 ) -> Schedule:
-    """A line; of no steps, the first value for ever."""
+    """A line; without steps, the first value forever."""
     return polynomial_schedule(init_value, end_value, 1, transition_steps, transition_begin)
 
 
@@ -112,7 +113,7 @@ def exponential_decay(
     staircase: bool = False,
     end_value: float | None = None,
 ) -> Schedule:
-    """A rate per transition, with a floor below a rate of 1 and a ceiling from 1 on."""
+    """Multiplied by `decay_rate` per transition, to a floor if that is below 1, else a ceiling."""
     if transition_steps <= 0 or decay_rate == 0:
         return constant(init_value)
     if end_value is not None and (end_value >= init_value) == (decay_rate < 1):
@@ -131,9 +132,9 @@ def exponential_decay(
 def cosine_decay_schedule(
     init_value: float, decay_steps: int, alpha: float = 0.0, exponent: float = 1.0
 ) -> Schedule:
-    """Half a cosine wave down to a share `alpha` of the first value."""
+    """Half a cosine wave down to the share `alpha` of the first value."""
     if decay_steps <= 0:
-        raise ValueError("decay_steps must be > 0; a decay of no steps is jaxdecay.constant")
+        raise ValueError("decay_steps must be > 0; for a constant rate use jaxdecay.constant")
     return cosine(
         init_value, transition_steps=decay_steps, end_value=alpha * init_value, power=exponent
     )
@@ -142,9 +143,9 @@ def cosine_decay_schedule(
 def _scaled(
     init_value: float, boundaries_and_scales: Mapping[int, float]
 ) -> tuple[list[float], list[int]]:
-    """Values and boundaries of factors at boundaries."""
+    """Converts scales at boundaries to values and boundaries."""
     if not isinstance(boundaries_and_scales, Mapping):
-        raise ValueError("boundaries_and_scales must be a dictionary of a scale for each boundary")
+        raise ValueError("boundaries_and_scales must be a dictionary from boundaries to scales")
     pairs = sorted(boundaries_and_scales.items())
     values = np.cumprod([init_value, *(scale for _, scale in pairs)], dtype=float)
     return values.tolist(), [max(boundary, 0) for boundary, _ in pairs]
@@ -181,8 +182,8 @@ def _check_phases(transition_steps: int, *ends: int) -> None:
         raise ValueError("transition_steps must be > 0")
     if any(end >= later for end, later in itertools.pairwise([*ends, transition_steps])):
         raise ValueError(
-            f"Optax rounds the phases to end at steps {[*ends, transition_steps]} and leaves out "
-            "those that share a step; expected ends that rise. Use more transition_steps, or "
+            f"Optax rounds the phases to end at steps {[*ends, transition_steps]} and skips those "
+            "that share a step; expected ends that rise. Use more transition_steps, or "
             "jaxdecay.one_cycle, which does not round"
         )
 
@@ -196,7 +197,7 @@ def linear_onecycle_schedule(
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
 ) -> Schedule:
-    """Up, down and out, in three lines whose ends are rounded down to whole steps."""
+    """Up, down and further down, in three lines whose ends are rounded down to steps."""
     top, bottom = int(pct_start * transition_steps), int(pct_final * transition_steps)
     _check_phases(transition_steps, top, bottom)
     low = peak_value / div_factor
@@ -212,7 +213,7 @@ def cosine_onecycle_schedule(
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
 ) -> Schedule:
-    """Up and down, in two half cosines; the peak is at a whole step."""
+    """Up and down, in two half cosines; the peak is rounded down to a step."""
     top = int(pct_start * transition_steps)
     _check_phases(transition_steps, top)
     values = [peak_value / div_factor, peak_value, peak_value / (div_factor * final_div_factor)]
@@ -221,11 +222,11 @@ def cosine_onecycle_schedule(
 
 @OPTAX.converter
 def warmup_constant_schedule(init_value: float, peak_value: float, warmup_steps: int) -> Schedule:
-    """A line up, held."""
+    """A line up, then a constant."""
     if warmup_steps <= 0:
         raise ValueError(
-            "warmup_steps must be > 0: Optax never leaves init_value in a warm-up of no steps. "
-            f"jaxdecay.constant({peak_value!r}) has none"
+            "warmup_steps must be > 0: Optax stays at init_value if the warm-up has no steps; use "
+            f"jaxdecay.constant({peak_value!r})"
         )
     return warmup(peak_value, warmup_steps=warmup_steps, init_value=init_value)
 
@@ -239,11 +240,11 @@ def warmup_cosine_decay_schedule(
     end_value: float = 0.0,
     exponent: float = 1.0,
 ) -> Schedule:
-    """A line up, and half a cosine down to step `decay_steps`, which counts the warm-up in."""
+    """A line up, then half a cosine down; `decay_steps` include the warm-up."""
     if decay_steps <= warmup_steps:
         raise ValueError(
-            "decay_steps must be above warmup_steps, which it includes; "
-            f"expected at least {warmup_steps + 1}, or jaxdecay.warmup_cosine, which counts apart"
+            "decay_steps must be above warmup_steps, which it includes; expected at least "
+            f"{warmup_steps + 1}, or use jaxdecay.warmup_cosine, which counts them separately"
         )
     if peak_value == 0:
         return ramp_to(constant(0.0), warmup_steps, init_value, 0.0)
@@ -269,7 +270,7 @@ def warmup_exponential_decay_schedule(
     staircase: bool = False,
     end_value: float | None = None,
 ) -> Schedule:
-    """A line up to the peak, and an exponential decay from there."""
+    """A line up to the peak, then an exponential decay."""
     decay = exponential_decay(
         peak_value, transition_steps, decay_rate, transition_begin, staircase, end_value
     )
@@ -282,9 +283,9 @@ def warmup_exponential_decay_schedule(
 @OPTAX.converter
 def sgdr_schedule(cosine_kwargs: Iterable[Mapping[str, Any]]) -> Schedule:
     """One `warmup_cosine_decay_schedule` after another."""
-    cycles = [dict(each) for each in cosine_kwargs]
+    cycles = [dict(cycle) for cycle in cosine_kwargs]
     if not cycles:
-        raise ValueError("cosine_kwargs must hold at least one cycle")
+        raise ValueError("cosine_kwargs must contain at least one cycle")
     schedules = [OPTAX.convert("warmup_cosine_decay_schedule", cycle) for cycle in cycles]
     ends = itertools.accumulate(cycle["decay_steps"] for cycle in cycles)
     return in_sequence(schedules, list(ends)[:-1])
@@ -298,13 +299,13 @@ def join_schedules(
     if len(boundaries) != len(schedules) - 1:
         raise ValueError(
             f"{len(schedules)} schedules need {len(schedules) - 1} boundaries, got "
-            f"{len(boundaries)}: Optax leaves out what has no partner"
+            f"{len(boundaries)}: Optax ignores surplus schedules and boundaries"
         )
     for index, schedule in enumerate(schedules):
         if callable(schedule) and not isinstance(schedule, Schedule):
             raise ValueError(
-                f"schedules[{index}] must be a jaxdecay schedule or a number; make it with "
-                "from_optax, or give jaxdecay.from_function(schedule)"
+                f"schedules[{index}] must be a jaxdecay schedule or a number; create it with "
+                "from_optax, or convert it with jaxdecay.from_function(schedule)"
             )
     return in_sequence(list(schedules), list(boundaries))  # pyright: ignore[reportArgumentType]
 
@@ -321,15 +322,15 @@ def reduce_on_plateau(
     *,
     lr: ScheduleLike,
 ) -> Schedule:
-    """A rate that is reduced after `patience` bad metrics."""
+    """A rate, or a schedule, reduced after `patience` bad metrics."""
     if (rtol > 0) == (atol > 0):
         raise ValueError(
-            f"with rtol={rtol!r} and atol={atol!r} it has no equal; expected one of them above 0 "
+            f"rtol={rtol!r} with atol={atol!r} has no equivalent; expected one of them above 0 "
             "and the other 0"
         )
     if patience < 1:
         raise ValueError(
-            "patience must be at least 1: with less Optax reduces when the metric gets better"
+            "patience must be at least 1: with less Optax reduces the rate when the metric improves"
         )
     if min_scale > 1:
         raise ValueError("min_scale must be at most 1: with more Optax raises the rate")

@@ -1,4 +1,4 @@
-"""What the converters of all peers share: names, arguments, errors, and phases in time."""
+"""Shared by the converters for all peers: names, arguments, errors, and sequences of phases."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Converter = Callable[..., Schedule]
 
 
 class Peer:
-    """A library whose schedules are converted: one function each, with the peer's own signature.
+    """A library whose schedules are converted, each by a function with the peer's own signature.
 
     Attributes:
-        name: of the library, for error messages.
-        converters: by the peer's name of the schedule.
-        refused: why an argument that the peer has is not converted, by its name.
+        name: the name of the library, for error messages.
+        converters: the functions, by the peer's names for its schedules.
+        refused: for arguments of the peer that are not converted, by name, the reason.
     """
 
     def __init__(self, name: str, refused: Mapping[str, str] | None = None) -> None:
@@ -36,12 +36,12 @@ class Peer:
         self.refused = refused or {}
 
     def converter(self, function: Converter) -> Converter:
-        """Registers a function under its name, which is the peer's."""
+        """Registers a function under its own name, if that is the peer's."""
         self.converters[function.__name__] = function
         return function
 
     def named(self, name: str) -> Callable[[Converter], Converter]:
-        """Registers a function under a name that is not its own."""
+        """Registers a function under the peer's name."""
 
         def register(function: Converter) -> Converter:
             self.converters[name] = function
@@ -50,18 +50,18 @@ class Peer:
         return register
 
     def parameters(self, name: Any) -> list[str]:
-        """The arguments of a schedule; ValueError if the peer has none of this name."""
+        """The arguments of a schedule; ValueError if the peer has no schedule of this name."""
         if not isinstance(name, str) or name not in self.converters:
             raise ValueError(
                 f"{self.name} has no schedule {name!r} that jaxdecay converts"
-                f"{nearest(name, self.converters)}; known are {', '.join(self.converters)}"
+                f"{nearest(name, self.converters)}; expected one of {', '.join(self.converters)}"
             )
         return list(inspect.signature(self.converters[name]).parameters)
 
     def convert(
         self, name: Any, arguments: Mapping[str, Any], positional: Sequence[Any] = ()
     ) -> Schedule:
-        """The schedule that the peer's `name` gives with these arguments."""
+        """Converts the peer's schedule `name` with these arguments."""
         takes = self.parameters(name)
         where = f"{self.name}'s {name}"
         for argument, value in arguments.items():
@@ -74,30 +74,31 @@ class Peer:
                 )
         signature = inspect.signature(self.converters[name])
         try:
-            given = signature.bind(*positional, **arguments).arguments
+            bound = signature.bind(*positional, **arguments).arguments
         except TypeError as error:
             raise ValueError(f"{where}: {error}; it takes {', '.join(takes)}") from None
-        with self.reported(name, given):
-            for argument, value in given.items():
+        with self.reported(name, bound):
+            for argument, value in bound.items():
                 _check_number(signature.parameters[argument], value)
-            return self.converters[name](**{each: _fits(value) for each, value in given.items()})
+            values = {argument: _as_number(value) for argument, value in bound.items()}
+            return self.converters[name](**values)
 
     @contextlib.contextmanager
     def reported(self, name: str, arguments: Mapping[str, Any]) -> Iterator[None]:
-        """Every error inside is one line that shows the peer's schedule and its arguments."""
+        """Turns every error inside into one line with the peer's schedule and its arguments."""
 
-        def said(fault: str) -> ValueError:
+        def with_call(fault: str) -> ValueError:
             shown = ", ".join(f"{argument}={value!r}" for argument, value in arguments.items())
             return ValueError(f"{self.name}'s {name}({shown}): {fault}")
 
         try:
             yield
         except ValueError as error:
-            if str(error).startswith(f"{self.name}'s "):  # of a schedule inside this one
+            if str(error).startswith(f"{self.name}'s "):  # from a schedule inside this one
                 raise
-            raise said(str(error)) from None
+            raise with_call(str(error)) from None
         except (TypeError, ArithmeticError, LookupError, AttributeError) as error:
-            raise said(_explained(error, arguments)) from error
+            raise with_call(_explained(error, arguments)) from error
 
 
 def _check_number(parameter: inspect.Parameter, value: Any) -> None:
@@ -107,8 +108,8 @@ def _check_number(parameter: inspect.Parameter, value: Any) -> None:
         raise ValueError(f"{parameter.name} must be a number, got {value!r}")
 
 
-def _fits(value: Any) -> Any:
-    """A count too large for an integer of JAX as a float, as which the families take it."""
+def _as_number(value: Any) -> Any:
+    """Converts a count that is too large for JAX's integers to a float, which families accept."""
     return float(value) if type(value) is int and abs(value) > LAST_STEP else value
 
 
@@ -120,31 +121,31 @@ TRACED = (
 
 
 def _explained(error: Exception, arguments: Mapping[str, Any]) -> str:
-    """What an error of Python or JAX says about the arguments, in one line."""
+    """Explains an error from Python or JAX in terms of the arguments, in one line."""
     if isinstance(error, TRACED):
         return (
-            "expected concrete numbers, because the kind of schedule depends on them; give a "
+            "expected concrete numbers, because the kind of schedule depends on them; pass a "
             "traced number to a family of jaxdecay, or to replace() of the converted schedule"
         )
     if isinstance(error, ZeroDivisionError):
         numbers = {name: value for name, value in arguments.items() if type(value) in (int, float)}
         zeros = [name for name, value in numbers.items() if value == 0]
-        return f"this divides by 0; expected another {' or '.join(zeros) or 'number'}"
+        return f"the converter divides by 0; expected another {' or '.join(zeros) or 'number'}"
     if isinstance(error, KeyError):
         return f"{error} is missing"
     first_line = str(error).partition("\n")[0]
-    return f"an argument is not of the kind that is expected ({first_line})"
+    return f"an argument has the wrong type ({first_line})"
 
 
 def whole(number: float) -> float:
-    """An integer where the number is one, so that counts of steps stay exact."""
+    """Converts a number to an integer if it is one, so that counts of steps stay exact."""
     return int(number) if float(number).is_integer() else number
 
 
 def in_sequence(
     schedules: Sequence[ScheduleLike], boundaries: Sequence[float], called: str = "boundaries"
 ) -> Schedule:
-    """One schedule after another, each counting from its boundary; the last one goes on."""
+    """One schedule after another, each counting from its boundary; the last one continues."""
     if list(boundaries) != sorted(boundaries):
         raise ValueError(
             f"{called} must not fall, got {list(boundaries)}; expected {sorted(boundaries)}, with "
@@ -156,7 +157,7 @@ def in_sequence(
 
 
 def wave(init_value: float, end_value: float, half_period: float) -> Schedule:
-    """Down a cosine and up again, for ever: a cosine that its peer does not stop at its end."""
+    """A cosine that falls and rises forever, as its peer does not stop it at the end."""
     half = whole(half_period)
     return cosine(init_value, transition_steps=half, end_value=end_value, cycle=True)
 
@@ -164,7 +165,7 @@ def wave(init_value: float, end_value: float, half_period: float) -> Schedule:
 def ramp_to(
     schedule: ScheduleLike, warmup_steps: float, init_value: float, peak_value: float
 ) -> Schedule:
-    """A line to `peak_value`, wherever the schedule that follows it begins."""
+    """A line up to `peak_value`, then the schedule, which may start at another value."""
     return in_sequence(
         [linear(init_value, end_value=peak_value, transition_steps=warmup_steps), schedule],
         [warmup_steps],
@@ -174,7 +175,7 @@ def ramp_to(
 def ramp_instead(
     schedule: Schedule, warmup_steps: float, init_value: float, peak_value: float
 ) -> Schedule:
-    """A line to `peak_value` in the place of the schedule's first steps, which are left out."""
+    """Replaces the first steps of a schedule by a line up to `peak_value`."""
     if not warmup_steps:
         return schedule
     return ramp_to(
@@ -183,27 +184,27 @@ def ramp_instead(
 
 
 def check_steps_alone(where: str, schedule: Any, instead: str) -> None:
-    """TypeError for what is no schedule, ValueError for one that follows a metric."""
+    """Raises a TypeError for anything but a schedule, a ValueError if it follows a metric."""
     if isinstance(schedule, Population):
         raise TypeError(
             f"{where}: expected one jaxdecay schedule, got a population of {len(schedule)}; "
-            "convert them one by one, as in population[0]"
+            "convert its schedules one by one, such as population[0]"
         )
     if not isinstance(schedule, Schedule):
         hint = "from_function" if callable(schedule) else "constant"
         raise TypeError(
             f"{where}: expected a jaxdecay schedule, got {schedule!r}; "
-            f"jaxdecay.{hint} makes one of it"
+            f"convert it with jaxdecay.{hint}"
         )
     if isinstance(schedule, AdaptiveSchedule):
         raise ValueError(
-            f"{where}: {schedule.family} follows a metric, which is not seen there; expected a "
-            f"schedule of the step alone, or use {instead}"
+            f"{where}: {schedule.family} follows a metric, which the peer does not pass to a "
+            f"schedule; expected a schedule of the step alone, or use {instead}"
         )
 
 
 def warmed_up(schedule: Schedule, warmup_steps: float, init_value: float = 0.0) -> Schedule:
-    """With a warm-up, or as it is where that has no steps."""
+    """The schedule after a warm-up, or unchanged if the warm-up has no steps."""
     return (
         warmup(schedule, warmup_steps=warmup_steps, init_value=init_value)
         if warmup_steps

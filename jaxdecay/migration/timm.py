@@ -1,4 +1,4 @@
-"""Schedulers of timm as schedules of this package."""
+"""Converts timm's schedulers to schedules of this package."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from jaxdecay.migration.peer import Peer, in_sequence, ramp_instead, ramp_to, wa
 from jaxdecay.migration.torch import reduce_lr_on_plateau
 from jaxdecay.schedule import Schedule
 
-NOISE = "is noise on the rate, which jaxdecay does not have; leave it out"
+NOISE = "adds noise to the rate, which jaxdecay does not support; leave it out"
 
 
 TIMM = Peer(
@@ -34,33 +34,32 @@ TIMM = Peer(
         **dict.fromkeys(
             ("noise", "noise_range_t", "noise_type", "noise_pct", "noise_std", "noise_seed"), NOISE
         ),
-        "t_in_epochs": "says what calls the scheduler; leave it out, and put jaxdecay.per_epoch "
-        "around a schedule of epochs",
-        "initialize": "is for an optimizer; leave it out",
+        "t_in_epochs": "decides what t counts; leave it out, and put jaxdecay.per_epoch around "
+        "the schedule if t counts epochs",
+        "initialize": "changes an optimizer, which is not needed here; leave it out",
     },
 )
 
 
 def from_timm(name: str, **arguments: Any) -> Schedule:
-    """The schedule of a scheduler of timm, with the same values.
+    """Converts a timm scheduler to a schedule with the same values.
 
-    A step of the schedule is what timm calls t: put `jaxdecay.per_epoch(schedule,
-    steps_per_epoch)` around it where t counts epochs. timm's conventions are kept:
-    `MultiStepLRScheduler` falls one step before each `decay_t`, without `warmup_prefix` the
-    warm-up takes the place of the first steps, and after `cycle_limit` the rate is `lr_min`.
-    timm itself is not needed.
+    A step of the schedule is timm's t. If t counts epochs, put `jaxdecay.per_epoch(schedule,
+    steps_per_epoch)` around it. timm's conventions apply: `MultiStepLRScheduler` falls one step
+    before each `decay_t`; without `warmup_prefix` the warm-up replaces the first steps; and after
+    `cycle_limit` the rate is `lr_min`. timm need not be installed.
 
     Args:
-        name: of the class, such as "CosineLRScheduler", or of the factory's `sched`, such as
+        name: the name of the class, such as "CosineLRScheduler", or the factory's `sched`, such as
             "cosine".
-        **arguments: `lr`, the optimizer's rate; and those of the class or, for a short name, of
-            `create_scheduler_v2`.
+        **arguments: `lr`, the optimizer's rate; and the arguments of the class or, for a short
+            name, of `create_scheduler_v2`.
 
     Returns:
         A `Schedule`; for "plateau" one with state, whose metrics begin after the warm-up.
 
     Raises:
-        ValueError: an unknown name or argument, or a value that has no equal here. The message
+        ValueError: a name or argument is unknown, or a value has no equivalent here. The message
             names what works.
 
     Example:
@@ -87,7 +86,10 @@ def _cycles(
 ) -> Schedule:
     """`make(peak, length)` for each cycle, and `lr_min` after the last."""
     if cycle_limit < 1:
-        raise ValueError(f"cycle_limit must be at least 1; without a cycle it is lr_min={lr_min!r}")
+        raise ValueError(
+            f"cycle_limit must be at least 1; for the constant lr_min use "
+            f"jaxdecay.constant({lr_min!r})"
+        )
     if cycle_limit > 1 and cycle_mul == cycle_decay == 1:
         again = repeat(make(lr, whole(t_initial)), period=t_initial)
         return in_sequence([again, lr_min], [whole(t_initial * cycle_limit)])
@@ -104,7 +106,7 @@ def with_warmup(
     warmup_prefix: bool,
     starts_at_lr: bool = True,
 ) -> Schedule:
-    """The schedule after timm's warm-up, or with the warm-up in the place of its first steps."""
+    """Adds timm's warm-up before the schedule, or in place of its first steps."""
     if not warmup_t:
         return schedule
     if not warmup_prefix:
@@ -127,7 +129,7 @@ def cosine_lr(
     warmup_prefix: bool = False,
     k_decay: float = 1.0,
 ) -> Schedule:
-    """Half cosines."""
+    """Half cosines, one per cycle."""
     if cycle_limit == 1 and k_decay == 1 and warmup_t and warmup_prefix:
         return warmup_cosine(
             lr,
@@ -178,14 +180,14 @@ def tanh_lr(
     warmup_lr_init: float = 0.0,
     warmup_prefix: bool = False,
 ) -> Schedule:
-    """Hyperbolic tangents, which neither start at `lr` nor end at `lr_min`."""
+    """Hyperbolic tangents, which do not quite start at `lr` or end at `lr_min`."""
     decay = _cycles(
         lambda peak, length: tanh_decay(
             peak, end_value=lr_min, transition_steps=length, lower=lb, upper=ub
         ),
         *(lr, t_initial, lr_min, cycle_mul, cycle_decay, cycle_limit),
     )
-    if not warmup_t:  # no step sets the rate of the first, which is the optimizer's
+    if not warmup_t:  # timm does not set the first rate: it is the optimizer's
         return in_sequence([lr, advance(decay, advance_steps=1)], [1])
     target = lr if warmup_prefix else float(decay(warmup_t))
     return with_warmup(decay, target, warmup_t, warmup_lr_init, warmup_prefix, starts_at_lr=False)
@@ -205,7 +207,7 @@ def poly_lr(
     warmup_prefix: bool = False,
     k_decay: float = 1.0,
 ) -> Schedule:
-    """Powers of what remains."""
+    """Powers of the remaining share of steps, one per cycle."""
 
     def cycle(peak: float, length: float) -> Schedule:
         return _polynomial(peak, lr_min, length, k_decay, power)
@@ -226,7 +228,7 @@ def poly_lr(
 
 
 def _polynomial(lr: float, lr_min: float, length: float, k: float, power: float) -> Schedule:
-    if power == 0:  # which leaves lr until the end, where lr_min is next
+    if power == 0:  # the rate is lr until the end, then lr_min
         return piecewise_constant([lr, lr_min], boundaries=[math.ceil(length)])
     if power == k == 1:
         return linear(lr, end_value=lr_min, transition_steps=length)
@@ -246,7 +248,7 @@ def step_lr(
     warmup_lr_init: float = 0.0,
     warmup_prefix: bool = True,
 ) -> Schedule:
-    """A rate per `decay_t` steps."""
+    """Multiplied by `decay_rate` every `decay_t` steps."""
     decay = step_decay(lr, decay_rate=decay_rate, transition_steps=decay_t)
     return with_warmup(decay, lr, warmup_t, warmup_lr_init, warmup_prefix)
 
@@ -260,10 +262,10 @@ def multi_step_lr(
     warmup_lr_init: float = 0.0,
     warmup_prefix: bool = True,
 ) -> Schedule:
-    """A rate one step before each `decay_t`."""
+    """Multiplied by `decay_rate` one step before each `decay_t`."""
     if sorted(decay_t) != list(decay_t):
-        raise ValueError("decay_t must rise: timm takes it for sorted; expected sorted(decay_t)")
-    first = 0 if warmup_t else 1  # no step sets the rate of step 0, which is the optimizer's
+        raise ValueError("decay_t must rise: timm assumes sorted steps; pass sorted(decay_t)")
+    first = 0 if warmup_t else 1  # timm does not set the rate of step 0: it is the optimizer's
     boundaries = [max(first, step - 1) for step in decay_t]
     decay = multi_step(lr, decay_rate=decay_rate, boundaries=boundaries)
     starts_at_lr = not decay_t or decay_t[0] > 1

@@ -1,4 +1,4 @@
-"""The names of timm's factory, `create_scheduler_v2`, and its arguments, in epochs."""
+"""The names and arguments, in epochs, of timm's factory `create_scheduler_v2`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _decay_t(
     sched: str, decay_epochs: float | None, milestones: Sequence[int], length: float, unit: int
 ) -> Any:
     if sched == "multistep":
-        return [each * unit for each in milestones]
+        return [milestone * unit for milestone in milestones]
     if sched == "constant":
         return 1
     if FACTORY[sched] == "WSDLRScheduler":
@@ -34,14 +34,14 @@ def _decay_t(
     return (90 if decay_epochs is None else decay_epochs) * unit
 
 
-def _converted(name: str, given: Mapping[str, Any]) -> Schedule:
-    """The schedule of a class, from those of the arguments that it takes."""
-    takes = TIMM.parameters(name)
-    return TIMM.converters[name](**{each: given[each] for each in takes if each in given})
+def _converted(name: str, arguments: Mapping[str, Any]) -> Schedule:
+    """Converts a class with those of the arguments that it takes."""
+    taken = {key: arguments[key] for key in TIMM.parameters(name) if key in arguments}
+    return TIMM.converters[name](**taken)
 
 
 def _from_factory(sched: str) -> Callable[..., Schedule]:
-    def made(
+    def converter(
         lr: float,
         num_epochs: int = 300,
         decay_epochs: float | None = None,
@@ -64,11 +64,11 @@ def _from_factory(sched: str) -> Callable[..., Schedule]:
         updates_per_epoch: int = 0,
     ) -> Schedule:
         if not step_on_epochs and not updates_per_epoch:
-            raise ValueError("updates_per_epoch must be > 0 where step_on_epochs is false")
+            raise ValueError("updates_per_epoch must be > 0 if step_on_epochs is false")
         unit = 1 if step_on_epochs else updates_per_epoch
         outside = warmup_epochs if FACTORY[sched] == "WSDLRScheduler" and not warmup_prefix else 0
         length = (num_epochs - outside) * unit
-        given = {
+        arguments = {
             "lr": lr,
             "t_initial": length,
             "decay_t": _decay_t(sched, decay_epochs, decay_milestones, length, unit),
@@ -88,9 +88,9 @@ def _from_factory(sched: str) -> Callable[..., Schedule]:
             "warmup_lr_init": warmup_lr,
             "warmup_prefix": warmup_prefix,
         }
-        return _converted(FACTORY[sched], given)
+        return _converted(FACTORY[sched], arguments)
 
-    return made
+    return converter
 
 
 for _sched in FACTORY:

@@ -1,4 +1,4 @@
-"""timm's warm-up, stable part and decay, `WSDLRScheduler`."""
+"""timm's `WSDLRScheduler`: a warm-up, a stable phase and a decay."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def wsd_lr(
     warmup_t: int = 0,
     warmup_lr_init: float = 0.0,
 ) -> Schedule:
-    """Up, stable, and down to `lr_min` in the last `decay_t` of `t_initial` steps."""
+    """A warm-up, a stable phase, and a decay to `lr_min` in the last `decay_t` steps."""
     if not 0 < decay_t <= t_initial:
         raise ValueError("decay_t must be above 0 and at most t_initial, which includes it")
     if decay_fn not in (*SHAPES, "power", "exp"):
@@ -48,7 +48,8 @@ def wsd_lr(
         )
     if decay_fn == "exp" and not 0 < decay_ratio < 1:
         raise ValueError(
-            "decay_ratio must be > 0 and < 1: timm divides by 1 − decay_ratio, and 0 has no power"
+            "decay_ratio must be > 0 and < 1: timm divides by 1 − decay_ratio, and jaxdecay takes "
+            "its logarithm"
         )
     if lr < lr_min:
         raise ValueError("lr_min must be at most lr")
@@ -84,13 +85,15 @@ def wsd_lr(
 def _stable(
     lr: float, lr_min: float, stable_fn: str, timescale: float, power: float
 ) -> Schedule | None:
-    """The stable part, which goes on during the decay; None where it is constant."""
+    """The stable phase, which also continues below the decay; None if it is constant."""
     if stable_fn == "constant":
         return None
     if stable_fn not in ("rsqrt", "power"):
         raise ValueError("stable_fn must be 'constant', 'rsqrt' or 'power'")
     if timescale <= 0:
-        raise ValueError("stable_timescale must be > 0; without a warm-up it has no default")
+        raise ValueError(
+            "stable_timescale must be > 0; its default is the warm-up, which has no steps here"
+        )
     if stable_fn == "rsqrt":
         decay = inverse_sqrt(lr, transition_steps=timescale)
     else:
@@ -101,7 +104,7 @@ def _stable(
 def _fall(
     begin: int, decay_t: int, decay_fn: str, power: float, ratio: float
 ) -> tuple[Schedule, Schedule]:
-    """From 1 to 0, and from 0 to 1, in the last steps."""
+    """A fall from 1 to 0 and a rise from 0 to 1 in the last steps."""
     if decay_fn == "power":
         return (
             cooldown(
@@ -127,8 +130,8 @@ def _fall(
             cooldown(1.0, begin=begin, transition_steps=decay_t, end_value=0.0, shape=shape),
             cooldown(0.0, begin=begin, transition_steps=decay_t, end_value=1.0, shape=shape),
         )
-    # (rᵖ − r)/(1 − r) is below an exponential by a constant, and constants here are not negative:
-    # a table of the whole steps.
+    # (rᵖ − r)/(1 − r) is an exponential minus a constant, and schedules here cannot be negative:
+    # so use a table with one value per step.
     progress = np.arange(decay_t + 1) / decay_t
     weight = -np.expm1((1 - progress) * np.log(ratio)) * ratio**progress / (1 - ratio)
     complement = -np.expm1(progress * np.log(ratio)) / (1 - ratio)

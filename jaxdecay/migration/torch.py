@@ -1,4 +1,4 @@
-"""Schedulers of PyTorch as schedules of this package, and the other way round."""
+"""Converts PyTorch's schedulers to schedules of this package, and back."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ from jaxdecay.migration.torch_state import arguments_of
 from jaxdecay.schedule import Schedule
 
 MOMENTUM = (
-    "belongs to the cycle of the momentum, and from_torch gives the learning rate; leave it out, "
-    "and give the momentum a schedule of its own with optax.inject_hyperparams"
+    "cycles the momentum, but from_torch converts only the learning rate; leave it out, and give "
+    "the momentum its own schedule with optax.inject_hyperparams"
 )
 TORCH = Peer(
     "PyTorch",
     {
         "base_momentum": MOMENTUM,
         "max_momentum": MOMENTUM,
-        "last_epoch": "says where to go on, which a schedule of the step does not need; leave it "
+        "last_epoch": "is where to resume, but a schedule takes its step as an argument; leave it "
         "out, and call the schedule with the step",
         "lr": "is not used: this scheduler sets the rate from max_lr (CyclicLR: from base_lr and "
-        "max_lr); give these",
-        "verbose": "says what to print; leave it out",
+        "max_lr); pass those",
+        "verbose": "controls what PyTorch prints; leave it out",
     },
 )
 
 
 def from_torch(name: str, state: Mapping[str, Any] | None = None, **arguments: Any) -> Schedule:
-    """The schedule of a class of `torch.optim.lr_scheduler`, with the same values.
+    """Converts a class of `torch.optim.lr_scheduler` to a schedule with the same values.
 
-    A step of the schedule is a call of `scheduler.step()`, in PyTorch most often an epoch: put
-    `jaxdecay.per_epoch(schedule, steps_per_epoch)` around it then. PyTorch's conventions are kept:
-    `CosineAnnealingLR` rises again after `T_max`, `OneCycleLR` ends at `total_steps` − 1, and
-    `LinearLR` starts at a third of the rate. PyTorch itself is not needed.
+    A step of the schedule is a call of `scheduler.step()`. If you call that once per epoch, put
+    `jaxdecay.per_epoch(schedule, steps_per_epoch)` around the schedule. PyTorch's conventions
+    apply: `CosineAnnealingLR` rises again after `T_max`, `OneCycleLR` ends at `total_steps` − 1,
+    and `LinearLR` starts at a third of the rate. PyTorch need not be installed.
 
     Args:
-        name: of the class, such as "StepLR".
-        state: the scheduler's `state_dict()`, which says the arguments; where it lacks one, the
-            message of the error names it. What it has learned from a metric is left out. PyTorch
-            leaves functions out of states, so that of a `CyclicLR` with a `scale_fn` of "cycle"
-            cannot be told from one without; do not convert that.
-        **arguments: those of the class, by its names, with `lr` for the optimizer's rate.
+        name: the name of the class, such as "StepLR".
+        state: the scheduler's `state_dict()`, from which the arguments are read; an error names
+            those that it lacks. Progress that depends on a metric is not converted. States contain
+            no functions, so the state of a `CyclicLR` with a `scale_fn` and the `scale_mode`
+            "cycle" looks like one without; do not convert it.
+        **arguments: the arguments of the class, by its names, with `lr` for the optimizer's rate.
             `SequentialLR` and `ChainedScheduler` take `schedulers` as pairs of a name and a
-            dictionary of arguments, or, with a state, as names, or as pairs where a state lacks
-            an argument. The schedulers inside are taken to be made in the order of the list.
+            dictionary of arguments. With a state, they take names, or pairs for schedulers whose
+            state lacks an argument. The schedulers are assumed to be created in this order.
 
     Returns:
         A `Schedule`.
 
     Raises:
-        ValueError: an unknown name or argument, a value that has no equal here, or one with
-            which PyTorch fails or stands still. The message names what works.
+        ValueError: a name or argument is unknown, a value has no equivalent here, or PyTorch
+            fails or never changes the rate with it. The message names what works.
 
     Example:
         >>> import jaxdecay
@@ -93,11 +93,11 @@ def _check(fits: bool, fault: str) -> None:
 
 @TORCH.named("ConstantLR")
 def constant_lr(lr: float, factor: float = 1 / 3, total_iters: int = 5) -> Schedule:
-    """A share of the rate at first."""
+    """A share of the rate for `total_iters` steps, then the rate."""
     _check(
         total_iters > 0,
-        "total_iters must be > 0: PyTorch never leaves the factor when it has nowhere to end; "
-        f"jaxdecay.constant({lr!r}) is the whole rate",
+        "total_iters must be > 0: without steps PyTorch never ends the reduction; use "
+        f"jaxdecay.constant({lr!r}) for the full rate",
     )
     return piecewise_constant([lr * factor, lr], boundaries=[total_iters])
 
@@ -109,37 +109,37 @@ def linear_lr(
     """A line between two shares of the rate."""
     _check(
         total_iters > 0,
-        "total_iters must be > 0: PyTorch never leaves start_factor in a line of no steps; "
-        f"jaxdecay.constant({lr * end_factor!r}) is its end",
+        "total_iters must be > 0: without steps PyTorch stays at start_factor; use "
+        f"jaxdecay.constant({lr * end_factor!r}) for the end of the line",
     )
     return linear(lr * start_factor, end_value=lr * end_factor, transition_steps=total_iters)
 
 
 @TORCH.named("ExponentialLR")
 def exponential_lr(lr: float, gamma: float) -> Schedule:
-    """A rate per step."""
+    """Multiplied by `gamma` every step."""
     return exponential(lr, decay_rate=gamma)
 
 
 @TORCH.named("StepLR")
 def step_lr(lr: float, step_size: int, gamma: float = 0.1) -> Schedule:
-    """A rate per `step_size` steps."""
+    """Multiplied by `gamma` every `step_size` steps."""
     return step_decay(lr, decay_rate=gamma, transition_steps=step_size)
 
 
 @TORCH.named("MultiStepLR")
 def multi_step_lr(lr: float, milestones: Iterable[int], gamma: float = 0.1) -> Schedule:
-    """A rate at each milestone."""
+    """Multiplied by `gamma` at each milestone."""
     return multi_step(lr, decay_rate=gamma, boundaries=sorted(milestones))
 
 
 @TORCH.named("PolynomialLR")
 def polynomial_lr(lr: float, total_iters: int = 5, power: float = 1.0) -> Schedule:
-    """A power of what remains, down to 0."""
+    """A power of the remaining share of steps, down to 0."""
     _check(
         total_iters > 0,
-        "total_iters must be > 0: PyTorch keeps the rate for ever when it has no steps to fall in; "
-        f"that is jaxdecay.constant({lr!r})",
+        "total_iters must be > 0: without steps PyTorch never changes the rate; use "
+        f"jaxdecay.constant({lr!r})",
     )
     return polynomial(lr, end_value=0.0, power=power, transition_steps=total_iters)
 
@@ -158,7 +158,7 @@ def cosine_annealing_warm_restarts(
     T_mult: int = 1,  # noqa: N803
     eta_min: float = 0.0,
 ) -> Schedule:
-    """Half cosines that start again."""
+    """Half cosines that restart."""
     return cosine_restarts(lr, period=T_0, end_value=eta_min, period_multiplier=T_mult)
 
 
@@ -178,8 +178,8 @@ def cyclic_lr(
     _check(not cycle_momentum, f"cycle_momentum {MOMENTUM}")
     _check(
         scale_fn is None,
-        f"scale_fn with scale_mode={scale_mode!r} has no equal; expected one of the modes, or "
-        "jaxdecay.from_function with the function written for JAX",
+        f"scale_fn with scale_mode={scale_mode!r} has no equivalent; use one of the modes, or "
+        "jaxdecay.from_function with the function written in JAX",
     )
     rates = {"triangular": 1.0, "triangular2": 0.5, "exp_range": gamma}
     _check(mode in rates, f"mode must be one of {', '.join(map(repr, rates))}")
@@ -208,7 +208,7 @@ def one_cycle_lr(
     final_div_factor: float = 1e4,
     three_phase: bool = False,
 ) -> Schedule:
-    """Up and down; the last of `total_steps` steps is the end."""
+    """Up and down; the last of `total_steps` steps has the final rate."""
     _check(not cycle_momentum, f"cycle_momentum {MOMENTUM}")
     if total_steps is None:
         _check(
@@ -220,12 +220,12 @@ def one_cycle_lr(
     _check(anneal_strategy in names, "anneal_strategy must be 'cos' or 'linear'")
     _check(
         total_steps > 1 and pct_start * total_steps >= 1,
-        "pct_start·total_steps must be at least 1: in a shorter rise PyTorch starts in the middle "
-        "of the fall; expected a larger one, or jaxdecay.one_cycle with warmup_fraction=0",
+        "pct_start·total_steps must be at least 1: with a shorter rise PyTorch starts in the "
+        "middle of the fall; expected a larger one, or jaxdecay.one_cycle with warmup_fraction=0",
     )
     end = total_steps - 1
     rise = (pct_start * total_steps - 1) / end
-    if rise >= 1:  # PyTorch never comes to the fall
+    if rise >= 1:  # PyTorch never reaches the fall
         rises = cosine if anneal_strategy == "cos" else linear
         return rises(max_lr / div_factor, transition_steps=end, end_value=max_lr)
     return one_cycle(
@@ -243,7 +243,7 @@ def one_cycle_lr(
 def swa_lr(
     lr: float, swa_lr: float, anneal_epochs: int = 10, anneal_strategy: str = "cos"
 ) -> Schedule:
-    """From the rate to another one, held."""
+    """From the rate to `swa_lr`, then constant."""
     _check(anneal_strategy in ("cos", "linear"), "anneal_strategy must be 'cos' or 'linear'")
     if anneal_strategy == "linear":
         return linear(lr, end_value=swa_lr, transition_steps=anneal_epochs)
@@ -252,21 +252,21 @@ def swa_lr(
 
 @TORCH.named("LambdaLR")
 def lambda_lr(lr: float, lr_lambda: Any = None) -> Schedule:
-    """Refused."""
+    """Not supported: a function cannot be converted."""
     raise ValueError(
         f"lr_lambda={lr_lambda!r} is a function of Python numbers, which JAX cannot trace; write "
-        f"it with jax.numpy and give jaxdecay.from_function(lambda step: {lr!r} * factor(step)), "
-        "or name a decay with @jaxdecay.decay"
+        f"it with jax.numpy and use jaxdecay.from_function(lambda step: {lr!r} * factor(step)), "
+        "or define a family with @jaxdecay.decay"
     )
 
 
 @TORCH.named("MultiplicativeLR")
 def multiplicative_lr(lr: float, lr_lambda: Any = None) -> Schedule:
-    """Refused."""
+    """Not supported: a function cannot be converted."""
     raise ValueError(
-        f"lr_lambda={lr_lambda!r} multiplies the rate anew at each step, so that the rate at a "
-        "step needs all those before; give the products to jaxdecay.interpolate, or use "
-        f"jaxdecay.exponential({lr!r}, factor) where the factor is always the same"
+        f"lr_lambda={lr_lambda!r} multiplies the rate at each step, so that a rate depends on all "
+        "rates before it; pass the products to jaxdecay.interpolate, or use "
+        f"jaxdecay.exponential({lr!r}, factor) if the factor is constant"
     )
 
 
@@ -287,8 +287,8 @@ def reduce_lr_on_plateau(
     _check(threshold_mode in ("rel", "abs"), "threshold_mode must be 'rel' or 'abs'")
     _check(
         0 <= eps <= 1e-8,
-        "eps above 1e-8 has no equal: here every reduction is made; expected the default, and "
-        "min_lr for the smallest rate",
+        "eps above 1e-8 has no equivalent: jaxdecay makes every reduction, however small; expected "
+        "the default, and min_lr for the smallest rate",
     )
     return reduce_on_plateau(
         constant(lr),
@@ -303,25 +303,25 @@ def reduce_lr_on_plateau(
 
 
 def to_torch(schedule: Schedule, optimizer: Any) -> Any:
-    """A schedule as a PyTorch scheduler, to be stepped after each step of the optimizer.
+    """Converts a schedule to a PyTorch scheduler, to be stepped after the optimizer.
 
     It sets the rate of every group to the schedule's value, whatever the groups had before: for
-    rates of their own use one optimizer a group. `scheduler.step()` counts steps of the schedule,
-    so call it once a step, or once an epoch for a schedule of epochs.
+    separate rates use one optimizer per group. `scheduler.step()` counts steps of the schedule,
+    so call it once per step, or once per epoch for a schedule of epochs.
 
     Args:
         schedule: any schedule that needs no metric.
         optimizer: a `torch.optim.Optimizer`.
 
     Returns:
-        A `torch.optim.lr_scheduler.LRScheduler`. Its `state_dict()` holds `last_epoch` and, where
-        all decays have names, `schedule.to_dict()`, of plain types that
-        `torch.load(weights_only=True)` reads; `load_state_dict` takes back what is there, and
-        otherwise keeps the schedule given here. The scheduler itself can be pickled, as with
-        `torch.save(scheduler)`, where the schedule can.
+        A `torch.optim.lr_scheduler.LRScheduler`. Its `state_dict()` contains `last_epoch` and, if
+        all decays have names, `schedule.to_dict()`, in plain types that
+        `torch.load(weights_only=True)` reads. `load_state_dict` restores both; if the state has no
+        schedule, it keeps the one given here. The scheduler itself can be pickled, as by
+        `torch.save(scheduler)`, if the schedule can.
 
     Raises:
-        TypeError: what is given is no schedule.
+        TypeError: `schedule` is not a schedule.
         ValueError: the schedule follows a metric.
         ImportError: PyTorch is not installed.
 
@@ -343,7 +343,5 @@ def to_torch(schedule: Schedule, optimizer: Any) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "torch":
             raise
-        raise ImportError(
-            "PyTorch needs to be installed: pip install torch", name="torch"
-        ) from error
+        raise ImportError("PyTorch is not installed: pip install torch", name="torch") from error
     return JaxdecayLR(optimizer, schedule)

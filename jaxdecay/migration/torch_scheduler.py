@@ -1,6 +1,6 @@
-"""A schedule as a scheduler of PyTorch; the one module that needs PyTorch, imported by `to_torch`.
+"""A schedule as a PyTorch scheduler; the only module that imports PyTorch, for `to_torch`.
 
-The class stands in a module so that pickle, and with it `torch.save`, finds it by its name.
+The class is defined at the top of a module so that pickle, and so `torch.save`, finds it by name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _value = jax.jit(lambda schedule, step: schedule(step))
 
 
 class JaxdecayLR(LRScheduler):
-    """Every group at the value of a jaxdecay schedule."""
+    """Sets the rate of every group to the value of a jaxdecay schedule."""
 
     def __init__(self, optimizer: Any, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -30,15 +30,15 @@ class JaxdecayLR(LRScheduler):
         return [value] * len(self.optimizer.param_groups)
 
     def state_dict(self) -> dict[str, Any]:
-        """The step, and the schedule where all its decays have names in files."""
+        """The step, and the schedule if all its decays have names in files."""
         state = super().state_dict()
         del state["schedule"]
-        with contextlib.suppress(ValueError):  # it has no name in files
+        with contextlib.suppress(ValueError):  # a decay has no name in files
             state["schedule"] = self.schedule.to_dict()
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes back the step, and the schedule if it is there."""
-        held = state_dict.get("schedule")
-        schedule = self.schedule if held is None else Schedule.from_dict(held)
+        """Restores the step, and the schedule if the state contains it."""
+        saved = state_dict.get("schedule")
+        schedule = self.schedule if saved is None else Schedule.from_dict(saved)
         super().load_state_dict({**state_dict, "schedule": schedule})

@@ -1,8 +1,9 @@
 """PyTorch's schedulers of schedulers: `SequentialLR` and `ChainedScheduler`.
 
-A scheduler inside `SequentialLR` starts from what it finds in the optimizer, and others change
-that. `OneCycleLR` sets the optimizer's first rate to its own, `CyclicLR` the rate that the first
-scheduler takes for it; both when they are made, which is taken to be in the order of the list.
+A scheduler inside `SequentialLR` starts from the optimizer's rate, which other schedulers may
+change when they are created: `OneCycleLR` replaces the optimizer's initial rate by its own, and
+`CyclicLR`, if it is the first, replaces the rate that later schedulers start from. Schedulers are
+assumed to be created in the order of the list.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ FACTORS = (
     "MultiStepLR",
     "PolynomialLR",
 )
-"""Schedulers that multiply the rate they find, so that a chain of them is a product."""
+"""Schedulers that multiply the current rate, so that a chain of them is a product."""
 
 FROM_THE_RATE = (*FACTORS, "CosineAnnealingLR", "SWALR")
-"""Schedulers that, as the first of a sequence, start from the optimizer's rate."""
+"""Schedulers that start from the optimizer's rate if they are the first of a sequence."""
 
 
 @TORCH.named("SequentialLR")
@@ -39,12 +40,15 @@ def sequential_lr(lr: float, schedulers: Sequence[Part], milestones: Sequence[in
     """One scheduler after another, each counting from its milestone."""
     _check_pairs(schedulers)
     if len(milestones) != len(schedulers) - 1:
-        raise ValueError(f"{len(schedulers)} schedulers need {len(schedulers) - 1} milestones")
+        raise ValueError(
+            f"{len(schedulers)} schedulers need {len(schedulers) - 1} milestones, got "
+            f"{len(milestones)}"
+        )
     for name, _ in schedulers:
         if name in ("SequentialLR", "ChainedScheduler", "ReduceLROnPlateau"):
             raise ValueError(
-                f"{name} inside SequentialLR has no equal: PyTorch raises at its milestone, or "
-                "counts its steps from 1; expected the schedulers themselves"
+                f"{name} inside SequentialLR has no equivalent: PyTorch raises an error at its "
+                "milestone, or counts its steps from 1; put its schedulers into the sequence"
             )
     rates, start = _first_rates(lr, schedulers)
     first = bisect.bisect_right(milestones, 0)
@@ -53,7 +57,7 @@ def sequential_lr(lr: float, schedulers: Sequence[Part], milestones: Sequence[in
     for index, (name, arguments) in enumerate(_of_one_optimizer(schedulers)):
         if index == first and name in FROM_THE_RATE:
             part = _opening(start, rates[index], name, arguments)
-        elif index > first and name == "SWALR":  # from the rate that it finds
+        elif index > first and name == "SWALR":  # which starts from the current rate
             before = bisect.bisect_left(milestones, milestones[index - 1])
             last = begins[index] - begins[before] - 1
             part = _part(float(parts[before](last)), name, arguments)
@@ -64,7 +68,7 @@ def sequential_lr(lr: float, schedulers: Sequence[Part], milestones: Sequence[in
 
 
 def _first_rates(lr: float, schedulers: Sequence[Part]) -> tuple[list[float], float]:
-    """What each scheduler takes for the optimizer's first rate, and that rate after all."""
+    """The initial rate that each scheduler reads from the optimizer, and the one after all."""
     rates, current = [], lr
     for index, (name, arguments) in enumerate(schedulers):
         if name == "OneCycleLR":
@@ -76,54 +80,54 @@ def _first_rates(lr: float, schedulers: Sequence[Part]) -> tuple[list[float], fl
 
 
 def _of_one_optimizer(schedulers: Sequence[Part]) -> list[Part]:
-    """The schedulers, each `OneCycleLR` between the rates of the last one: they share them."""
+    """The schedulers, with the rates of the last `OneCycleLR` in all: they share one optimizer."""
     cycles = [arguments for name, arguments in schedulers if name == "OneCycleLR"]
     shared = ("max_lr", "div_factor", "final_div_factor")
 
-    def of_last(arguments: Mapping[str, Any]) -> dict[str, Any]:
-        own = {each: value for each, value in arguments.items() if each not in shared}
-        return own | {each: cycles[-1][each] for each in shared if each in cycles[-1]}
+    def with_shared(arguments: Mapping[str, Any]) -> dict[str, Any]:
+        own = {key: value for key, value in arguments.items() if key not in shared}
+        return own | {key: cycles[-1][key] for key in shared if key in cycles[-1]}
 
     return [
-        (name, of_last(arguments) if name == "OneCycleLR" else arguments)
+        (name, with_shared(arguments) if name == "OneCycleLR" else arguments)
         for name, arguments in schedulers
     ]
 
 
 def _opening(start: float, rate: float, name: str, arguments: Mapping[str, Any]) -> Schedule:
-    """The first scheduler, from the optimizer's rate, which may not be the one it remembers."""
+    """The first scheduler, from the optimizer's rate, which may differ from its stored rate."""
     part = _part(start, name, arguments)
     length = arguments.get("T_max", 0)
     if name != "CosineAnnealingLR" or start == rate or not float(length).is_integer():
         return part
-    again = wave(rate, arguments.get("eta_min", 0.0), length)  # it rises to the one remembered
+    again = wave(rate, arguments.get("eta_min", 0.0), length)  # rises to the stored rate
     return in_sequence([part, advance(again, advance_steps=length)], [length])
 
 
 @TORCH.named("ChainedScheduler")
 def chained_scheduler(lr: float, schedulers: Sequence[Part]) -> Schedule:
-    """All at once: the product of their factors."""
+    """All schedulers at once: the product of their factors."""
     _check_pairs(schedulers)
     for name, _ in schedulers:
         if name not in FACTORS:
             raise ValueError(
-                f"{name} in a chain has no equal, because it sets the rate and does not multiply "
-                f"it; expected some of {', '.join(FACTORS)}, or SequentialLR"
+                f"{name} in a chain has no equivalent, because it sets the rate instead of "
+                f"multiplying it; expected some of {', '.join(FACTORS)}, or use SequentialLR"
             )
     if not schedulers:
-        raise ValueError("schedulers must hold at least one")
-    first, *others = (_part(lr, *each) for each in schedulers)
+        raise ValueError("schedulers must contain at least one scheduler")
+    first, *others = (_part(lr, *scheduler) for scheduler in schedulers)
     return functools.reduce(
-        lambda all, one: multiply(all, second=scale(one, factor=1 / lr)), others, first
+        lambda product, part: multiply(product, second=scale(part, factor=1 / lr)), others, first
     )
 
 
 def _check_pairs(schedulers: Sequence[Any]) -> None:
-    for index, each in enumerate(schedulers):
-        if not (isinstance(each, Sequence) and len(each) == 2 and isinstance(each[1], Mapping)):
+    for index, pair in enumerate(schedulers):
+        if not (isinstance(pair, Sequence) and len(pair) == 2 and isinstance(pair[1], Mapping)):
             raise ValueError(
                 f"schedulers[{index}] must be a pair of a name and a dictionary of arguments, such "
-                f'as ("StepLR", {{"step_size": 30}}), got {each!r}'
+                f'as ("StepLR", {{"step_size": 30}}), got {pair!r}'
             )
 
 

@@ -1,7 +1,8 @@
-"""Arguments of PyTorch's schedulers from their `state_dict()`, which holds them under other names.
+"""Reads the arguments of PyTorch's schedulers from their `state_dict()`, which renames some.
 
-A state holds what the scheduler itself keeps: not what it has put into the optimizer, such as the
-rates of `OneCycleLR`, and no function. What is missing is given beside it.
+A state contains the scheduler's own attributes, but no functions, and not what the scheduler wrote
+into the optimizer, such as the rates of `OneCycleLR`. The caller passes missing arguments along
+with the state.
 """
 
 from __future__ import annotations
@@ -17,47 +18,47 @@ Arguments = dict[str, Any]
 def arguments_of(
     peer: Peer, name: str, state: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Arguments:
-    """The arguments of a scheduler from its state and from what is given beside it."""
+    """The arguments of a scheduler from its state and from those in `given`."""
     takes = peer.parameters(name)
     if not isinstance(state, Mapping):
         raise ValueError(
-            "state must be what scheduler.state_dict() gives; the arguments of the class go by "
-            "name, as in lr=0.1"
+            "state must be the result of scheduler.state_dict(); pass arguments of the class by "
+            "name, such as lr=0.1"
         )
-    found = {each: value for each, value in state.items() if each in takes}
+    stored = {key: value for key, value in state.items() if key in takes}
     if "lr" in takes and "base_lrs" in state:
-        found["lr"] = _single(name, "base_lrs", state["base_lrs"])
-    missing = [each for each in _NOT_HELD.get(name, ()) if each not in given]
+        stored["lr"] = _single(name, "base_lrs", state["base_lrs"])
+    missing = [key for key in _NOT_STORED.get(name, ()) if key not in given]
     if missing:
-        example = ", ".join(f"{each}=..." for each in _NOT_HELD[name])
+        example = ", ".join(f"{key}=..." for key in _NOT_STORED[name])
         raise ValueError(
-            f"PyTorch's {name}: its state does not hold {' and '.join(missing)}; give what is "
-            f'missing beside the state, as in from_torch("{name}", state, {example})'
+            f"PyTorch's {name}: its state does not contain {' and '.join(missing)}; pass the "
+            f'missing arguments with the state: from_torch("{name}", state, {example})'
         )
     if "_schedulers" in state:
         derived = _several(peer, state, given.get("schedulers", ()))
     else:
         derived = _DERIVED[name](state, given) if name in _DERIVED else {}
-    return {**found, **given, **derived}
+    return {**stored, **given, **derived}
 
 
 def _single(name: str, what: str, values: Iterable[float]) -> float:
-    """The one value of all groups of the optimizer."""
-    found = sorted({float(value) for value in values})
-    if len(found) != 1:
+    """The value that all groups of the optimizer share."""
+    distinct = sorted({float(value) for value in values})
+    if len(distinct) != 1:
         raise ValueError(
-            f"PyTorch's {name}: {what}={found} holds several groups; convert each by itself, with "
-            f"{what}=[rate of the group]"
+            f"PyTorch's {name}: {what}={distinct} has several groups; convert each group "
+            f"separately, with {what}=[rate of the group]"
         )
-    return found[0]
+    return distinct[0]
 
 
-_NOT_HELD = {
+_NOT_STORED = {
     "OneCycleLR": ("max_lr", "final_div_factor"),
     "SWALR": ("swa_lr",),
     "ReduceLROnPlateau": ("lr",),
 }
-"""Arguments that PyTorch keeps in the optimizer, or not at all."""
+"""Arguments that PyTorch stores in the optimizer, or not at all."""
 
 
 def _milestones(state: Mapping[str, Any], _: Mapping[str, Any]) -> Arguments:
@@ -71,13 +72,13 @@ BUILT_IN_SCALES = {"triangular": "cycle", "triangular2": "cycle", "exp_range": "
 def _cycle(state: Mapping[str, Any], _: Mapping[str, Any]) -> Arguments:
     if state.get("_scale_fn_custom") is not None:
         raise ValueError(
-            "PyTorch's CyclicLR: its state is that of a scheduler with a scale_fn, of which it "
-            "holds attributes but no code; write the schedule with jaxdecay.from_function"
+            "PyTorch's CyclicLR: the state belongs to a scheduler with a scale_fn, and contains "
+            "its attributes but no code; write the schedule with jaxdecay.from_function"
         )
     if state["scale_mode"] != BUILT_IN_SCALES.get(state["mode"]):
         raise ValueError(
             f"PyTorch's CyclicLR: its state has scale_mode={state['scale_mode']!r}, which mode="
-            f"{state['mode']!r} has only with a scale_fn, and states leave functions out; write "
+            f"{state['mode']!r} has only with a scale_fn, and states contain no functions; write "
             "the schedule with jaxdecay.from_function"
         )
     up = _rounded(state["total_size"] * state["step_ratio"])
@@ -91,15 +92,15 @@ def _cycle(state: Mapping[str, Any], _: Mapping[str, Any]) -> Arguments:
 
 
 def _rounded(length: float) -> float:
-    """A length without the rounding errors of its way through a ratio."""
+    """A length without the rounding error from PyTorch's ratio."""
     return whole(round(length, 9))
 
 
 def _one_cycle(state: Mapping[str, Any], given: Mapping[str, Any]) -> Arguments:
-    first = _single("OneCycleLR", "base_lrs", state["base_lrs"])
+    initial = _single("OneCycleLR", "base_lrs", state["base_lrs"])
     phases = state["_schedule_phases"]
     return {
-        "div_factor": given["max_lr"] / first,
+        "div_factor": given["max_lr"] / initial,
         "pct_start": (phases[0]["end_step"] + 1) / state["total_steps"],
         "anneal_strategy": state["_anneal_func_type"],
         "three_phase": len(phases) == 3,
@@ -118,8 +119,8 @@ def _plateau(state: Mapping[str, Any], _: Mapping[str, Any]) -> Arguments:
 def _function(name: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], Arguments]:
     def refused(state: Mapping[str, Any], _: Mapping[str, Any]) -> Arguments:
         raise ValueError(
-            f"PyTorch's {name}: a state does not hold the functions of its scheduler (lr_lambdas="
-            f"{state.get('lr_lambdas')!r}); write the factor with jax.numpy and give "
+            f"PyTorch's {name}: a state does not contain the functions of its scheduler "
+            f"(lr_lambdas={state.get('lr_lambdas')!r}); write the factor with jax.numpy and use "
             "jaxdecay.from_function(lambda step: rate * factor(step))"
         )
 
@@ -138,18 +139,18 @@ _DERIVED: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Arguments]]
 
 
 def _several(peer: Peer, state: Mapping[str, Any], names: Sequence[Any]) -> Arguments:
-    """The arguments of schedulers inside another, whose state holds theirs without their names."""
+    """The arguments of schedulers inside another, whose state contains theirs without names."""
     states = state["_schedulers"]
     if len(names) != len(states):
         raise ValueError(
-            f"PyTorch's state of {len(states)} schedulers does not hold their names; give them "
-            'beside the state, as in from_torch("SequentialLR", state, schedulers=["LinearLR", '
-            '"CosineAnnealingLR"]), with what a state lacks as in ("SWALR", {"swa_lr": 0.05})'
+            f"PyTorch's state of {len(states)} schedulers does not contain their names; pass them "
+            'with the state: from_torch("SequentialLR", state, schedulers=["LinearLR", '
+            '"CosineAnnealingLR"]), or ("SWALR", {"swa_lr": 0.05}) if a state lacks an argument'
         )
     pairs = []
-    for each, part in zip(names, states, strict=True):
-        name, beside = (each, {}) if isinstance(each, str) else each
-        pairs.append((name, arguments_of(peer, name, part, beside)))
+    for entry, part in zip(names, states, strict=True):
+        name, given = (entry, {}) if isinstance(entry, str) else entry
+        pairs.append((name, arguments_of(peer, name, part, given)))
     rates = [
         _single(name, "base_lrs", part["base_lrs"])
         for (name, _), part in zip(pairs, states, strict=True)

@@ -1,4 +1,4 @@
-"""Schedulers of Hugging Face Transformers as schedules of this package."""
+"""Converts schedulers of Hugging Face Transformers to schedules of this package."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from jaxdecay.schedule import Schedule
 TRANSFORMERS = Peer(
     "transformers",
     {
-        "last_epoch": "says where to go on, which a schedule of the step does not need; leave it "
+        "last_epoch": "is where to resume, but a schedule takes its step as an argument; leave it "
         "out, and call the schedule with the step",
         **dict.fromkeys(
             ("scheduler_specific_kwargs", "lr_scheduler_kwargs"),
-            "is a dictionary of further arguments; give them one by one",
+            "is a dictionary of further arguments; pass them one by one",
         ),
         "learning_rate": "is called lr here",
-        "warmup_ratio": "is called warmup_steps since transformers 5; give it under that name",
+        "warmup_ratio": "is called warmup_steps since transformers 5; pass it under that name",
         "max_steps": "is called num_training_steps here",
     },
 )
@@ -43,24 +43,25 @@ SHAPES: dict[str, Literal["linear", "cosine", "sqrt"]] = {
 
 
 def from_transformers(name: str, **arguments: Any) -> Schedule:
-    """The schedule of a `SchedulerType` of Hugging Face Transformers, with the same values.
+    """Converts a `SchedulerType` of Hugging Face Transformers to a schedule with the same values.
 
-    Its conventions are kept: `num_training_steps` include the warm-up, which starts at 0, and
-    "cosine" and "cosine_with_min_lr" rise again after `num_training_steps`:
-    `jaxdecay.hold(schedule, num_training_steps)` stays at the end. Transformers is not needed.
+    Its conventions apply: `num_training_steps` include the warm-up, which starts at 0; "cosine"
+    and "cosine_with_min_lr" rise again after `num_training_steps`, unless you use
+    `jaxdecay.hold(schedule, num_training_steps)`. Transformers need not be installed.
 
     Args:
-        name: of the scheduler, as in `TrainingArguments(lr_scheduler_type=...)`, such as
+        name: the name of the scheduler, as in `TrainingArguments(lr_scheduler_type=...)`, such as
             "cosine_with_min_lr".
-        **arguments: `lr`, the optimizer's rate; `num_warmup_steps`, `num_training_steps`; and
-            those of `lr_scheduler_kwargs`. In the place of `num_warmup_steps` the `warmup_steps`
-            of `TrainingArguments`: a count, or below 1 a share of `num_training_steps`.
+        **arguments: `lr`, the optimizer's rate; `num_warmup_steps` and `num_training_steps`; and
+            the arguments in `lr_scheduler_kwargs`. Instead of `num_warmup_steps` you can pass
+            `warmup_steps` of `TrainingArguments`: a count, or below 1 a share of
+            `num_training_steps`.
 
     Returns:
         A `Schedule`; for "reduce_lr_on_plateau" and "greedy" one with state.
 
     Raises:
-        ValueError: an unknown name or argument, or a value that has no equal here. The message
+        ValueError: a name or argument is unknown, or a value has no equivalent here. The message
             names what works.
 
     Example:
@@ -82,34 +83,31 @@ def from_transformers(name: str, **arguments: Any) -> Schedule:
 
 
 _COUNTS = {
-    "num_warmup_steps": "; for a share of the run give warmup_steps",
-    "num_training_steps": "; where max_steps is -1, give num_train_epochs times the updates of an "
-    "epoch",
+    "num_warmup_steps": "; for a share of the run pass warmup_steps",
+    "num_training_steps": "; if max_steps is -1, pass num_train_epochs times the updates per epoch",
     "num_decay_steps": "",
     "num_stable_steps": "",
 }
-"""Arguments that transformers divides by and compares with, whatever they are; and what to do."""
+"""Numbers of steps, which transformers does not check, with hints for the error message."""
 
 
 def _check_count(name: str, value: Any) -> None:
-    """ValueError for a number that is no count, with which transformers runs all the same."""
+    """ValueError for a number that is not a count, although transformers accepts it."""
     if isinstance(value, int | float) and not (value >= 0 and float(value).is_integer()):
         raise ValueError(f"{name} must be a whole number of steps, at least 0{_COUNTS[name]}")
 
 
 def _with_warmup(warmup_steps: float, **others: Any) -> dict[str, Any]:
-    """The arguments of a scheduler from that of `TrainingArguments`: below 1 it is a share."""
+    """Replaces `warmup_steps` of `TrainingArguments`, a share if below 1, by a count."""
     if "num_warmup_steps" in others:
-        raise ValueError("expected one of num_warmup_steps and TrainingArguments' warmup_steps")
+        raise ValueError("expected either num_warmup_steps or warmup_steps, got both")
     if not 0 <= warmup_steps < math.inf:
         raise ValueError(
             "warmup_steps must be ≥ 0; expected a count, or a share of the run below 1"
         )
     total = others.get("num_training_steps")
     if 0 < warmup_steps < 1 and total is None:
-        raise ValueError(
-            "warmup_steps below 1 is a share of the run; expected num_training_steps beside it"
-        )
+        raise ValueError("warmup_steps below 1 is a share of the run; pass num_training_steps too")
     share = math.ceil((total or 0) * warmup_steps)
     return {**others, "num_warmup_steps": int(warmup_steps) if warmup_steps >= 1 else share}
 
@@ -122,7 +120,7 @@ def _left(num_warmup_steps: int, num_training_steps: int) -> int:
 def constant_schedule(
     lr: float, num_warmup_steps: int | None = None, num_training_steps: int | None = None
 ) -> Schedule:
-    """One value; `get_scheduler` does not look at the numbers of steps."""
+    """A constant; `get_scheduler` ignores the numbers of steps."""
     return constant(lr)
 
 
@@ -130,14 +128,14 @@ def constant_schedule(
 def constant_with_warmup(
     lr: float, num_warmup_steps: int, num_training_steps: int | None = None
 ) -> Schedule:
-    """A line up, held."""
+    """A line up, then a constant."""
     return warmed_up(constant(lr), num_warmup_steps)
 
 
 @TRANSFORMERS.named("linear")
 def linear_with_warmup(lr: float, num_warmup_steps: int, num_training_steps: int) -> Schedule:
-    """A line up, a line down to 0."""
-    if num_training_steps <= num_warmup_steps:  # up, and nothing left to come down in
+    """A line up, then a line down to 0."""
+    if num_training_steps <= num_warmup_steps:  # no steps left for the way down
         return ramp_to(constant(0.0), num_warmup_steps, 0.0, lr)
     return warmup_linear(
         lr, warmup_steps=num_warmup_steps, transition_steps=num_training_steps - num_warmup_steps
@@ -154,7 +152,7 @@ def _cosine(lr: float, end_value: float, length: int, num_cycles: float) -> Sche
 def cosine_with_warmup(
     lr: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 0.5
 ) -> Schedule:
-    """A line up, and a cosine wave that goes on after the end."""
+    """A line up, then a cosine wave that continues after the end."""
     left = _left(num_warmup_steps, num_training_steps)
     return warmed_up(_cosine(lr, 0.0, left, num_cycles), num_warmup_steps)
 
@@ -163,7 +161,7 @@ def cosine_with_warmup(
 def cosine_with_restarts(
     lr: float, num_warmup_steps: int, num_training_steps: int, num_cycles: float = 1
 ) -> Schedule:
-    """Cycles of equal length, and 0 after the last; without a cycle, the rate until the end."""
+    """Cycles of equal length, then 0; without a cycle, the rate until the end, then 0."""
     left = _left(num_warmup_steps, num_training_steps)
     cycles = cosine_restarts(lr, period=whole(left / num_cycles)) if num_cycles else lr
     return warmed_up(join([cycles, 0.0], lengths=[left]), num_warmup_steps)
@@ -177,16 +175,16 @@ def polynomial_with_warmup(
     lr_end: float = 1e-7,
     power: float = 1.0,
 ) -> Schedule:
-    """A line up, a power of what remains down to `lr_end`."""
+    """A line up, then a power of the remaining share of steps down to `lr_end`."""
     if not lr > lr_end:
-        raise ValueError("lr_end must be below lr; expected a smaller one")
+        raise ValueError("lr_end must be below lr; pass a smaller one")
     if num_training_steps <= num_warmup_steps:
         raise ValueError(
             "num_training_steps must be above num_warmup_steps, which it includes (transformers "
             f"divides by the difference); expected at least {num_warmup_steps + 1}"
         )
     left = num_training_steps - num_warmup_steps
-    if power == 0:  # which leaves lr until the end, and lr_end comes after it
+    if power == 0:  # the rate is lr through the last step, then lr_end
         decay = piecewise_constant([lr, lr_end], boundaries=[left + 1])
     else:
         decay = polynomial(lr, end_value=lr_end, power=power, transition_steps=left)
@@ -200,14 +198,14 @@ def inverse_sqrt_with_warmup(
     timescale: int | None = None,
     num_training_steps: int | None = None,
 ) -> Schedule:
-    """A line up, and lr/√(1 + t/timescale) from there."""
+    """A line up, then lr/√(1 + t/timescale)."""
     decay = inverse_sqrt(lr, transition_steps=timescale or num_warmup_steps or 10_000)
     return warmed_up(decay, num_warmup_steps)
 
 
 def _floor(lr: float, min_lr: float | None, min_lr_rate: float | None) -> float:
     if (min_lr is None) == (min_lr_rate is None):
-        raise ValueError("expected one of min_lr (a rate) and min_lr_rate (a share of lr)")
+        raise ValueError("expected either min_lr (a rate) or min_lr_rate (a share of lr)")
     return lr * min_lr_rate if min_lr is None and min_lr_rate is not None else min_lr or 0.0
 
 
@@ -220,7 +218,7 @@ def cosine_with_min_lr(
     min_lr: float | None = None,
     min_lr_rate: float | None = None,
 ) -> Schedule:
-    """A line up from 0, and a cosine wave down to a floor, which goes on after the end."""
+    """A line up from 0, then a cosine wave down to a floor, which continues after the end."""
     left = _left(num_warmup_steps, num_training_steps)
     decay = _cosine(lr, _floor(lr, min_lr, min_lr_rate), left, num_cycles)
     return warmed_up(decay, num_warmup_steps)
@@ -236,12 +234,12 @@ def cosine_warmup_with_min_lr(
     min_lr_rate: float | None = None,
     warmup_lr_rate: float | None = None,
 ) -> Schedule:
-    """The same a step early: at the peak in the last step of the warm-up."""
+    """Like `cosine_with_min_lr`, but at the peak one step earlier, in the last warm-up step."""
     if num_warmup_steps < (1 if warmup_lr_rate is None else 2):
         raise ValueError(
-            "with so short a warm-up transformers leaves out the first step of the decay; "
-            "expected num_warmup_steps of 1 or more, or 2 with warmup_lr_rate, or "
-            'the scheduler "cosine_with_min_lr"'
+            "num_warmup_steps must be at least 1, or 2 with warmup_lr_rate: with a shorter warm-up "
+            "transformers skips the first step of the decay; pass more, or use "
+            '"cosine_with_min_lr"'
         )
     left = _left(num_warmup_steps, num_training_steps)
     decay = _cosine(lr, _floor(lr, min_lr, min_lr_rate), left, num_cycles)
@@ -261,7 +259,7 @@ def warmup_stable_and_decay(
     min_lr_ratio: float = 0.0,
     num_cycles: float = 0.5,
 ) -> Schedule:
-    """Up from the floor, level, and down to the floor, each in a shape."""
+    """Up from the floor, constant, and down to the floor, with a shape for each way."""
     for argument, value in {"warmup_type": warmup_type, "decay_type": decay_type}.items():
         if value not in SHAPES:
             raise ValueError(f"{argument} must be one of {', '.join(map(repr, SHAPES))}")
@@ -271,11 +269,11 @@ def warmup_stable_and_decay(
         num_stable_steps = num_training_steps - num_warmup_steps - num_decay_steps
     if num_stable_steps < 0:
         raise ValueError(
-            f"the steps leave {num_stable_steps} between warm-up and decay; expected "
+            f"the stable phase would have {num_stable_steps} steps; expected "
             "num_training_steps of at least num_warmup_steps + num_decay_steps"
         )
     floor, fall = lr * min_lr_ratio, SHAPES[decay_type]
-    if num_stable_steps + num_decay_steps == 0:  # up, and at the floor at once
+    if num_stable_steps + num_decay_steps == 0:  # the floor follows the warm-up directly
         shape = SHAPES[warmup_type]
         rise = warmup(lr, warmup_steps=num_warmup_steps, init_value=floor, shape=shape)
         return in_sequence([rise, floor], [num_warmup_steps])
@@ -324,12 +322,13 @@ def greedy_lr(
     window_size: int = 50,
     reset_start: int = 500,
 ) -> Schedule:
-    """Up while the metric gets better, down while it does not."""
+    """Up while the metric improves, down while it does not."""
     if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
         raise ValueError("expected mode 'min' or 'max', and threshold_mode 'rel' or 'abs'")
     if not 0 <= eps <= 1e-8:
         raise ValueError(
-            "eps above 1e-8 has no equal: here every change is made; expected the default"
+            "eps above 1e-8 has no equivalent: jaxdecay makes every change, however small; "
+            "expected the default"
         )
     if smooth and window_size > LARGEST_WINDOW:
         raise ValueError(f"window_size must be at most {LARGEST_WINDOW}")

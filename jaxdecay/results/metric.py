@@ -1,4 +1,4 @@
-"""What a task measures, and which way is better: declared, never guessed from a name."""
+"""The metrics of a task. Whether larger or smaller is better is declared, not guessed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from jaxdecay.spelling import nearest
 
 LOSS = "loss"
-"""What every task measures, and smaller is better."""
+"""The metric that every task measures; smaller is better."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,16 +17,17 @@ class Metric:
     """A metric of a task.
 
     Attributes:
-        name: its key in what `Task.metrics` returns; the history calls it `test_<name>`.
+        name: its key in the result of `Task.metrics`; the history calls it `test_<name>`.
         larger_is_better: True for an accuracy or F1, False for an error.
-        finish: a function of the mean over the test set that gives the metric: `jnp.sqrt` for the
-            root of the mean squared error. It gets what `Task.metrics` returns under `name`, each
-            array as its mean. None if the mean is the metric.
-        is_share: whether it is a share of the test examples, such as an accuracy. Then differences
-            below one example are never called certain.
+        finish: a function that computes the metric from the mean over the test set, such as
+            `jnp.sqrt` for a root mean squared error. It receives the value that `Task.metrics`
+            returns under `name`, with each array replaced by its mean. None if the mean is the
+            metric.
+        is_share: whether it is a share of the test examples, such as an accuracy. Then a
+            difference below one example never counts as significant.
 
     Raises:
-        ValueError: a name that is empty, or "loss", which every task measures.
+        ValueError: the name is empty, or "loss", which every task measures.
         TypeError: `larger_is_better` is not a bool, or `finish` not a function.
 
     Example:
@@ -43,7 +44,8 @@ class Metric:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or self.name in ("", LOSS):
             raise ValueError(
-                f"a metric needs a name of its own, got {self.name!r}; the loss is always measured"
+                f"a metric needs a name other than '' and 'loss', got {self.name!r}; the loss is "
+                "always measured"
             )
         if not isinstance(self.larger_is_better, bool):
             raise TypeError(
@@ -57,7 +59,7 @@ class Metric:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """What reports need to know of it, as JSON holds it: all but `finish`."""
+        """All fields but `finish`, as JSON types, for reports."""
         return {
             "name": self.name,
             "larger_is_better": self.larger_is_better,
@@ -70,16 +72,16 @@ ACCURACY = Metric("accuracy", larger_is_better=True, is_share=True)
 
 
 def check_metrics(measures: Any, ranks_by: Any) -> None:
-    """TypeError or ValueError for metrics, or a choice among them, that a task cannot declare."""
+    """Raises a TypeError or ValueError if a task cannot declare these metrics and this ranking."""
     if not isinstance(measures, Sequence) or not all(isinstance(m, Metric) for m in measures):
         raise TypeError(
             "measures of a Task must be a list of its metrics, such as "
             f'[jaxdecay.Metric("accuracy", larger_is_better=True)], got {measures!r}'
         )
     names = [metric.name for metric in measures]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ValueError(f"measures of a Task names {twice!r} twice; name each metric once")
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise ValueError(f"measures of a Task list {repeated!r} twice; list each metric once")
     if ranks_by not in (LOSS, *names):
         raise ValueError(
             f"ranks_by of a Task must be one of {', '.join((LOSS, *names))}; "
@@ -88,6 +90,6 @@ def check_metrics(measures: Any, ranks_by: Any) -> None:
 
 
 def larger_is_better(measures: Sequence[Metric]) -> Mapping[str, bool]:
-    """By name in the history; the learning rate is there too, but it has no direction."""
+    """Whether larger is better, by name in the history; the learning rate has no direction."""
     tested = {f"test_{metric.name}": metric.larger_is_better for metric in measures}
     return {"train_loss": False, "test_loss": False, **tested}

@@ -1,4 +1,4 @@
-"""Where a sweep was trained: the machine and the versions of what it ran with."""
+"""Where a sweep was trained: the machine and the versions of its software."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """By name, of Python and of the packages that matter."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"python": platform.python_version(), **found}
+    """The versions, by name, of Python and of the packages that affect results."""
+    packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **packages}

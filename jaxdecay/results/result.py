@@ -1,4 +1,4 @@
-"""What a sweep found: metrics of each member and epoch, their ranking and comparison."""
+"""The result of a sweep: metrics for each member and epoch, their ranking and comparison."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ NOTEBOOK_ROWS = 20
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SweepResult:
-    """What a sweep found. S schedules, K seeds, E epochs.
+    """The result of a sweep. S schedules, K seeds, E epochs.
 
     Attributes:
         population: the schedules.
         seeds: the K seeds; member (s, k) is `train(population[s], jax.random.key(seeds[k]), …)`.
         history: by name, an array [E, S, K]: `learning_rate` (at the epoch's first step),
             `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`. From
-            the epoch in which a member diverged, all but its learning rate are not a number.
-        diverged_at: [S, K], the first step whose training loss, or whose network, was not finite,
-            or -1.
+            the epoch in which a member diverged, all but its learning rate are NaN.
+        diverged_at: [S, K], the first step at which the training loss or the network was not
+            finite, or -1.
         final_learning_rate: [S, K], the schedules' values after the last step.
         settings: epochs, batch size and so on, as written to `sweep.json`.
-        steps: batches that each member was trained on.
-        member_steps: the steps that were trained: one that several members share, as their rates
-            agree until then, counts once.
-        compile_seconds: time it took to compile, and to measure blocks where none is known.
-        run_seconds: time it took to train and to test, without compiling.
-        machine: platform, cores and devices on which it ended.
-        versions: of Python and packages, there.
+        steps: the number of batches that each member was trained on.
+        member_steps: the number of steps trained. A step that several members share, because
+            their rates agree until then, counts once.
+        compile_seconds: the time to compile, and to measure block sizes that were unknown.
+        run_seconds: the time to train and test, without compilation.
+        machine: platform, cores and devices of the machine on which the sweep ended.
+        versions: the versions of Python and packages on that machine.
         measures: the task's metrics, each with its direction.
-        ranks_by: the name of the one that ranks schedules, or "loss".
+        ranks_by: the name of the metric that ranks schedules, or "loss".
     """
 
     population: Population
@@ -83,10 +83,10 @@ class SweepResult:
         return f"{escape(repr(self).strip('<>'))}<table>{table}</table>"
 
     def to_pandas(self, *, history: bool = False) -> Any:
-        """The members, one a row, as a `pandas.DataFrame`; the table of `members.csv`.
+        """A `pandas.DataFrame` with one row per member, like `members.csv`.
 
         Args:
-            history: one row for each member and epoch instead; the table of `history.csv`.
+            history: return one row per member and epoch instead, like `history.csv`.
 
         Raises:
             ModuleNotFoundError: pandas is not installed.
@@ -125,7 +125,7 @@ class SweepResult:
 
     @property
     def metrics(self) -> dict[str, np.ndarray]:
-        """By name, arrays [S, K]: the last epoch's, or the last before a member diverged."""
+        """By name, arrays [S, K] from the last epoch, or the last before a member diverged."""
         last = np.maximum(self.sound_epochs - 1, 0)[None]
         return {
             name: np.take_along_axis(values, last, axis=0)[0]

@@ -1,6 +1,6 @@
 """Blocks: the functions of `train`, mapped over the members that one device trains together.
 
-One compiled program trains every block of a sweep, as all have one shape: k seeds × s schedules.
+All blocks of a sweep have one shape, k seeds × s schedules, so one compiled program trains them.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from jaxdecay.training.train import (
 )
 
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
-"""Products by Eigen, faster here than YNNPACK, which is the default; see benchmarks/README.md."""
+"""Multiplies matrices with Eigen, faster here than the default YNNPACK: benchmarks/README.md."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Blocks:
     """The functions of `train`, mapped over the members of a block and over the devices.
 
-    Arrays of members have the axes [D, k, s, …]: devices, seeds, schedules. No device needs
-    anything of another.
+    Arrays of members have the axes [D, k, s, …]: devices, seeds, schedules. Devices exchange
+    nothing.
     """
 
     task: Task
@@ -42,17 +42,17 @@ class Blocks:
     mesh: Mesh
 
     def compile(self, traced: jax.stages.Traced) -> jax.stages.Compiled:
-        """`init` or `run_epoch`, traced by `jax.jit(...).trace`, as a program of the devices."""
+        """Compiles `init` or `run_epoch`, traced by `jax.jit(...).trace`, for the devices."""
         lowered = traced.lower()
         if self.mesh.devices.flat[0].platform == "cpu":
-            with contextlib.suppress(jax.errors.JaxRuntimeError):  # not an option of this version
+            with contextlib.suppress(jax.errors.JaxRuntimeError):  # JAX lacks the option
                 return lowered.compile(CPU_OPTIONS)
         return lowered.compile()
 
     def init(self, rates: Array, keys: Array) -> Member:
-        """Members before their first step, of their first learning rates [D, k, s] and keys [D, k].
+        """Creates members from their first learning rates [D, k, s] and their seeds' keys [D, k].
 
-        Those of one seed have the same parameters.
+        Members with the same seed start with the same parameters.
         """
 
         def init(rates: Array, keys: Array) -> Member:
@@ -66,17 +66,17 @@ class Blocks:
     def run_epoch(
         self, members: Member, rates: Array, keys: Array, epoch: Array, data: Any
     ) -> tuple[Member, dict[str, Array]]:
-        """One epoch of the members of a round.
+        """Trains the members of a round for one epoch.
 
         Args:
-            members: of `init` or of the epoch before.
-            rates: learning rates of each step of this epoch, [D, steps, k, s].
-            keys: of the seeds, [D, k].
+            members: from `init`, or from the previous epoch.
+            rates: learning rates for the steps of this epoch, [D, steps, k, s].
+            keys: the keys of the seeds, [D, k].
             epoch: counted from 0.
-            data: on every device.
+            data: a copy on every device.
 
         Returns:
-            The members, and by name what `train_epoch` measures, [D, k, s].
+            The members, and the measurements of `train_epoch` by name, each [D, k, s].
         """
 
         def run(
@@ -107,8 +107,8 @@ class Blocks:
             )
             return _stored(trained), loss
 
-        # All schedules of a seed share a batch: mapped over schedules it stays one array, and the
-        # first layer of all of them is one large matrix product.
+        # All schedules of a seed share a batch. It is not mapped over schedules, so it stays one
+        # array, and their first layers become one large matrix product.
         return _over_members(train_one, in_axes=((0, None, 0, 0), (0, None, 0, None)))
 
     def _measure_all(self, data: Any) -> Any:
@@ -117,24 +117,28 @@ class Blocks:
 
         return _over_members(measure, in_axes=((0,), (0,)))
 
-    def _on_each_device(self, function: Any, split: int, whole: int = 0) -> Any:
-        """A function of one device's block on all: `split` arguments by device, `whole` alike."""
+    def _on_each_device(self, function: Any, split: int, replicated: int = 0) -> Any:
+        """Runs a function of one block on every device.
+
+        Its first `split` arguments have an axis of devices; the `replicated` ones are the same on
+        all of them.
+        """
 
         def on_one(*arguments: Any) -> Any:
-            own = jax.tree.map(lambda each: each[0], arguments[:split])
+            own_parts = jax.tree.map(lambda array: array[0], arguments[:split])
             with jax.default_matmul_precision(self.config.precision):
-                found = function(*own, *arguments[split:])
-            return jax.tree.map(lambda each: each[None], found)
+                results = function(*own_parts, *arguments[split:])
+            return jax.tree.map(lambda array: array[None], results)
 
-        devices, alike = PartitionSpec("member"), PartitionSpec()
-        specs = (devices,) * split + (alike,) * whole
+        by_device, same = PartitionSpec("member"), PartitionSpec()
+        specs = (by_device,) * split + (same,) * replicated
         return jax.shard_map(
-            on_one, mesh=self.mesh, in_specs=specs, out_specs=devices, check_vma=False
+            on_one, mesh=self.mesh, in_specs=specs, out_specs=by_device, check_vma=False
         )
 
 
 def _over_members(function: Any, in_axes: tuple[tuple[int | None, ...], ...]) -> Any:
-    """A function of one member of [k, s] members; axes of its arguments over seeds, schedules."""
+    """Maps a function of one member over [k, s]; `in_axes` are those over seeds and schedules."""
     over_seeds, over_schedules = in_axes
     return jax.vmap(jax.vmap(function, in_axes=over_schedules), in_axes=over_seeds)
 

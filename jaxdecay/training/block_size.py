@@ -1,4 +1,4 @@
-"""How many members a block should have: measured once on a machine, then remembered."""
+"""How many members a block should have: measured once on each machine, then stored."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from jaxdecay.training.limits import member_shapes
 from jaxdecay.training.placement import by_device, everywhere
 
 SMALLEST = {"cpu": 8}
-"""By kind of device, where sizes begin; elsewhere 64: less leaves a GPU waiting for its host."""
+"""The smallest size to try, by platform; 64 on others, as smaller blocks keep a GPU waiting."""
 
 FEW = 64
-"""So few members of a device take the smallest size, without measuring, which takes seconds."""
+"""Up to so many members per device, the smallest size is used: measuring would take seconds."""
 
 LARGEST = 2**16
 WORSE = 0.8
-"""Sizes are doubled until one is slower than the best by this factor."""
+"""Doubling stops at the first size whose speed is below this share of the best speed."""
 
 PROBE_STEPS = 64
 PROBE_SECONDS = 0.25
 
 
 def fastest_block(blocks: Blocks, members: int) -> int:
-    """The number of members in a block with which a device trains most members in a second.
+    """The block size with which a device trains the most members per second.
 
-    Sizes are doubled until it no longer helps, each tried with a few real steps. What was measured
-    is kept in the cache folder, by devices, version and flags of the compiler, inputs, parameters,
+    Times a few real steps with each size, and doubles the size until that no longer helps. The
+    measured speeds are stored in the cache folder, by devices, version and flags of the compiler, inputs,
+    parameters,
     optimizer state and batch size.
     """
     size = SMALLEST.get(jax.local_devices()[0].platform, 64)
@@ -59,19 +60,16 @@ def fastest_block(blocks: Blocks, members: int) -> int:
 
 
 def member_steps_per_second(blocks: Blocks, size: int) -> float:
-    """How many steps of single members a device trains in a second in blocks of this size.
-
-    0 if its memory does not hold them.
-    """
+    """Member-steps per second of one device with blocks of this size; 0 if memory is too small."""
     devices = blocks.mesh.size
     data = blocks.task.data
-    some = np.resize(
+    chosen = np.resize(
         np.arange(len(np.asarray(data.train_labels))), PROBE_STEPS * blocks.config.batch_size
     )
     data = dataclasses.replace(
         data,
-        train_inputs=np.asarray(data.train_inputs)[some],
-        train_labels=np.asarray(data.train_labels)[some],
+        train_inputs=np.asarray(data.train_inputs)[chosen],
+        train_labels=np.asarray(data.train_labels)[chosen],
         test_inputs=np.asarray(data.test_inputs)[:1],
         test_labels=np.asarray(data.test_labels)[:1],
     )
@@ -80,8 +78,10 @@ def member_steps_per_second(blocks: Blocks, size: int) -> float:
     try:
         members = jax.jit(blocks.init)(rates[:, 0], keys)
         epoch, data = everywhere(blocks.mesh, (jnp.asarray(0), data))
-        each = members, rates, keys, epoch, data
-        run = blocks.compile(jax.jit(blocks.run_epoch, donate_argnums=0).trace(*each))
+        traced = jax.jit(blocks.run_epoch, donate_argnums=0).trace(
+            members, rates, keys, epoch, data
+        )
+        run = blocks.compile(traced)
         seconds = []
         while sum(seconds) < PROBE_SECONDS or len(seconds) < 4:
             started = time.perf_counter()
@@ -92,7 +92,7 @@ def member_steps_per_second(blocks: Blocks, size: int) -> float:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
         return 0.0
-    # The fastest: the first run pays for new memory, others for what else the machine does.
+    # The fastest run: the first one allocates memory, and other programs slow down some others.
     return size * PROBE_STEPS / min(seconds)
 
 
@@ -102,25 +102,25 @@ def _name(blocks: Blocks) -> str:
     inputs = np.shape(blocks.task.data.train_inputs)[1:]
     options = {**blocks.config.identity(), "seeds": None, "seed": None, "monitor": None}
     compiled = (jax.__version__, os.environ.get("XLA_FLAGS", ""))
-    about = (member_shapes(blocks), inputs, options, *compiled)
-    digest = hashlib.sha256(repr(about).encode()).hexdigest()[:16]
+    contents = (member_shapes(blocks), inputs, options, *compiled)
+    digest = hashlib.sha256(repr(contents).encode()).hexdigest()[:16]
     return f"{devices}, batch {blocks.config.batch_size}, {digest}"
 
 
-def _place() -> Path:
+def _cache_file() -> Path:
     return pooch.os_cache("jaxdecay") / "block_sizes.json"
 
 
 def _read() -> dict[str, dict[str, float]]:
     with contextlib.suppress(OSError, ValueError):
-        return json.loads(_place().read_text(encoding="utf-8"))
+        return json.loads(_cache_file().read_text(encoding="utf-8"))
     return {}
 
 
 def _write(known: dict[str, dict[str, float]]) -> None:
-    """Where there is no cache folder to write to, the next sweep measures again."""
-    beside = _place().with_name(f"block_sizes.{os.getpid()}.part")
+    """Stores the speeds; if the cache folder cannot be written, the next sweep measures again."""
+    beside = _cache_file().with_name(f"block_sizes.{os.getpid()}.part")
     with contextlib.suppress(OSError):
         beside.parent.mkdir(parents=True, exist_ok=True)
         beside.write_text(json.dumps(known, indent=2), encoding="utf-8")
-        os.replace(beside, _place())
+        os.replace(beside, _cache_file())

@@ -1,8 +1,8 @@
-"""Checkpoints: what a sweep is at the end of an epoch, kept on disk by Orbax.
+"""Checkpoints: the state of a sweep at the end of an epoch, written to disk by Orbax.
 
-A checkpoint knows neither blocks nor devices: it holds members, one after another, so that a
-sweep goes on with other blocks, on other devices and in other processes. `about.json`, beside the
-checkpoints, says which sweep they are of.
+A checkpoint stores members one after another, without their blocks and devices, so a sweep can
+resume with other blocks, on other devices and in other processes. `about.json`, beside the
+checkpoints, identifies the sweep.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ from jaxdecay.training.processes import ProcessError, agreed, shared
 
 ABOUT = "about.json"
 FORMAT = 4
-"""Of what is written; a sweep does not go on from another."""
+"""The version of what is written; a sweep resumes from the same version only."""
 UNREAD = ".unread"
-"""The end of the name of a checkpoint that could not be read, perhaps only this time."""
+"""The suffix of a checkpoint that could not be read, perhaps only this time."""
 
 _log = logging.getLogger("jaxdecay")
 
 
 class CheckpointError(Exception):
-    """Checkpoints that cannot be written, or read; one line says which and why."""
+    """Checkpoints cannot be written or read; one line says which ones and why."""
 
 
 class Snapshot(NamedTuple):
     """Members at the end of an epoch. S schedules, K seeds, E epochs done, M members.
 
     Attributes:
-        places: indices [M, 2], of each member its schedule and its seed.
+        places: indices [M, 2]: the schedule and the seed of each member.
         members: bytes [M, …], see `packed`.
         trunk: [S], the schedule whose member each schedule shares; see `Plan`.
-        history: by name, [E, S, K], of all members of the sweep.
-        diverged_at: [S, K], of all members of the sweep.
-        member_steps: the steps that were trained; a shared one counts once.
-        run_seconds: the time it took.
+        history: by name, arrays [E, S, K] for all members of the sweep.
+        diverged_at: [S, K], for all members of the sweep.
+        member_steps: the steps trained; a shared step counts once.
+        run_seconds: the time spent training.
     """
 
     places: np.ndarray
@@ -64,22 +64,23 @@ class Snapshot(NamedTuple):
 
     @property
     def epochs(self) -> int:
-        """How many epochs are done."""
+        """The number of completed epochs."""
         return len(next(iter(self.history.values())))
 
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoints:
-    """Where a sweep keeps its checkpoints, when it writes one and how many it keeps.
+    """Where and how often a sweep writes checkpoints, and how many it keeps.
 
     Args:
-        folder: made if need be. A sweep goes on from the newest whole checkpoint that is there.
-        every: epochs from one to the next, at least 1; the last epoch always has one.
-        keep: how many are kept, at least 2: if the newest is damaged, the one before it serves.
-        anew: begin anew: checkpoints that are there are removed when training begins.
+        folder: created if missing. If it contains checkpoints, the sweep resumes from the newest
+            complete one.
+        every: epochs between two checkpoints, at least 1; the last epoch always gets one.
+        keep: how many to keep, at least 2: if the newest is damaged, the one before it is used.
+        anew: start from scratch: existing checkpoints are removed when training begins.
 
     Raises:
-        ValueError: `every` or `keep` are too small, or the folder's name is no text in the
+        ValueError: `every` or `keep` is too small, or the folder's name is not text in the
             locale of this process.
 
     Example:
@@ -87,9 +88,9 @@ class Checkpoints:
         >>> task = jaxdecay.classifier(jaxdecay.digits())
         >>> rates = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     kept = jaxdecay.Checkpoints(folder)
-        ...     _ = jaxdecay.sweep(task, rates, epochs=2, checkpoints=kept)
-        ...     result = jaxdecay.sweep(task, rates, epochs=3, checkpoints=kept)  # one epoch more
+        ...     store = jaxdecay.Checkpoints(folder)
+        ...     _ = jaxdecay.sweep(task, rates, epochs=2, checkpoints=store)
+        ...     result = jaxdecay.sweep(task, rates, epochs=3, checkpoints=store)  # one more epoch
         >>> result.history["test_loss"].shape
         (3, 2, 1)
     """
@@ -104,46 +105,47 @@ class Checkpoints:
             raise ValueError(f"every must be at least 1 epoch, got {self.every}")
         if self.keep < 2:
             raise ValueError(
-                f"keep must be at least 2, the newest and one in its stead, got {self.keep}"
+                f"keep must be at least 2 checkpoints (the newest, and one to use if it is "
+                f"damaged), got {self.keep}"
             )
-        if any("\ud800" <= each <= "\udfff" for each in str(Path(self.folder).absolute())):
+        if any("\ud800" <= letter <= "\udfff" for letter in str(Path(self.folder).absolute())):
             raise ValueError(  # Orbax's storage takes UTF-8 only
-                f"the name of {self.folder} is no text in this locale; "
+                f"the folder name {self.folder} is not text in this locale; "
                 "set LC_ALL=C.UTF-8 or PYTHONUTF8=1, or choose another name"
             )
 
     def block(self, about: Mapping[str, Any]) -> int | None:
-        """The block of the sweep whose checkpoints are there; None if there is none.
+        """The block size of the sweep stored in the folder; None if the folder stores none.
 
         Raises:
-            ValueError: they are of another sweep than `about` says, or, where it begins anew, of
-                something else than a sweep.
-            CheckpointError: they cannot be read.
+            ValueError: `about` describes another sweep than the stored one, or the sweep starts
+                from scratch in a folder with files that are not checkpoints.
+            CheckpointError: `about.json` cannot be read.
         """
         path, folder = self._about, Path(self.folder)
         if self.anew:
             if not path.exists() and folder.is_dir() and any(folder.iterdir()):
                 raise ValueError(
-                    f"{folder} holds something else than a sweep; choose another folder"
+                    f"{folder} contains files that are not checkpoints; choose another folder"
                 )
             return None
         try:
-            there = json.loads(path.read_text(encoding="utf-8"))
-            block, there = int(there["block"]), dict(there["about"])
+            record = json.loads(path.read_text(encoding="utf-8"))
+            block, stored = int(record["block"]), dict(record["about"])
         except FileNotFoundError:
             return None
         except OSError as error:
             raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path} is damaged; start the sweep anew") from error
-        _check_same(there, about, self.folder)
+            raise CheckpointError(f"{path} is damaged; start the sweep from scratch") from error
+        _check_same(stored, about, self.folder)
         return block
 
     def restore(self, mine: np.ndarray) -> Snapshot | None:
-        """The newest whole checkpoint, of the members in `mine`, [S, K]; None if there is none.
+        """The members in `mine`, [S, K], from the newest complete checkpoint; None without one.
 
         Raises:
-            CheckpointError: there are some, and all of them are damaged.
+            CheckpointError: every checkpoint is damaged.
         """
         folder, faults = Path(self.folder), []
         if self.anew or not folder.is_dir():
@@ -158,26 +160,25 @@ class Checkpoints:
                     if jax.process_count() > 1:
                         raise ProcessError("another process of this sweep has ended") from error
                     raise
-                except Exception as error:  # whatever damaged bytes make the reader do
+                except Exception as error:  # damaged bytes make the reader raise anything
                     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                    _log.warning(
-                        "the checkpoint of epoch %d cannot be read and is not used", epochs
-                    )
+                    _log.warning("ignoring the checkpoint of epoch %d: it cannot be read", epochs)
                     faults.append(f"epoch {epochs}: {reason[:200]}")
         if faults:
             raise CheckpointError(
                 f"no checkpoint in {self.folder} can be read ({faults[0]}); "
-                "try again, or start the sweep anew"
+                "try again, or start the sweep from scratch"
             )
         return None
 
     def writer(self, about: Mapping[str, Any], block: int, done: int) -> Writer:
-        """Writes the checkpoints of this sweep, of which epochs are done; used in a `with`."""
+        """A context manager that writes the checkpoints of a sweep after `done` epochs."""
         return Writer(self, about, block, done)
 
     def size(self) -> int:
-        """The bytes on disk of the checkpoints that are there."""
-        paths = (path for each in _epochs_there(Path(self.folder)) for path in each.rglob("*"))
+        """The bytes that the existing checkpoints occupy on disk."""
+        checkpoints = _checkpoint_folders(Path(self.folder))
+        paths = (path for checkpoint in checkpoints for path in checkpoint.rglob("*"))
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     @property
@@ -186,7 +187,7 @@ class Checkpoints:
 
 
 class Writer:
-    """Writes checkpoints behind a sweep's back: each is written while the next epoch is trained."""
+    """Writes checkpoints asynchronously: each is written while the next epoch is trained."""
 
     def __init__(
         self, checkpoints: Checkpoints, about: Mapping[str, Any], block: int, done: int
@@ -204,23 +205,23 @@ class Writer:
                 text = json.dumps({"block": block, "about": about}, indent=1)
                 beside.write_text(text, encoding="utf-8")
                 os.replace(beside, checkpoints._about)
-            agreed(0)  # no process looks before
+            agreed(0)  # no process reads the folder earlier
             self._manager = _manager(
                 folder, max_to_keep=checkpoints.keep, cleanup_tmp_directories=True
             )
 
     def wait(self) -> None:
-        """Waits for the checkpoint before, so that there is one copy of the members at a time."""
+        """Waits for the previous checkpoint, so that only one copy of the members exists."""
         with _writing(self._folder):
             self._manager.wait_until_finished()
 
     def is_due(self, done: int, epochs: int) -> bool:
-        """Whether there is a checkpoint after so many of all epochs."""
+        """Whether a checkpoint is due when `done` of `epochs` are complete."""
         return done == epochs or done % self._every == 0
 
     def save(self, snapshot: Snapshot) -> None:
-        """Begins to write a checkpoint; waits for the one before it."""
-        # Few arrays: TensorStore leaves some hundred bytes of memory behind for each that is saved.
+        """Starts to write a checkpoint, after the previous one is complete."""
+        # Few arrays: TensorStore leaks some hundred bytes for each array that it saves.
         arrays = {
             **shared({"places": snapshot.places, "members": snapshot.members}),
             "history": np.stack(list(snapshot.history.values())),
@@ -247,64 +248,64 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not isinstance(error, ProcessError):  # then there is nobody to write it with
+        if not isinstance(error, ProcessError):  # Orbax would wait for that process
             with _writing(self._folder):
                 self._manager.close()
 
 
 def packed(leaves: Sequence[np.ndarray]) -> np.ndarray:
-    """The leaves [M, …] of members, whatever their types, as one array of bytes [M, …]."""
+    """Packs the leaves [M, …] of members, whatever their types, into one array of bytes."""
     flat = [leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in leaves]
     return np.concatenate([np.ascontiguousarray(leaf).view(np.uint8) for leaf in flat], axis=1)
 
 
 def unpacked(rows: np.ndarray, like: Sequence[jax.ShapeDtypeStruct]) -> list[np.ndarray]:
-    """The leaves that were `packed`, each `like` the shape and type of one member's."""
-    ends = np.cumsum([math.prod(each.shape) * each.dtype.itemsize for each in like])
+    """Undoes `packed`; `like` gives the shape and type of each leaf of one member."""
+    ends = np.cumsum([math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in like])
     return [
-        np.ascontiguousarray(part).view(each.dtype).reshape(len(rows), *each.shape)
-        for part, each in zip(np.split(rows, ends[:-1], axis=1), like, strict=True)
+        np.ascontiguousarray(part).view(leaf.dtype).reshape(len(rows), *leaf.shape)
+        for part, leaf in zip(np.split(rows, ends[:-1], axis=1), like, strict=True)
     ]
 
 
 def digest(data: Data) -> str:
     """SHA-256 of all examples and labels."""
-    found = hashlib.sha256(repr(data.scale).encode())
+    sha256 = hashlib.sha256(repr(data.scale).encode())
     for leaf in jax.tree.leaves(data):
         array = np.ascontiguousarray(leaf)
-        found.update(f"{array.dtype}{array.shape}".encode())
-        found.update(array.tobytes())
-    return found.hexdigest()
+        sha256.update(f"{array.dtype}{array.shape}".encode())
+        sha256.update(array.tobytes())
+    return sha256.hexdigest()
 
 
 def remove(folder: str | os.PathLike[str]) -> None:
-    """Removes checkpoints, if there are any, and nothing else."""
+    """Removes the checkpoints in a folder and nothing else."""
     folder = Path(folder)
-    for each in folder.iterdir() if folder.is_dir() else []:
-        if each.name == ABOUT:
-            each.unlink()
-        elif re.fullmatch(rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?", each.name):
-            shutil.rmtree(each)
+    for path in folder.iterdir() if folder.is_dir() else []:
+        if path.name == ABOUT:
+            path.unlink()
+        elif re.fullmatch(rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?", path.name):
+            shutil.rmtree(path)
 
 
-def _epochs_there(folder: Path) -> list[Path]:
-    """The folders of single checkpoints."""
-    return [each for each in folder.glob("*") if each.name.isdecimal()]
+def _checkpoint_folders(folder: Path) -> list[Path]:
+    """The folders of single checkpoints, each named after its epoch."""
+    return [path for path in folder.glob("*") if path.name.isdecimal()]
 
 
 def _set_aside(folder: Path, done: int) -> None:
-    """Renames the checkpoints of later epochs than are done: they could not be read."""
-    for each in _epochs_there(folder):
-        if int(each.name) > done:
-            aside = each.with_name(each.name + UNREAD)
+    """Renames the checkpoints of epochs after `done`, which could not be read."""
+    for checkpoint in _checkpoint_folders(folder):
+        if int(checkpoint.name) > done:
+            aside = checkpoint.with_name(checkpoint.name + UNREAD)
             shutil.rmtree(aside, ignore_errors=True)
-            each.rename(aside)
-            _log.warning("the checkpoint that could not be read is kept as %s", aside)
+            checkpoint.rename(aside)
+            _log.warning("renamed the unreadable checkpoint to %s", aside)
 
 
 @contextlib.contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Whatever stops Orbax from writing becomes one line."""
+    """Turns any error of Orbax into a `CheckpointError` of one line."""
     try:
         yield
     except ProcessError:
@@ -312,7 +313,7 @@ def _writing(folder: Path) -> Iterator[None]:
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         reason = getattr(error, "strerror", None) or lines[0]
-        reason = reason if folder.is_dir() else "the folder is gone"
+        reason = reason if folder.is_dir() else "the folder no longer exists"
         raise CheckpointError(f"the checkpoint in {folder} cannot be written: {reason}") from error
 
 
@@ -325,8 +326,8 @@ def _manager(folder: Path, **options: Any) -> ocp.CheckpointManager:
 
 
 def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snapshot:
-    """The members in `mine`, whichever process has saved them."""
-    # As NumPy's arrays: the devices that they were saved from need not be there.
+    """Reads the members in `mine`, whichever process saved them."""
+    # As NumPy arrays: this machine may lack the devices that saved them.
     kinds = jax.tree.map(
         lambda _: ocp.RestoreArgs(restore_type=np.ndarray),
         dict(manager.item_metadata(epochs)["sweep"]),
@@ -335,12 +336,12 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
         epochs, args=ocp.args.Composite(sweep=ocp.args.PyTreeRestore(restore_args=kinds))
     )["sweep"]
     about = manager.metadata(epochs).custom_metadata
-    # [processes, members of each, …], filled up where a process had fewer members.
+    # [processes, members per process, …], padded where a process had fewer members.
     places, trunk = arrays["places"], arrays["trunk"]
     needed = np.zeros(mine.shape, bool)
     np.logical_or.at(needed, trunk, mine)
     chosen = (places >= 0).all(axis=2) & needed[places[..., 0], places[..., 1]]
-    found = Snapshot(
+    saved = Snapshot(
         places=places[chosen],
         members=arrays["members"][chosen],
         trunk=trunk,
@@ -349,49 +350,50 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
         member_steps=int(about["member_steps"]),
         run_seconds=float(about["run_seconds"]),
     )
-    needed[*found.places.T] = False
-    if found.epochs != epochs or needed.any():
-        raise ValueError("its arrays do not belong together")
-    return found
+    needed[*saved.places.T] = False
+    if saved.epochs != epochs or needed.any():
+        raise ValueError("its arrays do not match each other")
+    return saved
 
 
-def _check_same(there: Mapping[str, Any], here: Mapping[str, Any], folder: Any) -> None:
-    for name, value in json.loads(json.dumps(here)).items():
-        other = there.get(name)
-        if other == value:
+def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder: Any) -> None:
+    for name, value in json.loads(json.dumps(requested)).items():
+        before = stored.get(name)
+        if before == value:
             continue
         if name == "code":
-            difference = _changed_code(other, value)
+            difference = _changed_code(before, value)
         else:
-            name, other, value = _difference(name, other, value)
-            difference = f"{name} is {other} there and {value} here"
+            name, before, value = _difference(name, before, value)
+            difference = f"{name} was {before} and is now {value}"
         raise ValueError(
-            f"{folder} holds the checkpoints of another sweep: {difference}; "
-            "go on with the same, or start anew in another folder"
+            f"{folder} contains the checkpoints of another sweep: {difference}; "
+            "undo the change to resume it, or start from scratch in another folder"
         )
 
 
-def _changed_code(there: Any, here: dict[str, str]) -> str:
+def _changed_code(stored: Any, requested: dict[str, str]) -> str:
     """The names of the functions whose fingerprints differ."""
-    there = there if isinstance(there, dict) else {}
-    changed = [name for name in here | there if here.get(name) != there.get(name)]
+    stored = stored if isinstance(stored, dict) else {}
+    names = requested | stored
+    changed = [name for name in names if requested.get(name) != stored.get(name)]
     return (
-        f"{' and '.join(changed)} changed since it was started (the source, "
-        "a value that is used, or the version of a package)"
+        f"{' and '.join(changed)} changed since the sweep was started (the source, "
+        "a value that it uses, or the version of a package)"
     )
 
 
-def _difference(name: str, there: Any, here: Any) -> tuple[str, Any, Any]:
-    """Of two lists or dictionaries, the first difference and its name."""
-    if isinstance(here, dict) and isinstance(there, dict):
-        keys: list[Any] = [*here, *there]
-        there, here = ([each.get(key) for key in keys] for each in (there, here))
-    elif isinstance(here, list) and isinstance(there, list) and len(here) == len(there):
-        keys = list(range(len(here)))
-    elif isinstance(here, list) and isinstance(there, list):
-        return f"the number of {name}", len(there), len(here)
+def _difference(name: str, stored: Any, requested: Any) -> tuple[str, Any, Any]:
+    """The first difference of two values, and its name: an index or a key if they have these."""
+    if isinstance(requested, dict) and isinstance(stored, dict):
+        keys: list[Any] = [*requested, *stored]
+        stored, requested = ([values.get(key) for key in keys] for values in (stored, requested))
+    elif isinstance(requested, list) and isinstance(stored, list):
+        if len(requested) != len(stored):
+            return f"the number of {name}", len(stored), len(requested)
+        keys = list(range(len(requested)))
     else:
-        return name, there, here
-    triples = zip(keys, there, here, strict=True)
-    key, there, here = next(each for each in triples if each[1] != each[2])
-    return f"{name}[{key}]", there, here
+        return name, stored, requested
+    triples = zip(keys, stored, requested, strict=True)
+    key, stored, requested = next(triple for triple in triples if triple[1] != triple[2])
+    return f"{name}[{key}]", stored, requested

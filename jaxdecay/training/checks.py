@@ -1,4 +1,4 @@
-"""What a task and an optimizer must be, checked by their shapes before anything is trained."""
+"""Checks of a task and an optimizer by the shapes they produce, before any training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jaxdecay.training.optimizers import Optimizer, init_state, name_of, update
 from jaxdecay.training.task import TEST_BATCH, Batch, Parameters, Task, as_parameters, take
 
 NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float)
-"""What JAX takes for an array."""
+"""The types that JAX accepts as arrays."""
 
 
 def check_training(task: Task, optimizer: Optimizer, data: Data, batch_size: int) -> None:
@@ -26,8 +26,9 @@ def check_training(task: Task, optimizer: Optimizer, data: Data, batch_size: int
 
     Raises:
         TypeError: `init`, `loss` or `metrics` do not return what a task's functions return.
-        ValueError: the loss is not one float, parameters are not floats, metrics are others than
-            those declared or need the complete test set, or the optimizer needs what no step has.
+        ValueError: the loss is not one float, parameters are not floats, the metrics differ from
+            the declared ones or need the complete test set, or the optimizer needs more than a
+            step provides.
     """
 
     def one_step(key: Array, train: Batch, test: Batch) -> None:
@@ -47,10 +48,12 @@ def check_training(task: Task, optimizer: Optimizer, data: Data, batch_size: int
 
 def _batch(inputs: Any, labels: Any, size: int, scale: float) -> Batch:
     """The shapes of a batch."""
-    one = [jax.ShapeDtypeStruct(jnp.shape(each)[1:], _type(each)) for each in (inputs, labels)]
-    many = [jax.ShapeDtypeStruct((size, *each.shape), each.dtype) for each in one]
+    arrays = [
+        jax.ShapeDtypeStruct((size, *jnp.shape(array)[1:]), _type(array))
+        for array in (inputs, labels)
+    ]
     indices = jax.ShapeDtypeStruct((size,), jnp.int32)
-    return jax.eval_shape(functools.partial(take, scale=scale), *many, indices)
+    return jax.eval_shape(functools.partial(take, scale=scale), *arrays, indices)
 
 
 def _type(array: Any) -> Any:
@@ -61,58 +64,61 @@ def _check_parameters(parameters: Parameters) -> None:
     leaves = jax.tree.leaves_with_path(parameters)
     if not leaves:
         raise ValueError(
-            "init of a task must return its parameters, a tree of float arrays, got "
-            f"{parameters!r} without any"
+            "init of a task must return its parameters, a tree of float arrays; got "
+            f"{parameters!r}, which contains no array"
         )
     for path, leaf in leaves:
         kind = jnp.result_type(leaf)
         if not jnp.issubdtype(kind, jnp.inexact):
             raise ValueError(
-                "init of a task must return float arrays, as they are differentiated; got "
+                "init of a task must return float arrays, as gradients are taken of them; got "
                 f"{kind} at {jax.tree_util.keystr(path) or 'the top'}; convert it with "
-                ".astype(float), or close over what is not trained"
+                ".astype(float), or use it in the loss without returning it if it is not trained"
             )
 
 
 def _check_loss(loss: Any) -> None:
     wanted = "the loss of a task must be one float, the mean over the batch; got"
     if not isinstance(loss, NUMBERS):
-        more = "; return the loss alone, and measure all else in metrics"
-        raise ValueError(f"{wanted} a {type(loss).__name__}{more}")
+        remedy = "; return only the loss, and measure everything else in metrics"
+        raise ValueError(f"{wanted} a {type(loss).__name__}{remedy}")
     shape, kind = jnp.shape(loss), jnp.result_type(loss)
     if shape or not jnp.issubdtype(kind, jnp.floating):
         raise ValueError(f"{wanted} an array of shape {shape} and type {kind}")
 
 
-def _check_metrics(task: Task, found: Any, batch: int, examples: int) -> None:
-    """That all metrics are declared, and each can be put together from the batches of a test."""
-    if not isinstance(found, Mapping):
+def _check_metrics(task: Task, measured: Any, batch: int, examples: int) -> None:
+    """Checks that every metric is declared and can be computed from batches of the test set."""
+    if not isinstance(measured, Mapping):
         raise TypeError(
-            "metrics of a task must return {name: values}, {} for none, got "
-            f"{'None' if found is None else 'a ' + type(found).__name__}"
+            "metrics of a task must return {name: values}, or {} if it has none, got "
+            f"{'None' if measured is None else 'a ' + type(measured).__name__}"
         )
     declared = {metric.name: metric for metric in task.measures}
-    if "loss" in found:
-        raise ValueError("metrics of a task cannot be called 'loss', which is always measured")
-    for name in [name for name in found if name not in declared]:
+    if "loss" in measured:
+        raise ValueError(
+            "metrics of a task return 'loss', which is measured anyway; leave it out, or give "
+            "the metric another name"
+        )
+    for name in [name for name in measured if name not in declared]:
         raise ValueError(
             f"metrics of the task return {name!r}, which it does not declare; add "
             f"jaxdecay.Metric({name!r}, larger_is_better=…) to measures of the Task"
         )
-    for name in [name for name in declared if name not in found]:
+    for name in [name for name in declared if name not in measured]:
         raise ValueError(
             f"the task declares the metric {name!r}, which its metrics do not return; "
-            "return it, or leave it out of measures"
+            "return it, or remove it from measures"
         )
-    for name, value in found.items():
+    for name, value in measured.items():
         finish = declared[name].finish
         _check_metric(name, value, finish is not None, batch, examples)
         if finish is not None:
-            made = finish(jax.tree.map(lambda each: jnp.mean(each, dtype=float), value))
-            if jnp.shape(made):
+            metric = finish(jax.tree.map(lambda values: jnp.mean(values, dtype=float), value))
+            if jnp.shape(metric):
                 raise ValueError(
-                    f"finish of metric {name!r} must make one number of the means, got an array "
-                    f"of shape {jnp.shape(made)}"
+                    f"finish of metric {name!r} must compute one number from the means, got an "
+                    f"array of shape {jnp.shape(metric)}"
                 )
 
 
@@ -122,23 +128,23 @@ def _check_metric(name: str, value: Any, finished: bool, batch: int, examples: i
         raise TypeError(f"{wanted}; got {'None' if value is None else 'a ' + type(value).__name__}")
     leaves = jax.tree.leaves(value)
     if not leaves or not all(isinstance(leaf, NUMBERS) for leaf in leaves):
-        raise TypeError(f"{wanted}, or a tuple of such; got {value!r}")
+        raise TypeError(f"{wanted}, or a tuple of such arrays; got {value!r}")
     for leaf in leaves:
         shape = jnp.shape(leaf)
         if shape == () and examples > TEST_BATCH:
             raise ValueError(
                 f"{wanted}, not one number: the {examples:,} test examples are measured in batches "
-                f"of {TEST_BATCH:,}, and the mean of these numbers need not be the metric; what is "
-                "computed from means, such as a root, goes into finish of its jaxdecay.Metric"
+                f"of {TEST_BATCH:,}, and the mean over batches may not be the metric; compute "
+                "what needs all examples, such as a root, in finish of its jaxdecay.Metric"
             )
         if shape not in ((), (batch,)):
-            raise ValueError(f"{wanted}, got one of shape {shape}")
+            raise ValueError(f"{wanted}, got shape {shape}")
 
 
 def _check_optimizer(
     task: Task, optimizer: Optimizer, parameters: Parameters, batch: Batch
 ) -> None:
-    """That an optimizer of Optax needs nothing but gradients, parameters and the loss."""
+    """Checks that an Optax optimizer needs only gradients, parameters and the loss."""
     rate, loss = jnp.asarray(1e-3), jnp.asarray(0.0)
     try:
         state = init_state(optimizer, rate, parameters)
@@ -154,12 +160,12 @@ def _check_optimizer(
             lambda others: task.loss(others, batch),
         )
         optax.apply_updates(parameters, updates)
-    except Exception as error:  # whatever an optimizer says of what it does not get
+    except Exception as error:  # optimizers raise anything if an argument is missing
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"optimizer {name_of(optimizer)} cannot be used here: {reason}; a step has gradients, "
-            "parameters and the loss (value=, grad=, value_fn=): use an optimizer that needs no "
-            "more, such as the one that this one wraps"
+            f"optimizer {name_of(optimizer)} cannot be used here: {reason}; a step provides "
+            "gradients, parameters and the loss (value=, grad=, value_fn=): use an optimizer that "
+            "needs no more, such as the one inside this one"
         ) from error
     if _shapes(state) != _shapes(after):
         raise ValueError(
@@ -174,7 +180,7 @@ def _shapes(tree: Any) -> Any:
 
 
 def check_integers(**values: Any) -> None:
-    """TypeError, with its name, for a value that is not an integer."""
+    """Raises a TypeError that names the first value that is not an integer."""
     for name, value in values.items():
         try:
             operator.index(value)

@@ -30,32 +30,32 @@ class SweepConfig:
     """The options of a sweep; `sweep` takes each by its name.
 
     Attributes:
-        optimizer: makes an Optax optimizer from a learning rate. Schedules count its updates,
-            which are fewer than batches where `optax.MultiSteps` accumulates gradients.
+        optimizer: builds an Optax optimizer from a learning rate. Schedules count its updates,
+            which are fewer than batches if `optax.MultiSteps` accumulates gradients.
         epochs: passes through the training data, at least 1.
-        batch_size: examples in a step, at least 1.
+        batch_size: examples per step, at least 1.
         seeds: K, the number of seeds, at least 1.
         seed: the first seed, from 0; the others follow it, up to 2³²−1.
         monitor: the name in the history that adaptive schedules follow: after each epoch each
-            member's schedule sees the member's own value. Where larger is better, as the task
-            declares of "test_accuracy", the schedule needs `mode="max"`.
+            member's schedule sees the member's own value. If larger is better, as for
+            "test_accuracy", the schedule needs `mode="max"`.
         block: the most members that one device trains together, at least 1. None for up to 8 on a
             CPU and up to 64 elsewhere; if a device trains more than 64 members, a short
             measurement finds the fastest size on this machine, which is stored for the next
             sweep. The size changes results by rounding errors only.
-        precision: of matrix products, as in `jax.default_matmul_precision`: "default" (the
-            fastest that the device has), "float32" and others.
+        precision: for matrix products, as in `jax.default_matmul_precision`: "default" (the
+            fastest of the device), "float32" and others.
         stop_diverged: whether to stop when every member has diverged.
         checkpoints: where to store the sweep at the ends of epochs. A second call with the same
             arguments resumes it and gives bit-identical results if the block is the same and the
             devices are of the same kind, whatever their number. `epochs` may be larger than
             before; schedules keep their lengths.
-        should_stop: called after each epoch, on all processes; if it returns true on one of them,
+        should_stop: called after each epoch, on all processes. If it returns true on one of them,
             all stop, and the result has fewer epochs.
         callback: `callback(epoch, history)`: called after each epoch, counted from 0, with its
-            history, arrays [S, K]; a resumed sweep first calls it for each epoch that is done.
+            history, arrays [S, K]; a resumed sweep first calls it for each completed epoch.
         progress: `progress(done, total)`: called at the start and after each round of blocks;
-            both count epochs of single members.
+            both count member-epochs.
 
     Raises:
         TypeError: a number is not an integer, or `optimizer` is not a function of the rate.
@@ -88,7 +88,7 @@ class SweepConfig:
     def __post_init__(self) -> None:
         if not callable(self.optimizer):
             raise TypeError(
-                "sweep takes a function that makes an optimizer from a learning rate, such as "
+                "optimizer must be a function that builds one from a learning rate, such as "
                 f"optax.sgd or lambda rate: optax.sgd(rate, momentum=0.9), got {self.optimizer!r}"
             )
         counts = {"epochs": self.epochs, "batch_size": self.batch_size, "seeds": self.seeds}
@@ -97,11 +97,11 @@ class SweepConfig:
         check_integers(**counts, seed=self.seed)
         for name, value in counts.items():
             if value < 1:
-                hint = "; None measures what is fastest" if name == "block" else ""
+                hint = "; None measures the fastest size" if name == "block" else ""
                 raise ValueError(f"{name} must be at least 1, got {value}{hint}")
         if not 0 <= self.seed <= self.seed + self.seeds <= 2**32:
             raise ValueError(
-                f"seeds must be within 0 … 2³²−1, got {self.seeds} from {self.seed} on"
+                f"seeds must be within 0 … 2³²−1, got {self.seeds} seeds that start at {self.seed}"
             )
 
     @property
@@ -110,20 +110,20 @@ class SweepConfig:
         return tuple(range(self.seed, self.seed + self.seeds))
 
     def to_dict(self) -> dict[str, Any]:
-        """The options as plain JSON types, the optimizer by its name; no functions, no files."""
+        """The stored options as plain JSON types, the optimizer by its name."""
         values = {name: getattr(self, name) for name in stored_options()}
         return {**values, "optimizer": name_of(self.optimizer)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], optimizer: Optimizer) -> Self:
-        """The record that `to_dict` wrote; an option that it lacks has its default.
+        """Reads what `to_dict` wrote; an option that is missing gets its default.
 
         Args:
-            values: by name, as `to_dict` writes them.
-            optimizer: the one whose name is in `values`.
+            values: the options by name, as from `to_dict`.
+            optimizer: the function whose name `values` contain.
 
         Raises:
-            ValueError: an unknown option, or a value of another type.
+            ValueError: an option is unknown, or its value has another type.
         """
         unknown = sorted(set(values) - set(stored_options()))
         if unknown:
@@ -137,17 +137,17 @@ class SweepConfig:
         return config
 
     def identity(self) -> dict[str, Any]:
-        """The options that change the numbers of a sweep: what must be the same to resume it."""
+        """The options that change the numbers of a sweep, which must be the same to resume it."""
         fields = dataclasses.fields(self)
-        changing = {each.name for each in fields if each.metadata.get("changes_numbers", True)}
+        changing = {field.name for field in fields if field.metadata.get("changes_numbers", True)}
         return {name: value for name, value in self.to_dict().items() if name in changing}
 
 
 @functools.cache
 def stored_options() -> Mapping[str, Any]:
-    """Name and default of the options that `run.json` holds."""
+    """The defaults, by name, of the options that `run.json` stores."""
     fields = dataclasses.fields(SweepConfig)
-    return {each.name: each.default for each in fields if each.metadata.get("stored", True)}
+    return {field.name: field.default for field in fields if field.metadata.get("stored", True)}
 
 
 Options = ParamSpec("Options")
@@ -155,19 +155,19 @@ Result = TypeVar("Result", covariant=True)
 
 
 class TakesOptions(Protocol[Options, Result]):
-    """A function of a task, a population, and the options of a sweep by name."""
+    """A function that takes a task, a population, and the options of a sweep by name."""
 
     def __call__(
         self, task: Task, population: Population, *_: Options.args, **options: Options.kwargs
     ) -> Result:
-        """Makes the `SweepConfig`, and calls the function."""
+        """Creates the `SweepConfig` and calls the function with it."""
         ...
 
 
 def options_of(
     config: Callable[Options, SweepConfig],
 ) -> Callable[[Callable[[Task, Population, SweepConfig], Result]], TakesOptions[Options, Result]]:
-    """Lets a function of a `SweepConfig` take each option by its name, for people and pyright."""
+    """Turns a function that takes a `SweepConfig` into one that takes its options by name."""
 
     def decorate(
         function: Callable[[Task, Population, SweepConfig], Result],

@@ -1,4 +1,4 @@
-"""The devices of this process, and where what is compiled for them is stored."""
+"""The devices of this process, and the folder for the programs compiled for them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from jax.sharding import AxisType, Mesh
 
 
 def one_device_per_core() -> None:
-    """Makes each processor core a device of JAX, unless their number is set or JAX is in use.
+    """Makes each processor core a JAX device, unless the number is set or JAX is already in use.
 
-    Cores that train blocks of their own wait for each other once an epoch; as one device, they
-    share every operation of a step and wait for each other after each.
+    As separate devices, cores train their own blocks and wait for each other once per epoch. As
+    one device, they share each operation of a step and wait for each other after every one.
     """
     set_by_flags = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if jax.config.values["jax_num_cpu_devices"] < 0 and not set_by_flags:
-        with contextlib.suppress(RuntimeError):  # in use
+        with contextlib.suppress(RuntimeError):  # JAX is already in use
             jax.config.update("jax_num_cpu_devices", _cores())
 
 
@@ -33,18 +33,18 @@ def _cores() -> int:
 
 
 def store_compiled_programs() -> None:
-    """Stores what JAX compiles in the user's cache folder, unless JAX is told where, or not to.
+    """Stores compiled programs in the user's cache folder, unless JAX's own settings decide.
 
-    A later process that compiles the same reads it from there. Each kind of processor has its own
-    folder, as programs for one may not run on another that shares the home folder.
+    Later processes that need the same program load it from there. Each kind of processor has its
+    own folder: machines that share a home folder may not be able to run each other's programs.
     """
     settings = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")
     if jax.config.values["jax_compilation_cache_dir"] or any(
-        each in os.environ for each in settings
+        setting in os.environ for setting in settings
     ):
         return
     folder = pooch.os_cache("jaxdecay") / "compiled" / _processor()
-    with contextlib.suppress(OSError):  # without a folder to write to, each process compiles
+    with contextlib.suppress(OSError):  # if the folder cannot be written, each process compiles
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             jax.config.update("jax_compilation_cache_dir", str(folder))
@@ -53,7 +53,7 @@ def store_compiled_programs() -> None:
 
 
 def _processor() -> str:
-    """The kind of processor, in 16 digits."""
+    """The kind of processor, as 16 hexadecimal digits."""
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         kind = sorted({line for line in lines if line.startswith(("model name", "flags"))})
@@ -62,7 +62,7 @@ def _processor() -> str:
 
 
 def own_devices() -> list[int]:
-    """The places of this process's devices among those of all processes."""
+    """The indices of this process's devices among those of all processes."""
     own = jax.process_index()
     return [place for place, device in enumerate(jax.devices()) if device.process_index == own]
 

@@ -1,13 +1,13 @@
 """Fingerprints: one digest of everything that decides what a function computes.
 
-A fingerprint covers a value and all that it reaches: of the user's functions their source,
-defaults, closures and the globals that they name; of objects the state that pickle would write; of
-arrays every byte; of installed packages only names and versions. It is the same in every process.
+A fingerprint covers a value and everything reachable from it: the source, defaults, closures and
+named globals of the user's functions; the state of objects, as pickle would write it; every byte of
+arrays; and only the names and versions of installed packages. It is the same in every process.
 
-The values are the nodes of a graph. The digest of a node takes in those of the values that it
-holds. Where these lead back to it, it starts with its own contents, and takes in the others round
-by round, until a round separates no more nodes than the one before (Weisfeiler and Leman's
-refinement). So neither the order of the walk nor which equal values are one object matters.
+The values are the nodes of a graph, and the digest of a node includes the digests of its parts. In
+a cycle, each node starts with the digest of its own contents and includes its parts round by round,
+until a round distinguishes no more nodes than the one before (Weisfeiler–Leman refinement). So the
+fingerprint depends neither on the order of the walk nor on which equal values are the same object.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from jaxdecay.training.source_code import module_named, package_of, source_of, u
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented))
 _COMPILED = (type(jax.jit(lambda: None)), type(functools.lru_cache(lambda: None)))
-"""Functions that hold nothing but the function that they wrap and what it gave before."""
+"""Wrappers whose only state is the wrapped function and a cache of its results."""
 _BUILTIN = (
     types.BuiltinFunctionType,
     types.MethodWrapperType,
@@ -43,16 +43,16 @@ _BUILTIN = (
     types.GetSetDescriptorType,
     types.MemberDescriptorType,
 )
-_SAYS_NOTHING = {
+_IGNORED = {
     *("__module__", "__qualname__", "__doc__", "__dict__", "__weakref__", "__annotations__"),
     *("__firstlineno__", "__static_attributes__", "__abstractmethods__", "_abc_impl"),
-    "__slotnames__",  # which copyreg leaves behind
+    "__slotnames__",  # added by copyreg
 }
-"""Of a class's namespace: what Python adds, and what changes no number."""
+"""Names in a class that Python adds, or that change no number."""
 
 
 class _Node(NamedTuple):
-    """A value: a label for its own contents, and the values that it holds, with their names."""
+    """A value: a label for its own contents, and its parts with their names."""
 
     label: tuple[Any, ...]
     parts: Sequence[tuple[str, Any]] = ()
@@ -60,22 +60,22 @@ class _Node(NamedTuple):
 
 
 class _OpaqueError(Exception):
-    """A value whose contents cannot be read."""
+    """The contents of a value cannot be read."""
 
 
 def fingerprint(value: Any, what: str) -> str:
-    """A digest of a value and of all that decides what it computes, the same in every process.
+    """A digest of a value and of everything that decides what it computes.
 
     Args:
         value: a function, a class, an object, or a pytree of them.
-        what: names the value in the error message.
+        what: the name of the value, for the error message.
 
     Returns:
         A SHA-256 digest, in hexadecimal.
 
     Raises:
-        ValueError: the value holds an object whose contents cannot be read, such as a lock, an
-            open file or a generator.
+        ValueError: the value contains an object whose contents cannot be read, such as a lock,
+            an open file or a generator.
 
     Example:
         >>> import optax
@@ -88,31 +88,31 @@ def fingerprint(value: Any, what: str) -> str:
     colours = list(labels)
 
     def colour(index: int) -> bytes:
-        parts = [each if isinstance(each, bytes) else colours[each] for each in edges[index]]
+        parts = [part if isinstance(part, bytes) else colours[part] for part in edges[index]]
         return _hash(labels[index], *(parts if ordered[index] else sorted(parts)))
 
     in_cycles = []
-    for index in _from_the_ends(edges, in_cycles):
+    for index in _parts_first(edges, in_cycles):
         colours[index] = colour(index)
     kinds = 0
     while len({colours[index] for index in in_cycles}) > kinds:
         kinds = len({colours[index] for index in in_cycles})
-        for index, each in [(index, colour(index)) for index in in_cycles]:
-            colours[index] = each
-    # All of them, since the first has not yet heard of the most distant ones.
+        for index, next_colour in [(index, colour(index)) for index in in_cycles]:
+            colours[index] = next_colour
+    # The colours of all nodes: that of the first does not include the most distant ones yet.
     return _hash(colours[0], *sorted({colours[index] for index in in_cycles})).hex()
 
 
-def _from_the_ends(edges: list[list[int | bytes]], others: list[int]) -> Iterator[int]:
-    """The nodes from which no cycle is reached, each after its parts; the rest go into `others`."""
-    parts = [{each for each in held if isinstance(each, int)} for held in edges]
+def _parts_first(edges: list[list[int | bytes]], others: list[int]) -> Iterator[int]:
+    """The nodes that reach no cycle, each after its parts; adds the other nodes to `others`."""
+    parts = [{part for part in node if isinstance(part, int)} for node in edges]
     users: list[list[int]] = [[] for _ in edges]
-    for index, held in enumerate(parts):
-        for each in held:
-            users[each].append(index)
-    missing = [len(held) for held in parts]
+    for index, node in enumerate(parts):
+        for part in node:
+            users[part].append(index)
+    missing = [len(node) for node in parts]
     ready = [index for index, count in enumerate(missing) if not count]
-    for index in ready:  # which grows
+    for index in ready:  # grows while it is read
         yield index
         for user in users[index]:
             missing[user] -= 1
@@ -122,12 +122,13 @@ def _from_the_ends(edges: list[list[int | bytes]], others: list[int]) -> Iterato
 
 
 def of_own_decays(schedules: Iterable[Schedule]) -> dict[str, str]:
-    """By family, a fingerprint of each decay that is not this library's.
+    """Fingerprints, by family, of the decays that are not this library's.
 
-    Decays of functions may share a name; then it covers also which schedules have which.
+    Several decays from functions may share a name. Their fingerprint then also covers which
+    schedules use which.
 
     Raises:
-        ValueError: a decay holds an object whose contents cannot be read.
+        ValueError: a decay contains an object whose contents cannot be read.
     """
     used: dict[str, dict[Decay, list[int]]] = {}
     for index, schedule in enumerate(schedules):
@@ -135,8 +136,8 @@ def of_own_decays(schedules: Iterable[Schedule]) -> dict[str, str]:
             if not decay.function.__module__.startswith("jaxdecay."):
                 used.setdefault(decay.family, {}).setdefault(decay, []).append(index)
     return {
-        family: fingerprint(list(found.items() if len(found) > 1 else found), f"the decay {family}")
-        for family, found in used.items()
+        family: fingerprint(list(users.items() if len(users) > 1 else users), f"the decay {family}")
+        for family, users in used.items()
     }
 
 
@@ -146,14 +147,14 @@ def _decays(value: Any) -> Iterator[Decay]:
         yield value.decay
         value = tuple(value.hyperparameters.values())
     if isinstance(value, tuple):
-        for each in value:
-            yield from _decays(each)
+        for part in value:
+            yield from _decays(part)
 
 
 def _graph(value: Any, what: str) -> tuple[list[bytes], list[list[int | bytes]], list[bool]]:
-    """Of each value that is reached: the digest of its label, its parts, whether these have order.
+    """The digest of the label of each reachable value, its parts, and whether these are ordered.
 
-    A part is the number of a node, or the digest of a plain value.
+    A part is the index of a node, or the digest of a plain value.
     """
     reached, numbers, paths = [value], {id(value): 0}, [""]
     labels: list[bytes] = []
@@ -165,20 +166,20 @@ def _graph(value: Any, what: str) -> tuple[list[bytes], list[list[int | bytes]],
             return _hash(_text(part))
         if id(part) not in numbers:
             numbers[id(part)] = len(reached)
-            reached.append(part)  # which also keeps its id from being given to another
+            reached.append(part)  # and so stays alive: its id is not reused
             paths.append(path)
         return numbers[id(part)]
 
-    for index, each in enumerate(reached):  # which grows
+    for index, found in enumerate(reached):  # grows while it is read
         path = paths[index]
         try:
-            node = _described(each)
+            node = _described(found)
         except _OpaqueError:
-            kind = f"{type(each).__module__}.{type(each).__qualname__}"
+            kind = f"{type(found).__module__}.{type(found).__qualname__}"
             raise ValueError(
                 f"{what} cannot be compared when the sweep is resumed: {path or 'it'} is a {kind}, "
                 "whose contents cannot be read; write it as a function in a module or as a "
-                "dataclass, or leave out checkpoints"
+                "dataclass, or train without checkpoints"
             ) from None
         names = [name for name, _ in node.parts]
         labels.append(_hash(_text((*node.label, *(names if node.ordered else ())))))
@@ -194,10 +195,10 @@ def _graph(value: Any, what: str) -> tuple[list[bytes], list[list[int | bytes]],
 
 
 def _hash(*parts: bytes) -> bytes:
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for part in parts:
-        found.update(len(part).to_bytes(8, "little") + part)
-    return found.digest()
+        sha256.update(len(part).to_bytes(8, "little") + part)
+    return sha256.digest()
 
 
 def _text(value: Any) -> bytes:
@@ -233,7 +234,7 @@ def _function(function: types.FunctionType) -> _Node:
     if package is not None and not inner:
         return _Node(label)
     parts = [
-        *zip(code.co_freevars, map(_inside, function.__closure__ or ()), strict=True),
+        *zip(code.co_freevars, map(_contents, function.__closure__ or ()), strict=True),
         ("defaults", function.__defaults__),
         *_sorted(function.__kwdefaults__ or {}),
         *_sorted(vars(function)),
@@ -241,36 +242,36 @@ def _function(function: types.FunctionType) -> _Node:
     return _Node(label, parts if package else [*parts, *used_globals(function)])
 
 
-def _inside(cell: types.CellType) -> Any:
+def _contents(cell: types.CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:  # assigned later, or never
         return "empty"
 
 
-def _class(found: type) -> _Node:
-    module = module_named(found.__module__)
+def _class(kind: type) -> _Node:
+    module = module_named(kind.__module__)
     package = package_of(vars(module)) if module else None
     if package is not None:
-        return _Node(("class", package, found.__module__, found.__qualname__))
-    names = {name: each for name, each in vars(found).items() if name not in _SAYS_NOTHING}
-    return _Node(("class", found.__qualname__), [("bases", found.__bases__), *_sorted(names)])
+        return _Node(("class", package, kind.__module__, kind.__qualname__))
+    members = {name: member for name, member in vars(kind).items() if name not in _IGNORED}
+    return _Node(("class", kind.__qualname__), [("bases", kind.__bases__), *_sorted(members)])
 
 
 def _module(module: types.ModuleType) -> _Node:
     package = package_of(vars(module))
-    if package is None:  # what of it is used is not known
+    if package is None:  # nothing shows which parts of it are used
         raise _OpaqueError
     return _Node(("module", package, module.__name__))
 
 
-def _builtin(found: Any) -> _Node:
-    owner = getattr(found, "__self__", None)
-    kind = getattr(found, "__objclass__", None)
-    module = module_named(getattr(found, "__module__", None) or "")
+def _builtin(function: Any) -> _Node:
+    owner = getattr(function, "__self__", None)
+    kind = getattr(function, "__objclass__", None)
+    module = module_named(getattr(function, "__module__", None) or "")
     package = package_of(vars(module)) if module else None
-    held = [] if isinstance(owner, types.ModuleType) else [("self", owner), ("class", kind)]
-    return _Node(("builtin", package, found.__qualname__), held)
+    parts = [] if isinstance(owner, types.ModuleType) else [("self", owner), ("class", kind)]
+    return _Node(("builtin", package, function.__qualname__), parts)
 
 
 def _array(array: Any) -> _Node:
@@ -289,15 +290,16 @@ def _array(array: Any) -> _Node:
     )
 
 
-def _dict(found: Any) -> _Node:
-    """In its order, in which a program may add its values."""
-    names = all(isinstance(key, str) for key in found)
-    return _Node(("dict", names), list(found.items()) if names else _numbered(found.items()))
+def _dict(values: Any) -> _Node:
+    """A dictionary in its own order: a program may add its values in it."""
+    has_names = all(isinstance(key, str) for key in values)
+    items = list(values.items()) if has_names else _numbered(values.items())
+    return _Node(("dict", has_names), items)
 
 
-def _set(found: Any) -> _Node:
-    held = [("[]", each) for each in found]
-    return _Node(("set", type(found).__qualname__, len(held)), held, ordered=False)
+def _set(values: Any) -> _Node:
+    parts = [("[]", value) for value in values]
+    return _Node(("set", type(values).__qualname__, len(parts)), parts, ordered=False)
 
 
 def _split(value: Any) -> tuple[Any, Any]:
@@ -317,17 +319,17 @@ def _variable(variable: Any) -> _Node:
 
 
 def _of_fields(value: Any) -> _Node:
-    """The declared fields only: what else a dataclass has is derived from them, or remembered."""
-    held = [
-        (each.name, getattr(value, each.name))
-        for each in dataclasses.fields(value)
-        if hasattr(value, each.name)
+    """A dataclass by its declared fields: its other attributes are derived or cached."""
+    parts = [
+        (field.name, getattr(value, field.name))
+        for field in dataclasses.fields(value)
+        if hasattr(value, field.name)
     ]
-    return _Node(("dataclass",), [("class", type(value)), *held])
+    return _Node(("dataclass",), [("class", type(value)), *parts])
 
 
 def _as_pickled(value: Any) -> _Node:
-    """What pickle would write, but that functions and classes are not left at their names."""
+    """An object as pickle would write it, but with the contents of its functions and classes."""
     reduce = copyreg.dispatch_table.get(type(value))
     try:
         reduced = reduce(value) if reduce else value.__reduce_ex__(2)
@@ -338,28 +340,26 @@ def _as_pickled(value: Any) -> _Node:
         return _Node(label, [("class", type(value)), *_sorted(state)])
     make, arguments, *rest = reduced
     state = rest[0] if rest else None
-    held = (
-        _remembered_left_out(type(value), state) if isinstance(state, dict) else [("state", state)]
-    )
-    items = [list(each) for each in rest[1:3] if each is not None]
-    return _Node(("object",), [("make", make), ("arguments", arguments), *held, ("items", items)])
+    parts = _without_caches(type(value), state) if isinstance(state, dict) else [("state", state)]
+    items = [list(iterator) for iterator in rest[1:3] if iterator is not None]
+    return _Node(("object",), [("make", make), ("arguments", arguments), *parts, ("items", items)])
 
 
-def _remembered_left_out(kind: type, state: dict[str, Any]) -> list[tuple[str, Any]]:
+def _without_caches(kind: type, state: dict[str, Any]) -> list[tuple[str, Any]]:
     """The state of an object without the values of its cached properties."""
     return [
-        (name, each)
-        for name, each in _sorted(state)
+        (name, value)
+        for name, value in _sorted(state)
         if not isinstance(getattr(kind, name, None), functools.cached_property)
     ]
 
 
 def _sorted(values: Any) -> list[tuple[str, Any]]:
-    return sorted(((str(name), each) for name, each in values.items()), key=lambda pair: pair[0])
+    return sorted(((str(name), value) for name, value in values.items()), key=lambda pair: pair[0])
 
 
 def _numbered(values: Any) -> list[tuple[str, Any]]:
-    return [(f"[{index}]", each) for index, each in enumerate(values)]
+    return [(f"[{index}]", value) for index, value in enumerate(values)]
 
 
 def _attributes(label: str, *names: str) -> Callable[[Any], _Node]:
@@ -370,7 +370,7 @@ _KINDS: tuple[tuple[Any, Callable[[Any], _Node]], ...] = (
     (_ATOMS, lambda value: _Node((type(value).__qualname__, _text(value)))),
     (
         enum.Enum,
-        lambda each: _Node(("enum", type(each).__qualname__, each.name), [("", each.value)]),
+        lambda value: _Node(("enum", type(value).__qualname__, value.name), [("", value.value)]),
     ),
     (type, _class),
     (types.FunctionType, _function),

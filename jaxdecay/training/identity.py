@@ -1,4 +1,4 @@
-"""What makes a sweep the same one: all that changes its numbers, in words that can be compared."""
+"""The identity of a sweep: everything that changes its numbers, as comparable text."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from jaxdecay.training.fingerprint import fingerprint, of_own_decays
 from jaxdecay.training.limits import member_shapes
 
 CONFIG = ("jax_enable_x64", "jax_default_prng_impl", "jax_threefry_partitionable")
-"""JAX's settings that change what a sweep finds."""
+"""The settings of JAX that change the numbers of a sweep."""
 
 
 def identity(blocks: Blocks, population: Population) -> dict[str, Any]:
-    """What makes a sweep the same one, in words that can be compared: all that changes numbers."""
+    """Everything that changes the numbers of a sweep: only a sweep with an equal one resumes it."""
     packages = versions()
     return {
         "format": FORMAT,
@@ -35,19 +35,19 @@ def identity(blocks: Blocks, population: Population) -> dict[str, Any]:
 
 
 def _fingerprints(blocks: Blocks, population: Population) -> dict[str, str]:
-    """Of all functions that a sweep calls, by name."""
-    # Made, an optimizer also shows what its function looks up when it is called. The rate is a
-    # number of NumPy, for which JAX compiles nothing.
-    made = blocks.config.optimizer(np.float32(0.1))
+    """The fingerprints, by name, of all functions that a sweep calls."""
+    # The transformation also contains what the optimizer's function looks up when it is called. The
+    # rate is a NumPy number, for which JAX compiles nothing.
+    transformation = blocks.config.optimizer(np.float32(0.1))
     functions = {
-        "optimizer": {"function": blocks.config.optimizer, "transformation": made},
+        "optimizer": {"function": blocks.config.optimizer, "transformation": transformation},
         **{
-            each.name: getattr(blocks.task, each.name)
-            for each in dataclasses.fields(blocks.task)
-            if each.name != "data"
+            field.name: getattr(blocks.task, field.name)
+            for field in dataclasses.fields(blocks.task)
+            if field.name != "data"
         },
     }
     return {
-        **{name: fingerprint(each, f"the {name}") for name, each in functions.items()},
-        **{f"decay {name}": each for name, each in of_own_decays(population).items()},
+        **{name: fingerprint(function, f"the {name}") for name, function in functions.items()},
+        **{f"decay {name}": digest for name, digest in of_own_decays(population).items()},
     }

@@ -1,11 +1,11 @@
-"""How the parameters of many networks lie in memory, so that no product has to move them.
+"""The memory layout of the parameters of many networks, chosen so that no product moves them.
 
-A layer multiplies inputs [n, in] by a kernel [in, out], and its gradient is a product that comes
-out as [out, in]. Of one network XLA hides that. Of many, mapped by `jax.vmap`, it transposes the
-kernels of all of them twice a step, which costs more time than the products. So a block keeps
-them as [members, out, in] (`stored`), and a layer whose product takes the kernel first
-(`kernel_first`) reads them as they are: all members' kernels are one matrix
-[members · out, in], and all their updates are one pass over it.
+A layer multiplies inputs [n, in] by a kernel [in, out], but the product for the kernel's gradient
+has shape [out, in]. For one network, XLA hides this. For many networks under `jax.vmap`, it
+transposes all kernels twice per step, which takes longer than the products. So a block stores
+kernels as [members, out, in] (`stored`), and layers use a product that takes the kernel first
+(`kernel_first`) and reads this layout directly: the kernels of all members form one matrix
+[members · out, in], which is updated in one pass.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from jax import Array
 
 
 def stored(tree: Any) -> Any:
-    """A network's arrays as a block keeps them: the last two axes of each exchanged."""
-    return jax.tree.map(lambda each: each.mT if each.ndim >= 2 else each, tree)
+    """The arrays of a network as a block stores them, with the last two axes swapped."""
+    return jax.tree.map(lambda array: array.mT if array.ndim >= 2 else array, tree)
 
 
 restored = stored
-"""The arrays as the network knows them: exchanging the axes again undoes it."""
+"""The arrays as the network uses them: swapping the axes again undoes `stored`."""
 
 
 def kernel_first(
@@ -31,20 +31,20 @@ def kernel_first(
 ) -> Array:
     """`jax.lax.dot_general`, computed as kernel times inputs: for layers of networks in blocks.
 
-    Give it to Flax as `nnx.Linear(..., dot_general=jaxdecay.kernel_first)`; the values are those
-    of any other product, and in a sweep the kernels are not copied for it.
+    Pass it to Flax: `nnx.Linear(..., dot_general=jaxdecay.kernel_first)`. The product is the same,
+    but in a sweep it does not copy the kernels.
 
     Args:
         inputs: array of any shape.
         kernel: array of any shape.
-        dimension_numbers: as of `jax.lax.dot_general`; no batch dimensions.
-        precision: as of `jax.lax.dot_general`, as are the other options.
+        dimension_numbers: as for `jax.lax.dot_general`, without batch dimensions.
+        precision: as for `jax.lax.dot_general`, like the other options.
 
     Returns:
-        The axes of the inputs that remain, then those of the kernel.
+        The product: the remaining axes of the inputs, then those of the kernel.
 
     Raises:
-        ValueError: there are batch dimensions.
+        ValueError: `dimension_numbers` have batch dimensions.
 
     Example:
         >>> import jax, jaxdecay
@@ -58,9 +58,11 @@ def kernel_first(
     """
     (of_inputs, of_kernel), batch = dimension_numbers
     if any(batch):
-        raise ValueError(f"kernel_first takes no batch dimensions, got {batch}")
+        raise ValueError(
+            f"kernel_first takes no batch dimensions, got {batch}; use jax.lax.dot_general"
+        )
     product = jax.lax.dot_general(
         kernel, inputs, ((of_kernel, of_inputs), ((), ())), precision=precision, **options
     )
-    kept = kernel.ndim - len(of_kernel)
-    return jnp.moveaxis(product, range(kept), range(-kept, 0))
+    remaining = kernel.ndim - len(of_kernel)
+    return jnp.moveaxis(product, range(remaining), range(-remaining, 0))

@@ -1,4 +1,4 @@
-"""What a sweep needs and what there is: memory and disk, known before work starts."""
+"""The memory and disk space that a sweep needs, checked before work starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jaxdecay.training.block import Blocks
 from jaxdecay.training.train import Member, init_member
 
 CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux tells how much memory a container may use."""
+"""Where Linux reports the memory limit of a container."""
 
 
 def member_of(blocks: Blocks) -> Member:
@@ -28,10 +28,10 @@ def member_of(blocks: Blocks) -> Member:
 
 
 def member_shapes(blocks: Blocks) -> dict[str, str]:
-    """By path, shape and dtype of all that a member consists of."""
+    """The dtype and shape of each array of a member, by its path."""
     return {
-        jax.tree_util.keystr(path): f"{each.dtype}{list(each.shape)}"
-        for path, each in jax.tree.leaves_with_path(member_of(blocks))
+        jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
+        for path, leaf in jax.tree.leaves_with_path(member_of(blocks))
     }
 
 
@@ -42,59 +42,62 @@ def check_limits(
     steps: int,
     schedules: int,
 ) -> None:
-    """Refuses a sweep whose members do not fit into this machine's memory, or on its disk.
+    """Refuses a sweep whose members do not fit into this machine's memory or on its disk.
 
-    With N members in this process, B in a block and D devices it needs, in bytes,
+    With N members in this process, B members per block and D devices, the sweep needs, in bytes,
 
         N · (parameters and optimizer state) + D · (B · 3 · parameters + data) + S · 4 · steps
 
-    On a CPU it needs N · (parameters and optimizer state) once more for checkpoints and for
-    schedules that part, and with checkpoints as much on disk for each one that is kept, and one
-    that is being written.
+    On a CPU, checkpoints and branching schedules need N · (parameters and optimizer state) again.
+    Each stored checkpoint, and the one being written, needs the same amount on disk.
 
     Raises:
-        ValueError: it needs more than there is; says how many members fit.
+        ValueError: memory or disk space is too small; the message says how many members fit.
     """
-    one = member_of(blocks)
-    each = bytes_of(one)
+    member = member_of(blocks)
+    member_bytes = bytes_of(member)
     devices = blocks.mesh.size
-    fixed = devices * (block * 3 * bytes_of(one.parameters) + bytes_of(blocks.task.data))
+    fixed = devices * (block * 3 * bytes_of(member.parameters) + bytes_of(blocks.task.data))
     fixed += schedules * 4 * steps
     on_cpu = blocks.mesh.devices.flat[0].platform == "cpu"
     checkpoints = blocks.config.checkpoints
     copies = 2 if on_cpu and (checkpoints is not None or schedules > 1) else 1
-    _check("memory", members, copies * each, fixed, _memory(blocks), "fewer seeds or schedules")
+    remedy = "fewer seeds or schedules"
+    _check("memory", members, copies * member_bytes, fixed, _free_memory(blocks), remedy)
     if checkpoints is not None:
-        kept = checkpoints.keep + 1
+        stored = checkpoints.keep + 1
         free = shutil.disk_usage(_existing(Path(checkpoints.folder))).free + checkpoints.size()
         where = f"disk space in {checkpoints.folder}"
-        everyone = members * jax.process_count()  # they share the disk
-        _check(where, everyone, kept * each, 0, free, "another folder, or keep fewer checkpoints")
+        remedy = "another folder, or keep fewer checkpoints"
+        of_all_processes = members * jax.process_count()  # which share the disk
+        _check(where, of_all_processes, stored * member_bytes, 0, free, remedy)
 
 
-def _check(what: str, members: int, each: int, fixed: int, there: int | None, remedy: str) -> None:
-    needed = members * each + fixed
-    if there is not None and needed > there:
-        most = max(0, (there - fixed) // each)
+def _check(
+    what: str, members: int, member_bytes: int, fixed: int, free: int | None, remedy: str
+) -> None:
+    needed = members * member_bytes + fixed
+    if free is not None and needed > free:
+        most = max(0, (free - fixed) // member_bytes)
         raise ValueError(
-            f"{members:,} members need {_gib(needed)} of {what}, there are {_gib(there)}: "
+            f"{members:,} members need {_gib(needed)} of {what}, but {_gib(free)} are free: "
             f"at most {most:,} members fit; use {remedy}"
         )
 
 
-def _memory(blocks: Blocks) -> int | None:
-    """Bytes that the devices of this process have left; None where they do not say."""
+def _free_memory(blocks: Blocks) -> int | None:
+    """Bytes of free memory on the devices of this process; None if they do not report it."""
     devices = list(blocks.mesh.devices.flat)
     if devices[0].platform != "cpu":
         stats = [device.memory_stats() for device in devices]
         if not all(stats):
             return None
-        return sum(each["bytes_limit"] - each["bytes_in_use"] for each in stats)
-    left = psutil.virtual_memory().available
+        return sum(device["bytes_limit"] - device["bytes_in_use"] for device in stats)
+    free = psutil.virtual_memory().available
     with contextlib.suppress(OSError, ValueError):  # no container, or no limit
         limit = int((CGROUP / "memory.max").read_text(encoding="utf-8"))
-        left = min(left, limit - int((CGROUP / "memory.current").read_text(encoding="utf-8")))
-    return left
+        free = min(free, limit - int((CGROUP / "memory.current").read_text(encoding="utf-8")))
+    return free
 
 
 def bytes_of(tree: Any) -> int:
@@ -103,8 +106,9 @@ def bytes_of(tree: Any) -> int:
 
 
 def _existing(path: Path) -> Path:
-    """The nearest folder that there is already."""
-    return next(each for each in [path.absolute(), *path.absolute().parents] if each.exists())
+    """The path itself or its nearest parent that exists."""
+    paths = [path.absolute(), *path.absolute().parents]
+    return next(candidate for candidate in paths if candidate.exists())
 
 
 def _gib(number: int) -> str:

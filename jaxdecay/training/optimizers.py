@@ -1,8 +1,8 @@
-"""Optimizers of Optax, each step with its own learning rate.
+"""Optax optimizers with a different learning rate in each step.
 
-An optimizer is made anew from the learning rate of each step, and keeps its state from one step to
-the next. Here is what some of them need besides the gradient, and what of their state depends on
-the rate.
+Each step builds the optimizer from its learning rate and passes on the state of the step before.
+This module also provides what some optimizers need besides the gradient, and updates those parts of
+their state that depend on the rate.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import optax
 from jax import Array
 
 Optimizer = Callable[[Any], optax.GradientTransformation | optax.MultiSteps]
-"""Makes an optimizer from a learning rate: `optax.sgd`, `lambda rate: optax.chain(...)`, …"""
+"""Builds an optimizer from a learning rate: `optax.sgd`, `lambda rate: optax.chain(...)`, …"""
 
 
 def init_state(optimizer: Optimizer, learning_rate: Array, parameters: Any) -> Any:
     """The state of an optimizer before its first update."""
-    return _made(optimizer, learning_rate).init(parameters)
+    return _built(optimizer, learning_rate).init(parameters)
 
 
 def update(
@@ -34,38 +34,40 @@ def update(
     value: Array,
     value_fn: Callable[[Any], Array],
 ) -> tuple[Any, Any]:
-    """The updates of one step, and the state after it.
+    """The updates of one step, and the optimizer state after it.
 
     Args:
-        optimizer: makes the optimizer.
-        learning_rate: of this step.
-        state: of `init_state`, or of the step before.
-        parameters: which are updated.
-        gradients: of the loss.
-        value: the loss, which Polyak's step size, MoMo and plateaus follow.
-        value_fn: the loss of other parameters, for line searches.
+        optimizer: builds the optimizer from the learning rate.
+        learning_rate: the rate of this step.
+        state: from `init_state`, or from the previous step.
+        parameters: the parameters to update.
+        gradients: the gradients of the loss.
+        value: the loss, for Polyak's step size, MoMo and plateaus.
+        value_fn: the loss as a function of the parameters, for line searches.
     """
-    made = _made(optimizer, learning_rate)
+    built = _built(optimizer, learning_rate)
     if any(map(_is_injected, jax.tree.leaves(state, is_leaf=_is_injected))):
-        state = _with_hyperparameters(state, made.init(parameters))
-    return made.update(gradients, state, parameters, value=value, grad=gradients, value_fn=value_fn)
+        state = _with_hyperparameters(state, built.init(parameters))
+    return built.update(
+        gradients, state, parameters, value=value, grad=gradients, value_fn=value_fn
+    )
 
 
-def _made(optimizer: Optimizer, learning_rate: Array) -> optax.GradientTransformationExtraArgs:
-    made = optimizer(learning_rate)
-    if isinstance(made, optax.MultiSteps):
-        change: Any = made.update  # its own `gradient_transformation` would not pass the loss on
-        return optax.GradientTransformationExtraArgs(made.init, change)
-    if not isinstance(made, optax.GradientTransformation):
+def _built(optimizer: Optimizer, learning_rate: Array) -> optax.GradientTransformationExtraArgs:
+    built = optimizer(learning_rate)
+    if isinstance(built, optax.MultiSteps):
+        update_fn: Any = built.update  # its `gradient_transformation` would not pass the loss on
+        return optax.GradientTransformationExtraArgs(built.init, update_fn)
+    if not isinstance(built, optax.GradientTransformation):
         raise TypeError(
-            f"{name_of(optimizer)} must make an optimizer of Optax from a learning rate, "
-            f"got {type(made).__name__}"
+            f"{name_of(optimizer)} must return an Optax optimizer for a learning rate, "
+            f"got {type(built).__name__}"
         )
-    return optax.with_extra_args_support(made)
+    return optax.with_extra_args_support(built)
 
 
 def name_of(optimizer: Optimizer) -> str:
-    """The name of the function, or of the type of what is called."""
+    """The name of the function, or of its type if it has none."""
     return getattr(optimizer, "__name__", type(optimizer).__name__)
 
 
@@ -74,41 +76,41 @@ def _is_injected(node: Any) -> bool:
 
 
 def _with_hyperparameters(state: Any, first: Any) -> Any:
-    """`optax.inject_hyperparams` takes numbers from its state: there go those of this step."""
+    """Puts the hyperparameters of this step into the states of `optax.inject_hyperparams`."""
 
-    def put(old: Any, new: Any) -> Any:
+    def replaced(old: Any, new: Any) -> Any:
         if not _is_injected(old):
             return old
         inner = _with_hyperparameters(old.inner_state, new.inner_state)
         return old._replace(hyperparams=new.hyperparams, inner_state=inner)
 
-    return jax.tree.map(put, state, first, is_leaf=_is_injected)
+    return jax.tree.map(replaced, state, first, is_leaf=_is_injected)
 
 
 def parameters_to_test(state: Any, parameters: Any) -> Any:
-    """The parameters to test: those in training, but for `optax.contrib.schedule_free`."""
+    """The parameters to test: the trained ones, except with `optax.contrib.schedule_free`."""
     free = _nodes(state, optax.contrib.ScheduleFreeState)
     return optax.contrib.schedule_free_eval_params(free[0], parameters) if free else parameters
 
 
 @dataclasses.dataclass(frozen=True)
 class UpdateClock:
-    """How many updates an optimizer has done before each batch.
+    """How many updates an optimizer has made before each batch.
 
-    Schedules count updates. These are fewer than batches where `optax.MultiSteps` accumulates the
-    gradients of several: the schedule is one of `optax.MultiSteps(optax.sgd(schedule), 4)`.
+    Schedules count updates, as in `optax.MultiSteps(optax.sgd(schedule), 4)`. Updates are fewer
+    than batches if `optax.MultiSteps` accumulates the gradients of several batches.
 
     Attributes:
         start: the state of the clock before the first batch.
-        epoch: from the state before an epoch the state after it, and the updates done before each
-            of its batches, [steps].
+        epoch: maps the state before an epoch to the state after it and the number of updates
+            before each of its batches, [steps].
     """
 
     start: Any
     epoch: Callable[[Any], tuple[Any, Array]]
 
     def updates(self, epochs: int) -> int:
-        """How many updates are done after some epochs."""
+        """The number of updates in the first `epochs` epochs."""
         state, after_epoch = self.start, jax.jit(lambda state: self.epoch(state)[0])
         for _ in range(epochs):
             state = after_epoch(state)
@@ -119,27 +121,28 @@ def update_clock(optimizer: Optimizer, parameters: Any, steps: int) -> UpdateClo
     """The clock of an optimizer.
 
     Args:
-        optimizer: makes the optimizer.
-        parameters: their shapes.
+        optimizer: builds the optimizer from the learning rate.
+        parameters: the shapes of the parameters.
         steps: batches in an epoch.
 
     Raises:
-        ValueError: it accumulates gradients in several places, or skips updates by their values:
-            then no number of updates is right for all parameters, or known before an epoch.
+        ValueError: the optimizer accumulates gradients in several places, so that the number of
+            updates differs by parameter, or it skips updates by their values, so that the number
+            is unknown before an epoch.
     """
     rate = jnp.asarray(1e-3)
-    like = jax.eval_shape(lambda each: init_state(optimizer, rate, each), parameters)
-    if not _nodes(like, optax.MultiStepsState):
-        return UpdateClock(jnp.asarray(0), lambda first: (first + steps, first + jnp.arange(steps)))
-    _check_accumulation(optimizer, like)
+    shapes = jax.eval_shape(lambda values: init_state(optimizer, rate, values), parameters)
+    if not _nodes(shapes, optax.MultiStepsState):
+        return UpdateClock(jnp.asarray(0), lambda done: (done + steps, done + jnp.arange(steps)))
+    _check_accumulation(optimizer, shapes)
 
-    def first() -> tuple[Any, Any]:
-        # No count depends on a gradient, so zeros will do, and are not computed with.
-        zeros = jax.tree.map(lambda each: jnp.zeros(each.shape, each.dtype), parameters)
+    def untrained() -> tuple[Any, Any]:
+        # No count depends on a gradient, so XLA removes every computation with these zeros.
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), parameters)
         return zeros, init_state(optimizer, rate, zeros)
 
     def step(counts: list[Array], _: None) -> tuple[list[Array], Array]:
-        zeros, state = first()
+        zeros, state = untrained()
         state, loss = _with_counts(state, counts), jnp.zeros(())
         _, after = update(optimizer, rate, state, zeros, zeros, loss, lambda _: loss)
         return _counts(after), _updates_done(state)
@@ -147,37 +150,37 @@ def update_clock(optimizer: Optimizer, parameters: Any, steps: int) -> UpdateClo
     def epoch(counts: list[Array]) -> tuple[list[Array], Array]:
         return jax.lax.scan(step, counts, length=steps)
 
-    return UpdateClock(_counts(first()[1]), epoch)
+    return UpdateClock(_counts(untrained()[1]), epoch)
 
 
 def _check_accumulation(optimizer: Optimizer, state: Any) -> None:
-    found = _nodes(state, optax.MultiStepsState)
-    if not found:
+    accumulations = _nodes(state, optax.MultiStepsState)
+    if not accumulations:
         return
-    apart = _nodes(state, optax.transforms.PartitionState)
-    if len(found) > 1 or any(_nodes(each, optax.MultiStepsState) for each in apart):
+    partitions = _nodes(state, optax.transforms.PartitionState)
+    if len(accumulations) > 1 or any(_nodes(p, optax.MultiStepsState) for p in partitions):
         raise ValueError(
-            f"{name_of(optimizer)} accumulates the gradients of some parameters apart from others, "
-            "but a schedule counts the updates of all; put optax.MultiSteps around the complete "
+            f"{name_of(optimizer)} accumulates the gradients of some parameters separately, but "
+            "a schedule counts the updates of all; put optax.MultiSteps around the complete "
             "optimizer"
         )
-    if jax.tree.leaves(found[0].skip_state):
+    if jax.tree.leaves(accumulations[0].skip_state):
         raise ValueError(
             f"{name_of(optimizer)} skips updates by their values (should_skip_update_fn of "
-            "optax.MultiSteps), so which update a batch is part of is not known before an epoch; "
-            "leave the option out (diverged members are marked without it)"
+            "optax.MultiSteps), so the number of updates is not known before an epoch; leave the "
+            "option out (diverged members are marked without it)"
         )
-    _check_accumulation(optimizer, found[0].inner_opt_state)
+    _check_accumulation(optimizer, accumulations[0].inner_opt_state)
 
 
 def _nodes(state: Any, kind: Any) -> list[Any]:
-    """The outermost parts of a state that are of a kind."""
+    """The outermost parts of a state that have the given type."""
     leaves = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, kind))
     return [leaf for leaf in leaves if isinstance(leaf, kind)]
 
 
 def _updates_done(state: Any) -> Array:
-    """Of the innermost accumulation, which is the one that the learning rate is in."""
+    """The updates counted by the innermost accumulation, the one around the learning rate."""
     (accumulation,) = _nodes(state, optax.MultiStepsState)
     inner = _nodes(accumulation.inner_opt_state, optax.MultiStepsState)
     return _updates_done(accumulation.inner_opt_state) if inner else accumulation.gradient_step

@@ -1,4 +1,4 @@
-"""Where arrays are placed: a part on each device, or all of it on every device."""
+"""Places arrays on devices: one part on each device, or a copy on every device."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 
 def by_device(mesh: Mesh, tree: Any) -> Any:
-    """Arrays with a first axis of devices, each part on its device."""
+    """Arrays whose first axis is the devices, with each part on its device."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec("member")))
 
 
 def everywhere(mesh: Mesh, tree: Any) -> Any:
-    """Arrays that every device needs in full."""
+    """Arrays with a copy on every device."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))

@@ -1,11 +1,11 @@
-"""The plan of a sweep: which member trains where and when. It holds no parameters.
+"""The plan of a sweep: which member trains where and when, without its parameters.
 
-All blocks have one shape, k seeds × s schedules, so that one compiled program trains any number of
-members. A round is one block on each device; a block is trained through a complete epoch before
-the next one, so that its parameters stay in a processor's cache.
+All blocks have one shape, k seeds × s schedules, so one compiled program trains any number of
+members. A round is one block on each device. A block trains through a complete epoch before the
+next block starts, so that its parameters stay in the processor's cache.
 
 Nothing is trained twice: schedules whose rates agree from step 0 to the end of an epoch share one
-member until then, the trunk, and become branches in the first epoch in which their rates differ.
+member until then, the trunk. They become branches in the first epoch in which their rates differ.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Round(NamedTuple):
     Attributes:
         seeds: indices of seeds [D, k].
         schedules: indices of schedules [D, s].
-        real: [D, k, s], False where a block is filled up with copies of a member.
+        real: [D, k, s], False where a block is padded with copies of a member.
     """
 
     seeds: np.ndarray
@@ -33,12 +33,12 @@ class Round(NamedTuple):
     real: np.ndarray
 
     def places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of schedules and of seeds of its members, both [D, k, s]."""
+        """The indices of its members' schedules and of their seeds, both [D, k, s]."""
         schedules = np.broadcast_to(self.schedules[:, None, :], self.real.shape)
         return schedules, np.broadcast_to(self.seeds[:, :, None], self.real.shape)
 
     def put(self, into: np.ndarray, values: np.ndarray) -> None:
-        """Writes values of its members, [D, k, s], to their places in an array [S, K]."""
+        """Writes its members' values, [D, k, s], to their places in an array [S, K]."""
         schedules, seeds = self.places()
         into[schedules[self.real], seeds[self.real]] = values[self.real]
 
@@ -53,15 +53,15 @@ class Plan:
         shape: seeds and schedules in a block, (k, s).
         devices: D, the devices of this process.
         mine: [S, K], the members whose results this process provides.
-        trunk: [S], for each schedule the first one with the same rates so far, which is trained
-            for both.
+        trunk: [S], for each schedule the first one with the same rates so far; only that one is
+            trained.
 
     Example:
         >>> import numpy as np
         >>> from jaxdecay.training.plan import full_plan
         >>> plan = full_plan(schedules=3, seeds=2, block=2)
         >>> plan = plan.part(np.array([[0.1, 0.1], [0.1, 0.1], [0.1, 0.2]]))
-        >>> plan.trunk.tolist()  # the first two are one so far
+        >>> plan.trunk.tolist()  # the first two schedules agree so far
         [0, 0, 2]
         >>> plan.stands_for.tolist()
         [[2, 2], [0, 0], [1, 1]]
@@ -74,10 +74,10 @@ class Plan:
 
     @functools.cached_property
     def stands_for(self) -> np.ndarray:
-        """[S, K], the number of members that a member is trained for; 0 if it is not trained."""
-        found = np.zeros(self.mine.shape, int)
-        np.add.at(found, self.trunk, self.mine)
-        return found
+        """[S, K], how many members share the training of each one; 0 if it is not trained."""
+        sharing = np.zeros(self.mine.shape, int)
+        np.add.at(sharing, self.trunk, self.mine)
+        return sharing
 
     @functools.cached_property
     def rounds(self) -> tuple[Round, ...]:
@@ -86,20 +86,20 @@ class Plan:
 
     @property
     def most_members(self) -> int:
-        """The members of all rounds, with what fills blocks up, when all schedules have parted."""
-        apart = dataclasses.replace(self, trunk=np.arange(len(self.trunk)))
-        return len(apart.rounds) * self.devices * self.block
+        """The members of all rounds, padding included, once every schedule is a branch."""
+        branched = dataclasses.replace(self, trunk=np.arange(len(self.trunk)))
+        return len(branched.rounds) * self.devices * self.block
 
     @property
     def block(self) -> int:
-        """The members of a block, k · s."""
+        """The number of members in a block, k · s."""
         return math.prod(self.shape)
 
     def part(self, rates: np.ndarray) -> Plan:
-        """The plan of the next epoch: schedules part whose rates differ in it.
+        """The plan of the next epoch: schedules whose rates differ in it become branches.
 
         Args:
-            rates: of the epoch, [S, steps], or [K, S, steps] where they differ by seed.
+            rates: the rates in that epoch, [S, steps], or [K, S, steps] if they differ by seed.
         """
         if len(np.unique(self.trunk)) == len(self.trunk):
             return self
@@ -113,24 +113,24 @@ class Plan:
         return self if same else dataclasses.replace(self, trunk=np.array(trunk))
 
     def keep(self, members: np.ndarray) -> Self:
-        """The plan without the members where `members`, [S, K], is False; the shape is the same."""
+        """The plan for only the members where `members`, [S, K], is True; blocks stay the same."""
         return dataclasses.replace(self, mine=self.mine & members)
 
 
 def full_plan(
     *, schedules: int, seeds: int, block: int, devices: int = 1, own: Sequence[int] | None = None
 ) -> Plan:
-    """The plan of all members, as one trunk, in blocks of at most `block` and as even as possible.
+    """The plan of all members, as one trunk, in even blocks of at most `block` members.
 
-    A block has the schedules of one seed, which share their batches; only if there are fewer
-    schedules than a block may have members does it have several seeds.
+    A block contains schedules with the same seed, because they share batches. It contains several
+    seeds only if all schedules fit into it.
 
     Args:
-        schedules: S.
-        seeds: K.
-        block: the most members of a block, at least 1.
-        devices: of all processes.
-        own: indices of this process's devices among them; None for all.
+        schedules: S, the number of schedules.
+        seeds: K, the number of seeds.
+        block: the most members in a block, at least 1.
+        devices: the number of devices of all processes.
+        own: the indices of this process's devices among them; None for all.
 
     Example:
         >>> from jaxdecay.training.plan import full_plan
@@ -142,8 +142,8 @@ def full_plan(
     shape = _block_shape(schedules, seeds, block)
     own = range(devices) if own is None else own
     mine = np.zeros((schedules, seeds), bool)
-    for each in _rounds(np.ones_like(mine), shape, devices):
-        Round(*(part[list(own)] for part in each)).put(mine, np.ones((len(own), *shape), bool))
+    for round_ in _rounds(np.ones_like(mine), shape, devices):
+        Round(*(part[list(own)] for part in round_)).put(mine, np.ones((len(own), *shape), bool))
     return Plan(shape, len(own), mine, np.zeros(schedules, int))
 
 
@@ -152,7 +152,7 @@ def even_block(schedules: int, seeds: int, block: int, devices: int) -> int:
 
     Example:
         >>> from jaxdecay.training.plan import even_block
-        >>> even_block(schedules=96, seeds=1, block=32, devices=2)  # of 32 there would be 3 blocks
+        >>> even_block(schedules=96, seeds=1, block=32, devices=2)  # 32 would need 3 blocks
         24
     """
 
@@ -161,11 +161,11 @@ def even_block(schedules: int, seeds: int, block: int, devices: int) -> int:
         blocks = math.ceil(seeds / k) * math.ceil(schedules / s)
         return math.ceil(blocks / devices) * k * s, k * s
 
-    return min(map(trained_and_size, range(block, block // 2, -1)), key=lambda each: each[0])[1]
+    return min(map(trained_and_size, range(block, block // 2, -1)), key=lambda pair: pair[0])[1]
 
 
 def _block_shape(schedules: int, seeds: int, block: int) -> tuple[int, int]:
-    """Seeds and schedules in a block of at most `block`, (k, s), as even as possible."""
+    """The shape (k, s) of blocks with at most `block` members, as even as possible."""
     of_schedules = math.ceil(schedules / math.ceil(schedules / block))
     most_seeds = max(1, block // schedules)
     return math.ceil(seeds / math.ceil(seeds / most_seeds)), of_schedules
@@ -174,19 +174,19 @@ def _block_shape(schedules: int, seeds: int, block: int) -> tuple[int, int]:
 def _rounds(members: np.ndarray, shape: tuple[int, int], devices: int) -> Iterator[Round]:
     """Rounds that train the members where `members`, [S, K], is True."""
     blocks = []
-    for seeds in _filled(np.flatnonzero(members.any(axis=0)), shape[0]):
-        for schedules in _filled(np.flatnonzero(members[:, seeds].any(axis=1)), shape[1]):
-            # Of what fills a block up, only the first of each is a member.
+    for seeds in _padded(np.flatnonzero(members.any(axis=0)), shape[0]):
+        for schedules in _padded(np.flatnonzero(members[:, seeds].any(axis=1)), shape[1]):
+            # Padding repeats an index: only its first occurrence is a member.
             first = _firsts(seeds)[:, None] & _firsts(schedules)
             blocks.append((seeds, schedules, members[schedules][:, seeds].T & first))
     for start in range(0, len(blocks), devices):
-        own = blocks[start : start + devices]
-        idle = [(*own[-1][:2], np.zeros_like(own[-1][2]))] * (devices - len(own))
-        yield Round(*map(np.stack, zip(*own, *idle, strict=True)))
+        busy = blocks[start : start + devices]
+        idle = [(*busy[-1][:2], np.zeros_like(busy[-1][2]))] * (devices - len(busy))
+        yield Round(*map(np.stack, zip(*busy, *idle, strict=True)))
 
 
-def _filled(indices: np.ndarray, size: int) -> list[np.ndarray]:
-    """Indices in parts of one size; the last is filled up with its own last index."""
+def _padded(indices: np.ndarray, size: int) -> list[np.ndarray]:
+    """Splits indices into parts of one size; the last part repeats its last index as padding."""
     starts = range(0, len(indices), size)
     return [
         indices[np.minimum(np.arange(start, start + size), len(indices) - 1)] for start in starts

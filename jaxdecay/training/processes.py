@@ -1,7 +1,7 @@
-"""Many processes, on one machine or on many: each trains its share, all know all results.
+"""Several processes, on one machine or many: each trains its share, and all get all results.
 
-Nothing is exchanged in a step or in an epoch; after each epoch the numbers of the history are,
-some twenty bytes a member.
+Processes exchange nothing during an epoch. After it they exchange its history, about twenty bytes
+per member.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ProcessError(Exception):
 
 
 def agreed(number: int) -> int:
-    """The first process's number, on all of them."""
+    """The number of process 0, on all processes."""
     if jax.process_count() == 1:
         return number
     return int(_gathered(np.asarray(number))[0])
@@ -42,7 +42,7 @@ def any_of(flag: bool) -> bool:
 
 
 def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.ndarray]:
-    """Arrays [S, K] of all members, of which each process knows those in its `mine`, [S, K]."""
+    """Completes arrays [S, K], of which each process knows the members in its `mine`, [S, K]."""
     if jax.process_count() == 1:
         return arrays
     owner = np.argmax(_gathered(mine), axis=0)
@@ -51,12 +51,12 @@ def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.n
 
 
 def shared(tree: Any) -> Any:
-    """Arrays [processes, m, …] of each process's own arrays [m, …], for Orbax to write.
+    """Arrays [processes, m, …], for Orbax to write, from each process's own arrays [m, …].
 
-    Where a process has fewer rows than another, its last ones have all bits set: integers are -1.
+    A process with fewer rows than another gets padding rows with all bits set: -1 as integers.
     """
     if jax.process_count() == 1:
-        return jax.tree.map(lambda each: each[None], tree)
+        return jax.tree.map(lambda array: array[None], tree)
     rows = int(_gathered(np.asarray(len(jax.tree.leaves(tree)[0]))).max())
     firsts: dict[int, Any] = {}
     for device in jax.devices("cpu"):
@@ -66,17 +66,17 @@ def shared(tree: Any) -> Any:
     )
     sharding = NamedSharding(mesh, PartitionSpec("process"))
 
-    def share(each: np.ndarray) -> Array:
-        filled = np.full((1, rows, *each.shape[1:]), np.array(-1).astype(each.dtype))
-        filled[0, : len(each)] = each
-        return jax.make_array_from_process_local_data(sharding, filled)
+    def share(own: np.ndarray) -> Array:
+        padded = np.full((1, rows, *own.shape[1:]), np.array(-1).astype(own.dtype))
+        padded[0, : len(own)] = own
+        return jax.make_array_from_process_local_data(sharding, padded)
 
     return jax.tree.map(share, tree)
 
 
 def _gathered(array: np.ndarray) -> np.ndarray:
-    """[processes, …]."""
+    """The arrays of all processes, [processes, …]."""
     try:
         return np.asarray(multihost_utils.process_allgather(array))
-    except (jax.errors.JaxRuntimeError, ValueError) as error:  # Gloo's errors come as either
+    except (jax.errors.JaxRuntimeError, ValueError) as error:  # Gloo raises either
         raise ProcessError("another process of this sweep has ended") from error

@@ -1,4 +1,4 @@
-"""What a sweep computes, compiled once; nothing in it changes while the sweep runs."""
+"""The compiled program of a sweep, which does not change while the sweep runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Program:
         blocks: the functions of `train` for all members of a block.
         population: the S schedules, with the lengths of this run.
         steps: batches in an epoch.
-        shape: seeds and schedules in a block, (k, s).
+        shape: the numbers of seeds and schedules in a block, (k, s).
     """
 
     blocks: Blocks
@@ -53,21 +53,21 @@ class Program:
 
     @functools.cached_property
     def clock(self) -> UpdateClock:
-        """How many updates are done before each batch: schedules count these."""
+        """Counts the updates before each batch, which schedules take as their step."""
         return clock_of(self.task, self.config.optimizer, self.steps)
 
     def first_states(self) -> Any:
-        """The states of adaptive schedules before training, [K, S]; None if there are none."""
+        """The states of adaptive schedules before training, [K, S]; None without such ones."""
         if not self.population.is_adaptive:
             return None
         return jax.vmap(lambda key: self.population.init_states())(self._keys)
 
     def learning_rates(self, updates: Any, states: Any) -> np.ndarray:
-        """Those of an epoch, [S, steps], or [K, S, steps] if states make members differ.
+        """The learning rates in an epoch, [S, steps], or [K, S, steps] if schedules have states.
 
         Args:
             updates: the state of the clock before the epoch.
-            states: of the schedules, [K, S], or None.
+            states: the states of the schedules, [K, S], or None.
         """
         return np.asarray(self._rates_at(self.population, states, self._count(updates)[1]))
 
@@ -84,52 +84,52 @@ class Program:
     # Members, by round.
 
     def compile(self) -> None:
-        """Compiles what trains a block, for any number of blocks."""
+        """Compiles the program that trains a block, for any number of blocks."""
         history = {name: kind for name, kind in self.measured.items() if name != "diverged_at"}
         monitored(history, self.config.monitor)
         self._init  # noqa: B018
         self._run_epoch  # noqa: B018
 
     def init(self, round_: Round, keys: Array, rates: np.ndarray) -> Member:
-        """The members of a round before their first step; `rates` is the table of epoch 0."""
+        """Creates the members of a round; `rates` is the table of learning rates for epoch 0."""
         first = rates_of(round_, rates)[:, 0]
         return self._init(by_device(self.blocks.mesh, first), keys)
 
     def run_epoch(
         self, round_: Round, members: Member, keys: Array, rates: np.ndarray, epoch: int
     ) -> tuple[Member, dict[str, Array]]:
-        """One epoch of the members of a round, whose memory is used again.
+        """Trains the members of a round for one epoch.
 
         Args:
-            round_: their places.
-            members: from `init`, or from the epoch before.
+            round_: the places of the members.
+            members: from `init`, or from the previous epoch; their memory is reused.
             keys: from `keys_of`.
-            rates: the table of the epoch.
+            rates: the table of learning rates for the epoch.
             epoch: counted from 0.
 
         Returns:
-            The members, and by name what `train_epoch` measures, [D, k, s].
+            The members, and the measurements of `train_epoch` by name, each [D, k, s].
         """
         placed = by_device(self.blocks.mesh, rates_of(round_, rates))
         count = everywhere(self.blocks.mesh, jnp.asarray(epoch))
         return self._run_epoch(members, placed, keys, count, self._data)
 
     def keys_of(self, round_: Round) -> Array:
-        """The keys of the seeds of a round, [D, k]."""
+        """The keys for the seeds of a round, [D, k]."""
         return by_device(self.blocks.mesh, self._keys[round_.seeds])
 
     @functools.cached_property
     def measured(self) -> dict[str, Any]:
-        """By name, the types of what an epoch measures of each member, and `diverged_at`."""
+        """The dtypes, by name, of an epoch's measurements of each member and of `diverged_at`."""
         members, history = self._traced_epoch.out_info
-        found = {**history, "diverged_at": members.diverged_at}
-        return {name: each.dtype for name, each in found.items()}
+        arrays = {**history, "diverged_at": members.diverged_at}
+        return {name: array.dtype for name, array in arrays.items()}
 
     @functools.cached_property
     def member(self) -> Member:
-        """Shapes and types of one member as a block stores it."""
+        """The shapes and dtypes of one member as a block stores it."""
         return jax.tree.map(
-            lambda each: jax.ShapeDtypeStruct(each.shape[3:], each.dtype),
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape[3:], leaf.dtype),
             self._traced_init.out_info,
         )
 
@@ -141,7 +141,7 @@ class Program:
     def _run_epoch(self) -> jax.stages.Compiled:
         return self.blocks.compile(self._traced_epoch)
 
-    # Both are traced once, for the shapes of what they return and to be compiled.
+    # Both functions are traced once, for the shapes of their results and for the compiler.
 
     @functools.cached_property
     def _traced_init(self) -> jax.stages.Traced:
@@ -151,7 +151,7 @@ class Program:
     def _traced_epoch(self) -> jax.stages.Traced:
         keys = self._keys_of_one_round
         members = jax.tree.map(
-            lambda each: jax.ShapeDtypeStruct(each.shape, each.dtype, sharding=keys.sharding),
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=keys.sharding),
             self._traced_init.out_info,
         )
         epoch = everywhere(self.blocks.mesh, jnp.asarray(0))
@@ -159,7 +159,7 @@ class Program:
         return traced.trace(members, self._shaped(self.steps), keys, epoch, self._data)
 
     def _shaped(self, *steps: int) -> jax.ShapeDtypeStruct:
-        """Learning rates of a round, [D, k, s] or [D, steps, k, s]."""
+        """The shape of a round's learning rates, [D, k, s] or [D, steps, k, s]."""
         shape = self.blocks.mesh.size, *steps, *self.shape
         kind = jnp.zeros(()).dtype
         return jax.ShapeDtypeStruct(shape, kind, sharding=self._keys_of_one_round.sharding)
@@ -191,7 +191,7 @@ class Program:
 
 
 def rates_of(round_: Round, table: np.ndarray) -> np.ndarray:
-    """Learning rates of a round, [D, steps, k, s], from the table of an epoch."""
+    """A round's learning rates, [D, steps, k, s], from the table for an epoch."""
     if table.ndim == 3:
         rates = table[round_.seeds[:, :, None], round_.schedules[:, None, :]]
     else:

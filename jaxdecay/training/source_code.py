@@ -1,4 +1,4 @@
-"""What a function is written as, which globals it uses, and which package a module is part of."""
+"""The source of a function, the globals that it uses, and the package of a module."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _STANDARD_LIBRARY = [Path(sysconfig.get_path(name)) for name in ("stdlib", "plat
 
 
 def package_of(module: Mapping[str, Any]) -> str | None:
-    """Name and version of the installed package that a module, by its globals, is part of.
+    """The name and version of a module's installed package; None for the user's own modules.
 
-    None for modules of the user: also for those of packages that are installed as editable, other
-    than this library and those that it is built on.
+    Args:
+        module: the globals of the module. Editable packages count as the user's own, except this
+            library and those that it is built on.
     """
     return _package_of(str(module.get("__name__")), module.get("__file__"))
 
@@ -44,27 +45,27 @@ def _package_of(name: str, file: str | None) -> str | None:
 
 
 def _version_of(top: str) -> str | None:
-    """Name and version of the package, or packages, that a module of the first level is from."""
+    """The name and version of the package, or packages, that provide a top-level module."""
     try:
         return f"{top} {importlib.metadata.version(top)}"
     except importlib.metadata.PackageNotFoundError:  # the package has another name: scikit-learn
         names = sorted(set(importlib.metadata.packages_distributions().get(top, ())))
-        found = [f"{name} {importlib.metadata.version(name)}" for name in names]
-        return ", ".join(found) or None
+        packages = [f"{name} {importlib.metadata.version(name)}" for name in names]
+        return ", ".join(packages) or None
 
 
 def module_named(name: str) -> types.ModuleType | None:
-    """A module that is loaded, or else the nearest package around it that is."""
+    """A module if it is loaded, else the nearest loaded package around it."""
     while name and name not in sys.modules:
         name = name.rpartition(".")[0]
     return sys.modules.get(name)
 
 
 def source_of(function: types.FunctionType) -> str:
-    """A function as a syntax tree, in which comments, docstring and layout do not show.
+    """A function as the text of its syntax tree, without comments, docstring and layout.
 
-    The file may have been edited since it was loaded. So where what is there does not compile to
-    the function that runs, or nothing is there, it is the function's bytecode.
+    If the file is missing, or was edited after it was loaded so that it no longer compiles to the
+    running function, the text is the function's bytecode.
     """
     code = function.__code__
     linecache.checkcache(code.co_filename)
@@ -74,29 +75,29 @@ def source_of(function: types.FunctionType) -> str:
 
 
 def used_globals(function: types.FunctionType) -> list[tuple[str, Any]]:
-    """The globals that a function uses, by name; of modules of the user, the used attributes."""
+    """The globals that a function uses, by name; for the user's modules, the used attributes."""
     names, attributes, imported = set(), set(), set()
     for code in _all_codes(function.__code__):
-        for each in dis.get_instructions(code):
-            if each.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"):
-                names.add(each.argval)
-            elif each.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
-                attributes.add(each.argval)
-            elif each.opname == "IMPORT_NAME":
-                imported.add(each.argval)
+        for instruction in dis.get_instructions(code):
+            if instruction.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"):
+                names.add(instruction.argval)
+            elif instruction.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
+                attributes.add(instruction.argval)
+            elif instruction.opname == "IMPORT_NAME":
+                imported.add(instruction.argval)
     known = function.__globals__
-    found = {name: known[name] for name in names if name in known}
+    used = {name: known[name] for name in names if name in known}
     package = str(known.get("__package__") or "")
     for name in imported:
         for full in (name, f"{package}.{name}".rstrip(".")):  # absolute, or relative
             if full in sys.modules:
-                found[full] = sys.modules[full]
+                used[full] = sys.modules[full]
     seen: set[int] = set()
     return [
         pair
-        for name, each in sorted(found.items())
-        if each is not builtins
-        for pair in _attributes_used(name, each, attributes, seen)
+        for name, value in sorted(used.items())
+        if value is not builtins
+        for pair in _attributes_used(name, value, attributes, seen)
     ]
 
 
@@ -107,29 +108,29 @@ def _attributes_used(
         yield name, value
     elif id(value) not in seen:
         seen.add(id(value))
-        for each in sorted(attributes & vars(value).keys()):
-            yield from _attributes_used(f"{name}.{each}", vars(value)[each], attributes, seen)
+        for used in sorted(attributes & vars(value).keys()):
+            yield from _attributes_used(f"{name}.{used}", vars(value)[used], attributes, seen)
 
 
 def _all_codes(code: types.CodeType) -> Iterator[types.CodeType]:
     """A code object and those of the functions and classes inside it."""
     yield code
-    for each in code.co_consts:
-        if isinstance(each, types.CodeType):
-            yield from _all_codes(each)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _all_codes(constant)
 
 
 def _identity(code: types.CodeType) -> tuple[Any, ...]:
-    """What two compilations of the same text have in common, wherever in a file it is."""
+    """The parts of a code object that do not depend on its place in a file."""
     constants = tuple(
-        _identity(each) if isinstance(each, types.CodeType) else _constant(each)
-        for each in code.co_consts
+        _identity(constant) if isinstance(constant, types.CodeType) else _constant(constant)
+        for constant in code.co_consts
     )
     return (code.co_qualname, code.co_code, code.co_names, code.co_varnames, constants)
 
 
 def _constant(value: Any) -> str:
-    """A constant as text; Python shows sets in an order that differs between processes."""
+    """A constant as text; sorts sets, whose order differs between processes."""
     if isinstance(value, frozenset):
         return f"frozenset({sorted(map(_constant, value))})"
     if isinstance(value, tuple):
@@ -138,18 +139,18 @@ def _constant(value: Any) -> str:
 
 
 def _instructions(code: types.CodeType) -> str:
-    """Bytecode as text, without the places in the file."""
+    """Bytecode as text, without line numbers."""
     lines = []
-    for each in dis.get_instructions(code):
-        value = each.argval
-        inner = isinstance(value, types.CodeType)
-        lines.append(f"{each.opname} {_instructions(value) if inner else _constant(value)}")
+    for instruction in dis.get_instructions(code):
+        value = instruction.argval
+        text = _instructions(value) if isinstance(value, types.CodeType) else _constant(value)
+        lines.append(f"{instruction.opname} {text}")
     arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return f"({arguments}, {code.co_flags}: {'; '.join(lines)})"
 
 
 class _Place(NamedTuple):
-    """A function in a text: where it begins and the span of its body, as (line, column)."""
+    """A function in a text: its first line, and the span of its body as (line, column)."""
 
     line: int
     name: str
@@ -160,11 +161,11 @@ class _Place(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def _definitions(text: str) -> dict[tuple[Any, ...], ast.AST]:
-    """The functions of a text, by what they compile to."""
+    """The functions in a text, by the identity of their compiled code."""
     try:
         tree = ast.parse(text)
         with warnings.catch_warnings(action="ignore"):
-            whole = compile(tree, "", "exec", dont_inherit=True)
+            module = compile(tree, "", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
         return {}
     places: dict[tuple[int, str], list[_Place]] = {}
@@ -172,16 +173,16 @@ def _definitions(text: str) -> dict[tuple[Any, ...], ast.AST]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             place = _place(node)
             places.setdefault((place.line, place.name), []).append(place)
-    found = {}
-    for code in _all_codes(whole):
-        here = places.get((code.co_firstlineno, code.co_name), [])
-        if len(here) > 1:  # lambdas that begin in one line; of nested ones the innermost
+    definitions = {}
+    for code in _all_codes(module):
+        candidates = places.get((code.co_firstlineno, code.co_name), [])
+        if len(candidates) > 1:  # lambdas that begin in one line; take the innermost around it
             begin, end = _span(code)
-            around = (place for place in here if place.begin <= begin and end <= place.end)
-            here = sorted(around, key=lambda place: place.begin)
-        if here:
-            found[_identity(code)] = here[-1].node
-    return found
+            around = (place for place in candidates if place.begin <= begin and end <= place.end)
+            candidates = sorted(around, key=lambda place: place.begin)
+        if candidates:
+            definitions[_identity(code)] = candidates[-1].node
+    return definitions
 
 
 def _place(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> _Place:
@@ -189,24 +190,24 @@ def _place(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> _Place:
         first, last, line, name = node.body, node.body, node.lineno, "<lambda>"
     else:
         first, last, name = node.body[0], node.body[-1], node.name
-        line = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+        line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
     begin = first.lineno, first.col_offset
     return _Place(line, name, begin, (last.end_lineno or 0, last.end_col_offset or 0), node)
 
 
 def _span(code: types.CodeType) -> tuple[tuple[int, int], tuple[int, int]]:
-    """From the first to the last character that a code object is compiled from."""
+    """The positions of the first and the last character of a code object's source."""
     begins, ends = [], []
     for line, last_line, column, last_column in code.co_positions():
         known = None not in (line, last_line, column, last_column)
-        if known and column != last_column:  # else nothing that was written
+        if known and column != last_column:  # instructions without source have no span
             begins.append((line, column))
             ends.append((last_line, last_column))
     return min(begins, default=(0, 0)), max(ends, default=(0, 0))
 
 
 def _tree(node: Any) -> str:
-    """A syntax tree as text, the same in every version of Python that reads the same program."""
+    """A syntax tree as text, the same in every version of Python."""
     if isinstance(node, list):
         return f"[{','.join(map(_tree, node))}]"
     if not isinstance(node, ast.AST):

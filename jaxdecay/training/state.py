@@ -1,4 +1,4 @@
-"""A sweep between two epochs, and the pure functions that take it from one to the next.
+"""The state of a sweep between two epochs, and the pure functions that advance it.
 
 state = start(program, plan, untrained(program), rates)
 state = run_epoch(program, plan, state, rates)
@@ -31,14 +31,14 @@ class SweepState(NamedTuple):
     """A sweep after some epochs. S schedules, K seeds.
 
     Attributes:
-        members: of each round of the plan, arrays [D, k, s, …] on the devices; `run_epoch` uses
-            their memory again.
-        keys: of each round, the keys of its seeds, [D, k].
-        schedules: the states of adaptive schedules, [K, S]; None if there are none.
+        members: for each round of the plan, arrays [D, k, s, …] on the devices; `run_epoch`
+            reuses their memory.
+        keys: for each round, the keys of its seeds, [D, k].
+        schedules: the states of adaptive schedules, [K, S]; None without such schedules.
         updates: the state of the clock that counts updates.
-        history: of each epoch by name, arrays [S, K] of all members of the sweep.
+        history: for each epoch, by name, arrays [S, K] with all members of the sweep.
         diverged_at: [S, K], the first step that was not finite, or -1.
-        member_steps: the steps that were trained, of all processes; a step that several members
+        member_steps: the number of steps that all processes trained; a step that several members
             share counts once.
     """
 
@@ -52,22 +52,22 @@ class SweepState(NamedTuple):
 
 
 def untrained(program: Program) -> SweepState:
-    """Before the first epoch, and without members."""
+    """The state before the first epoch, without members."""
     shape = len(program.population), program.config.seeds
     nowhere = np.full(shape, -1, np.int32)
     return SweepState((), (), program.first_states(), program.clock.start, (), nowhere, 0)
 
 
 def rates_of_epoch(program: Program, state: SweepState) -> np.ndarray:
-    """The learning rates of the next epoch, [S, steps], or [K, S, steps]."""
+    """The learning rates for the next epoch, [S, steps], or [K, S, steps] if they have states."""
     return program.learning_rates(state.updates, state.schedules)
 
 
 def start(program: Program, plan: Plan, state: SweepState, rates: np.ndarray) -> SweepState:
-    """The members of a plan before their first step."""
+    """Creates the members of a plan."""
     keys = tuple(map(program.keys_of, plan.rounds))
     pairs = zip(plan.rounds, keys, strict=True)
-    members = tuple(program.init(round_, its_keys, rates) for round_, its_keys in pairs)
+    members = tuple(program.init(round_, round_keys, rates) for round_, round_keys in pairs)
     return state._replace(members=members, keys=keys)
 
 
@@ -81,31 +81,31 @@ def run_epoch(
     """Trains all members for an epoch, round by round.
 
     Args:
-        program: what is computed.
-        plan: where.
-        state: before the epoch; its members are used up.
+        program: the compiled functions.
+        plan: the places of the members.
+        state: the state before the epoch; its members cannot be used afterwards.
         rates: from `rates_of_epoch`.
-        progress: called after each round with the number of members that it trained for.
+        progress: called after each round with the number of members that the round completed.
     """
     epoch, shape = len(state.history), state.diverged_at.shape
-    found = {name: _unknown(shape, kind) for name, kind in program.measured.items()}
+    results = {name: _unknown(shape, kind) for name, kind in program.measured.items()}
     members = []
     rounds = zip(plan.rounds, state.members, state.keys, strict=True)
     for round_, before, keys in rounds:
         after, measured = program.run_epoch(round_, before, keys, rates, epoch)
         members.append(after)
         for name, values in jax.device_get({**measured, "diverged_at": after.diverged_at}).items():
-            round_.put(found[name], values)
+            round_.put(results[name], values)
         if progress is not None:
             progress(int(plan.stands_for[round_.places()][round_.real].sum()))
-    found = {
-        name: np.where(plan.mine, each[plan.trunk], _unknown(shape, each.dtype))
-        for name, each in found.items()
+    results = {
+        name: np.where(plan.mine, values[plan.trunk], _unknown(shape, values.dtype))
+        for name, values in results.items()
     }
-    found = exchanged(found, plan.mine)
-    diverged_at = np.maximum(found.pop("diverged_at"), state.diverged_at)
+    results = exchanged(results, plan.mine)
+    diverged_at = np.maximum(results.pop("diverged_at"), state.diverged_at)
     trained = sum_of(int(np.count_nonzero(plan.stands_for)))
-    return _after_epoch(program, state, found)._replace(
+    return _after_epoch(program, state, results)._replace(
         members=tuple(members),
         diverged_at=diverged_at,
         member_steps=state.member_steps + trained * program.steps,
@@ -115,21 +115,21 @@ def run_epoch(
 def compact(
     program: Program, before: Plan, state: SweepState, after: Plan
 ) -> tuple[Plan, SweepState]:
-    """Takes the members from the places of one plan to those of another.
+    """Moves the members from their places in one plan to those in another.
 
-    The later plan has a part of the members (`Plan.keep`), or more: schedules that have parted
-    each get a copy of their trunk's member (`Plan.part`). The members of `state` are used up.
+    The later plan may drop members (`Plan.keep`) or add branches (`Plan.part`), each of which gets
+    a copy of its trunk's member. The members of `state` cannot be used afterwards.
     """
     if after is before:
         return before, state
     places, rows = _rows(before, state.members, program)
     for leaf in jax.tree.leaves(state.members):
-        leaf.delete()  # so that there are two copies at most
+        leaf.delete()  # so that at most two copies exist
     return after, _placed(program, before.trunk, after, state, places, rows)
 
 
 def snapshot(program: Program, plan: Plan, state: SweepState, run_seconds: float) -> Snapshot:
-    """What a checkpoint stores."""
+    """The contents of a checkpoint."""
     places, rows = _rows(plan, state.members, program)
     return Snapshot(
         places=places,
@@ -145,18 +145,18 @@ def snapshot(program: Program, plan: Plan, state: SweepState, run_seconds: float
 def restore(
     program: Program, plan: Plan, saved: Snapshot, *, members: bool = True
 ) -> tuple[Plan, SweepState]:
-    """The sweep as it was at the end of an epoch.
+    """The plan and the state at the end of the epoch that a checkpoint stores.
 
     Args:
-        program: what is computed.
-        plan: of all members, in blocks of any shape.
-        saved: of a sweep with the same schedules and seeds.
+        program: the compiled functions.
+        plan: a plan of all members, with blocks of any shape.
+        saved: from a sweep with the same schedules and seeds.
         members: False if only the results are needed.
     """
     state = untrained(program)
     for epoch in range(saved.epochs):
-        found = {name: each[epoch] for name, each in saved.history.items()}
-        state = _after_epoch(program, state, found)
+        results = {name: values[epoch] for name, values in saved.history.items()}
+        state = _after_epoch(program, state, results)
     state = state._replace(diverged_at=saved.diverged_at, member_steps=saved.member_steps)
     plan = dataclasses.replace(plan, trunk=saved.trunk)
     if members:
@@ -165,35 +165,39 @@ def restore(
 
 
 def whole_history(state: SweepState) -> dict[str, np.ndarray]:
-    """By name, [E, S, K]."""
-    return {name: np.stack([each[name] for each in state.history]) for name in state.history[0]}
+    """The history of all epochs: by name, arrays [E, S, K]."""
+    return {name: np.stack([epoch[name] for epoch in state.history]) for name in state.history[0]}
 
 
-def _after_epoch(program: Program, state: SweepState, found: dict[str, np.ndarray]) -> SweepState:
-    """Adds an epoch to the history, and shows it to the schedules that follow a metric.
+def _after_epoch(program: Program, state: SweepState, results: dict[str, np.ndarray]) -> SweepState:
+    """Adds an epoch to the history, and updates the schedules that follow a metric.
 
-    Their states are what the metrics until now make of them, so no checkpoint needs them.
+    The states of schedules follow from the history, so checkpoints do not store them.
     """
     return state._replace(
-        schedules=program.next_states(state.schedules, found),
+        schedules=program.next_states(state.schedules, results),
         updates=program.next_updates(state.updates),
-        history=(*state.history, found),
+        history=(*state.history, results),
     )
 
 
 def _rows(
     plan: Plan, members: tuple[Member, ...], program: Program
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All trained members, on the host: places [M, 2], schedules and seeds, and bytes [M, …]."""
-    ends = np.cumsum([each.real.sum() for each in plan.rounds], dtype=int)
+    """All trained members, on the host.
+
+    Returns:
+        Their places [M, 2], schedules and seeds, and their bytes [M, …].
+    """
+    ends = np.cumsum([round_.real.sum() for round_ in plan.rounds], dtype=int)
     number = ends[-1] if len(ends) else 0
     places = np.empty((number, 2), np.int32)
     rows = np.empty((number, bytes_of(program.member)), np.uint8)
-    for round_, its_members, end in zip(plan.rounds, members, ends, strict=True):
-        its = slice(end - round_.real.sum(), end)
-        places[its] = np.stack([each[round_.real] for each in round_.places()], axis=1)
-        leaves = _without_keys(jax.tree.leaves(its_members))
-        rows[its] = packed([np.asarray(leaf)[round_.real] for leaf in leaves])
+    for round_, round_members, end in zip(plan.rounds, members, ends, strict=True):
+        part = slice(end - round_.real.sum(), end)
+        places[part] = np.stack([indices[round_.real] for indices in round_.places()], axis=1)
+        leaves = _without_keys(jax.tree.leaves(round_members))
+        rows[part] = packed([np.asarray(leaf)[round_.real] for leaf in leaves])
     return places, rows
 
 
@@ -205,8 +209,8 @@ def _placed(
     places: np.ndarray,
     rows: np.ndarray,
 ) -> SweepState:
-    """The state with the members of a plan, each from the row of the trunk that it had."""
-    row = np.zeros(plan.mine.shape, int)  # where a block is filled up, any member will do
+    """The state with the members of a plan, each read from the row of its former trunk."""
+    row = np.zeros(plan.mine.shape, int)  # padding may take any member
     row[*places.T] = np.arange(len(places))
     like, structure = jax.tree.flatten(program.member)
     numbers = jax.eval_shape(_without_keys, like)
@@ -215,26 +219,26 @@ def _placed(
         schedules, seeds = round_.places()
         chosen = row[trunk[schedules], seeds]
         leaves = unpacked(rows[chosen.ravel()], numbers)
-        leaves = _with_keys([each.reshape(*chosen.shape, *each.shape[1:]) for each in leaves], like)
-        members.append(by_device(program.blocks.mesh, structure.unflatten(leaves)))
+        leaves = [leaf.reshape(*chosen.shape, *leaf.shape[1:]) for leaf in leaves]
+        round_members = structure.unflatten(_with_keys(leaves, like))
+        members.append(by_device(program.blocks.mesh, round_members))
     return state._replace(members=tuple(members), keys=tuple(map(program.keys_of, plan.rounds)))
 
 
 def _unknown(shape: tuple[int, int], kind: Any) -> np.ndarray:
-    """Of members that are not trained: not a number, or -1."""
+    """The values of members that are not trained: NaN, or -1 for integers."""
     return np.full(shape, np.nan if jnp.issubdtype(kind, jnp.floating) else -1, kind)
 
 
 def _without_keys(leaves: list[Any]) -> list[Any]:
-    """Arrays of numbers instead of JAX's random keys, which some optimizers have in their state."""
+    """Replaces JAX's random keys, which some optimizers have in their state, by numbers."""
     return [jax.random.key_data(leaf) if _is_key(leaf) else leaf for leaf in leaves]
 
 
 def _with_keys(leaves: list[Any], like: Sequence[Any]) -> list[Any]:
-    pairs = zip(leaves, like, strict=True)
     return [
-        jax.random.wrap_key_data(leaf, dtype=its.dtype) if _is_key(its) else leaf
-        for leaf, its in pairs
+        jax.random.wrap_key_data(leaf, dtype=target.dtype) if _is_key(target) else leaf
+        for leaf, target in zip(leaves, like, strict=True)
     ]
 
 

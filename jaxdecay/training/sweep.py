@@ -44,22 +44,21 @@ from jaxdecay.training.train import check_mode, resolved_for_run, steps_per_epoc
 def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResult:
     """Trains every schedule of a population with every seed, on all devices of this process.
 
-    All schedules of a seed start from the same weights and see the same batches in the same
-    order, so that they can be compared in pairs. Members are trained in blocks of one shape, so
-    that one program trains any number of them. With B members in a block and D devices, each of
-    which holds the data, the N members need about, in bytes,
+    With the same seed, all schedules start from the same weights and see the same batches in the
+    same order, so that they can be compared in pairs. Members are trained in blocks of one shape,
+    so one program trains any number of them. N members, in blocks of B on D devices, need about
 
         N · (parameters and optimizer state) + D · B · 3 · parameters + S · 4 · steps per epoch
 
-    (N rounded up to a multiple of D · B) for themselves, the gradients of the blocks in training,
-    and the table of learning rates.
+    bytes (N rounded up to a multiple of D · B) for themselves, the gradients of the blocks in
+    training, and the table of learning rates. Each device also stores the data.
 
-    On a CPU it is faster if each core is a device that trains blocks of its own, which JAX has to
-    be told first, say for 8 cores: `jax.config.update("jax_num_cpu_devices", 8)`. The command line
-    does so.
+    On a CPU, training is faster if each core is a JAX device that trains its own blocks. Set this
+    before you use JAX, here for 8 cores: `jax.config.update("jax_num_cpu_devices", 8)`. The command
+    line does so itself.
 
     Args:
-        task: what is trained.
+        task: the networks to train, and the data.
         population: S schedules.
         **options: the fields of `jaxdecay.SweepConfig`, each by its name: optimizer, epochs,
             batch_size, seeds, checkpoints, …
@@ -68,15 +67,15 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
         A `SweepResult`.
 
     Raises:
-        TypeError: `population` is not a `Population`, `optimizer` not a function of the rate, or
-            a function of the task returns something else than it must.
-        ValueError: `epochs`, `batch_size`, `seeds`, `seed` or `block` out of range, a `monitor`
-            that is not in the history, inputs and labels that do not fit each other, a loss that
-            is not one float, metrics that are not declared or need the complete test set, an
-            optimizer that needs more than a step has, more members than memory or disk hold,
-            checkpoints of another sweep (also if a function of the task, the optimizer or an own
-            decay was edited), or checkpoints of one whose functions hold what cannot be
-            compared, such as a lock.
+        TypeError: `population` is not a `Population`, `optimizer` is not a function, or a function
+            of the task returns the wrong type.
+        ValueError: `epochs`, `batch_size`, `seeds`, `seed` or `block` is out of range; `monitor`
+            is not in the history; inputs and labels do not match; the loss is not one float;
+            metrics are not declared or need the complete test set; the optimizer needs more than
+            a step provides; memory or disk space is too small; the checkpoints belong to another
+            sweep (for example because a function of the task, the optimizer or a decay of your own
+            changed); or, with checkpoints, a function contains something that cannot be compared,
+            such as a lock.
         CheckpointError: checkpoints cannot be written or read.
         ProcessError: another process of the sweep has ended.
 
@@ -105,7 +104,7 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
     if saved is not None:
         seconds_before = saved.run_seconds
         plan, state = restore(program, plan, saved, members=done < config.epochs)
-        del saved  # its memory
+        del saved  # frees its memory
     if config.callback is not None:
         for epoch, history in enumerate(state.history):
             config.callback(epoch, history)
@@ -140,10 +139,10 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
 def prepared(
     task: Task, population: Population, config: SweepConfig, steps: int
 ) -> tuple[Program, Plan, Mapping[str, Any]]:
-    """What is computed, where, and what makes the sweep the same one when it is resumed.
+    """The program of a sweep, its plan, and its identity for checkpoints.
 
     Raises:
-        ValueError: it needs more memory or disk space than there is, or there are checkpoints of
+        ValueError: memory or disk space is too small, or the folder contains the checkpoints of
             another sweep.
     """
     population = resolved_for_run(
@@ -152,7 +151,7 @@ def prepared(
     blocks = Blocks(task, config, member_mesh())
     schedules, checkpoints = len(population), config.checkpoints
     share = math.ceil(schedules * config.seeds / jax.process_count())
-    # First with blocks of one: a plan of millions of members takes memory of its own.
+    # Checked first for blocks of one member: a plan of millions of members itself needs memory.
     check_limits(blocks, share, 1, steps, schedules)
     about = {} if checkpoints is None else identity(blocks, population)
     plan = full_plan(
@@ -167,12 +166,14 @@ def prepared(
 
 
 def _block(blocks: Blocks, schedules: int, about: Mapping[str, Any]) -> int:
-    """The size of a block: the one asked for, or stored, or the fastest."""
+    """The block size: the requested one, the stored one, or the fastest."""
     config = blocks.config
     stored = None if config.checkpoints is None else config.checkpoints.block(about)
     block = stored if config.block is None else config.block
     if block is None:
-        share = math.ceil(schedules * config.seeds / jax.device_count())  # no device stays idle
+        share = math.ceil(
+            schedules * config.seeds / jax.device_count()
+        )  # so that no device is idle
         fastest = fastest_block(blocks, members=share)
         block = even_block(schedules, config.seeds, fastest, jax.device_count())
     return block
@@ -182,11 +183,14 @@ def _check_done(done: int, epochs: int) -> None:
     if not all_equal(done):
         raise CheckpointError("the processes read checkpoints of different epochs; try again")
     if done > epochs:
-        raise ValueError(f"{done} epochs are done already, got epochs={epochs}; ask for as many")
+        raise ValueError(
+            f"the checkpoints already contain {done} epochs, got epochs={epochs}; give at least "
+            f"epochs={done}"
+        )
 
 
 class _Progress:
-    """Counts the epochs of single members that this process has trained, for `progress`."""
+    """Counts the member-epochs that this process has trained, for `progress`."""
 
     def __init__(self, plan: Plan, config: SweepConfig, done: int) -> None:
         members = int(plan.mine.sum())
@@ -195,7 +199,7 @@ class _Progress:
         self.add(0)
 
     def add(self, members: int) -> None:
-        """An epoch of some members is done."""
+        """Counts one epoch of some members."""
         self._done += members
         if self._show is not None:
             self._show(self._done, self._total)
@@ -213,7 +217,7 @@ def _writer(
 
 
 def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -> SweepResult:
-    """What was found in the epochs that are done."""
+    """The result of the completed epochs."""
     task, population, config = program.task, program.population, program.config
     final_rates = rates_of_epoch(program, state)[..., 0]
     return SweepResult(
@@ -240,7 +244,7 @@ def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -
 
 
 def check_arguments(task: Any, population: Any, config: SweepConfig) -> None:
-    """TypeError or ValueError for what `sweep` does not take."""
+    """Raises a TypeError or ValueError for arguments that `sweep` does not take."""
     if not isinstance(task, Task):
         raise TypeError(
             "sweep takes a jaxdecay.Task, such as jaxdecay.classifier(data), "

@@ -1,4 +1,4 @@
-"""What is trained: how to make parameters, what to minimise, what to measure, on which data."""
+"""Tasks: how to create parameters, what to minimise and what to measure, on which data."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Parameters = Any
 """The parameters of a network: a pytree of float arrays."""
 
 TEST_BATCH = 1_000
-"""So many test examples are measured at a time, so that memory stays bounded."""
+"""The number of test examples measured at a time, which bounds the memory needed."""
 
 
 class Batch(NamedTuple):
@@ -38,22 +38,21 @@ class Batch(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Task:
-    """What is trained: pure functions, the data, and what is measured.
+    """A network to train: pure functions, the data, and the metrics.
 
     Attributes:
         init: `init(key) -> parameters`.
-        loss: `loss(parameters, batch) -> scalar`, the mean over the batch; it is minimised, and
-            measured on the test data after each epoch as `test_loss`.
-        metrics: `metrics(parameters, batch) -> {name: values}`, other things to measure on the
-            test data, one value for each example, [n]; their mean over the test set is
-            `test_<name>`.
-        data: what to train and to test on.
-        measures: each of the metrics, with its direction; see `Metric`.
+        loss: `loss(parameters, batch) -> scalar`, the mean over the batch. It is minimised, and
+            measured on the test set after each epoch as `test_loss`.
+        metrics: `metrics(parameters, batch) -> {name: values}`, more measurements on the test
+            set, with one value per example, [n]; their mean over the test set is `test_<name>`.
+        data: the examples to train and to test on.
+        measures: the declarations of the metrics, with their directions; see `Metric`.
         ranks_by: the name of the metric that ranks schedules, or "loss".
 
     Raises:
         TypeError: `measures` is not a list of metrics.
-        ValueError: a metric that is declared twice, or `ranks_by` is none of them.
+        ValueError: a metric is declared twice, or `ranks_by` is not one of them.
     """
 
     init: Callable[[Array], Parameters]
@@ -68,12 +67,12 @@ class Task:
 
 
 def take(inputs: ArrayLike, labels: ArrayLike, indices: Array, scale: float) -> Batch:
-    """Examples by index, as floats divided by `scale`."""
+    """The examples at `indices`, with inputs as floats divided by `scale`."""
     return Batch(jnp.asarray(inputs)[indices].astype(float) / scale, jnp.asarray(labels)[indices])
 
 
 def as_parameters(parameters: Parameters) -> Parameters:
-    """Parameters as arrays of JAX: some of `init` may be numbers of Python or arrays of NumPy."""
+    """Parameters as JAX arrays: `init` may also return Python numbers or NumPy arrays."""
     return jax.tree.map(
         lambda leaf: leaf if isinstance(leaf, Array) else jnp.asarray(leaf, jnp.result_type(leaf)),
         parameters,
@@ -81,14 +80,14 @@ def as_parameters(parameters: Parameters) -> Parameters:
 
 
 class MLP(nnx.Module):
-    """Flatten → Dense with ReLU → Dense: the network of the MNIST example of Keras.
+    """Flatten → Dense with ReLU → Dense: the network of Keras's MNIST example.
 
     Weights are Glorot-uniform and biases 0, as in Keras.
 
     Args:
-        inputs: numbers in one example, 784 for MNIST.
-        hidden: width of the hidden layer.
-        classes: number of classes.
+        inputs: the size of one example, 784 for MNIST.
+        hidden: the width of the hidden layer.
+        classes: the number of classes.
         rngs: Flax's random streams.
     """
 
@@ -101,7 +100,7 @@ class MLP(nnx.Module):
         self.output = layer(hidden, classes)
 
     def __call__(self, inputs: Array) -> Array:
-        """Logits [n, classes] of inputs [n, ...]."""
+        """Logits [n, classes] for inputs [n, ...]."""
         flat = inputs.reshape(inputs.shape[0], -1)
         return self.output(nnx.relu(self.hidden(flat)))
 
@@ -110,18 +109,17 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
     """The task of classifying `data` with softmax cross-entropy.
 
     Args:
-        data: what to train and to test on.
-        model: makes a Flax NNX module from `nnx.Rngs`; the module maps inputs [n, ...] to
+        data: the examples to train and to test on.
+        model: builds a Flax NNX module from `nnx.Rngs`; the module maps inputs [n, ...] to
             logits [n, classes]. Default: an `MLP` with 128 hidden units.
 
     Returns:
-        A `Task` whose metric is `accuracy`, which ranks its schedules.
+        A `Task` with the metric `accuracy`, which ranks its schedules.
 
     Raises:
-        ValueError: labels that are not class numbers from 0, or most of whose classes no example
-            has, inputs that are not finite real numbers,
-            inputs and labels that do not fit each other, a scale that is not above 0, or a module
-            that has state other than `nnx.Param`, such as dropout or batch statistics.
+        ValueError: labels are not class numbers from 0, or most classes have no example; inputs
+            are not finite real numbers; inputs and labels do not match; the scale is not above 0;
+            or the module has state other than `nnx.Param`, such as dropout or batch statistics.
 
     Example:
         >>> import jaxdecay
@@ -139,7 +137,7 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
     if jax.tree.leaves(rest):
         kinds = sorted({type(each).__name__ for _, each in nnx.to_flat_state(rest)})
         raise ValueError(
-            f"a task's module can have nnx.Param only, this one has {', '.join(kinds)} too; "
+            f"a task's module can have nnx.Param only, this one also has {', '.join(kinds)}; "
             "build it without dropout and batch statistics, or write a jaxdecay.Task by hand"
         )
 
@@ -164,10 +162,10 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
 def _check_logits(
     data: Data, parameters: Any, logits: Any, classes: int, missing: str | None
 ) -> None:
-    """ValueError if a network does not take these inputs, or has too few outputs for the labels."""
+    """Raises a ValueError if a network cannot take the inputs or has too few outputs."""
     shape = (2, *np.shape(data.train_inputs)[1:])
     try:
-        found = jax.eval_shape(
+        output_shape = jax.eval_shape(
             logits, parameters, jax.ShapeDtypeStruct(shape, jnp.result_type(float))
         ).shape
     except (TypeError, ValueError) as error:
@@ -175,10 +173,10 @@ def _check_logits(
         raise ValueError(
             f"{data.name}: the module does not take inputs of shape {shape}: {reason}"
         ) from error
-    if len(found) != 2 or found[0] != shape[0] or found[1] < classes:
+    if len(output_shape) != 2 or output_shape[0] != shape[0] or output_shape[1] < classes:
         raise ValueError(
             f"{data.name}: the module must map {shape} to logits of shape ({shape[0]}, at least "
-            f"{classes}), for labels 0 … {classes - 1}; it gives {found}"
+            f"{classes}), for labels 0 … {classes - 1}; it returns {output_shape}"
             f"{'' if missing is None else '; ' + missing}"
         )
 
@@ -189,13 +187,13 @@ def _mlp_for(data: Data, classes: int) -> Callable[[nnx.Rngs], nnx.Module]:
 
 
 def _check_inputs(data: Data) -> None:
-    """ValueError for inputs, or a scale of them, with which no network can be trained."""
+    """Raises a ValueError for inputs or a scale that no network can be trained with."""
     for inputs in (data.train_inputs, data.test_inputs):
         kind = np.asarray(inputs).dtype
         floats = jnp.issubdtype(kind, np.floating)
         if floats and not np.isfinite(np.asarray(inputs)).all():
             raise ValueError(
-                f"{data.name}: inputs must be finite, some are not; fill or drop what is missing"
+                f"{data.name}: inputs must be finite, some are not; fill or drop missing values"
             )
     if not isinstance(data.scale, numbers.Real) or not 0 < data.scale < math.inf:
         raise ValueError(f"{data.name}: scale must be a number above 0, got {data.scale!r}")

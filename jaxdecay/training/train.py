@@ -1,7 +1,7 @@
 """Training one member: one schedule, one seed. `train` reads from top to bottom.
 
 Everything here is a pure function of arrays. `jaxdecay.training.sweep` maps the same functions
-over members, so that a member of a sweep and a call of `train` do the same arithmetic.
+over members, so a member of a sweep does the same arithmetic as a call of `train`.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Member(NamedTuple):
     """A network in training.
 
     Attributes:
-        parameters: of the network.
-        optimizer_state: of Optax.
-        diverged_at: the first step whose training loss, or whose network, was not finite, or -1.
+        parameters: the parameters of the network.
+        optimizer_state: the state of the Optax optimizer.
+        diverged_at: the first step at which the training loss or the network was not finite, or -1.
     """
 
     parameters: Parameters
@@ -52,12 +52,12 @@ class Trained(NamedTuple):
     """What `train` returns.
 
     Attributes:
-        parameters: of the network; those to test with, where `optax.contrib.schedule_free` trains
-            others.
-        history: by name, one number an epoch: `learning_rate` (at the epoch's first step),
+        parameters: the parameters of the network: those to test with, if
+            `optax.contrib.schedule_free` trains others.
+        history: by name, one number per epoch: `learning_rate` (at the epoch's first step),
             `train_loss` (the mean over the epoch's batches, while training), `test_<metric>`. From
-            the epoch in which it diverged, all but the learning rate are not a number.
-        diverged_at: the first step whose training loss, or whose network, was not finite, or -1.
+            the epoch in which the network diverged, all but the learning rate are NaN.
+        diverged_at: the first step at which the training loss or the network was not finite, or -1.
     """
 
     parameters: Parameters
@@ -76,20 +76,19 @@ def train(
     batch_size: int = 32,
     monitor: str = "test_loss",
 ) -> Trained:
-    """Trains one network with one schedule: a pure function, to be jitted, mapped, differentiated.
+    """Trains one network with one schedule: a pure function to jit, map or differentiate.
 
     Args:
-        schedule: learning rate as a function of step; a `Schedule` may have state. Steps are
-            updates: where `optax.MultiSteps` makes one of several batches, the learning rate is
-            that of the number of updates done.
-        key: a JAX random key; it decides the first weights and the order of the examples.
-        data: what to train and to test on, usually `task.data`. It is an argument of its own so
-            that a compiled program does not contain it.
-        task: what is trained (static).
-        optimizer: makes an Optax optimizer from a learning rate (static).
+        schedule: learning rate as a function of step; a `Schedule` may have state. Steps count
+            updates, which are fewer than batches if `optax.MultiSteps` accumulates gradients.
+        key: a JAX random key, which decides the first weights and the order of the examples.
+        data: the examples to train and to test on, usually `task.data`. It is a separate argument
+            so that the compiled program does not contain it.
+        task: what to train (static).
+        optimizer: builds an Optax optimizer from a learning rate (static).
         epochs: passes through the training data, at least 1 (static).
-        batch_size: examples a step (static). Each epoch draws a new order; the examples that do
-            not fill its last batch are left out of it.
+        batch_size: examples per step (static). Each epoch draws a new order, and skips the
+            examples that do not fill its last batch.
         monitor: the name in the history that a schedule with state follows: after each epoch
             the schedule sees its last value (static).
 
@@ -97,10 +96,10 @@ def train(
         A `Trained`.
 
     Raises:
-        TypeError: a function of the task, or the optimizer, returns something else than it must.
-        ValueError: `epochs` or `batch_size` below 1, or more than there are examples; `monitor` is
-            not in the history, or a plateau's `mode` is not its direction; or `check_training`
-            of `jaxdecay.training.checks` finds fault with the task or the optimizer.
+        TypeError: a function of the task, or the optimizer, returns the wrong type.
+        ValueError: `epochs` or `batch_size` is below 1, or `batch_size` exceeds the number of
+            examples; `monitor` is not in the history, or a plateau's `mode` is not its direction;
+            or `check_training` in `jaxdecay.training.checks` refuses the task or the optimizer.
 
     Example:
         >>> import functools, jax, jaxdecay
@@ -150,21 +149,21 @@ def resolved_for_run(
     epochs: int,
     batch_size: int,
 ) -> Resolvable:
-    """A schedule or population with the lengths of this run, which schedules count in updates."""
+    """A schedule or population whose relative lengths become numbers of updates in this run."""
     if not has_lengths(schedules):
         return schedules
     with jax.ensure_compile_time_eval():
         updates = max(1, clock_of(task, optimizer, steps).updates(epochs))
-    whole, rest = divmod(updates, epochs)
+    per_epoch, remainder = divmod(updates, epochs)
     return schedules.resolve(
         steps=updates,
-        steps_per_epoch=updates / epochs if rest else whole,
+        steps_per_epoch=updates / epochs if remainder else per_epoch,
         samples_per_step=batch_size * epochs * steps / updates,
     )
 
 
 def clock_of(task: Task, optimizer: Optimizer, steps: int) -> UpdateClock:
-    """How many updates are done before each of an epoch's batches."""
+    """The clock that counts the updates before each of an epoch's batches."""
     parameters = jax.eval_shape(lambda key: as_parameters(task.init(key)), jax.random.key(0))
     return update_clock(optimizer, parameters, steps)
 
@@ -173,12 +172,12 @@ def check_mode(task: Task, schedule: Schedule, monitor: str) -> None:
     """Refuses to reduce a rate because an accuracy rises, or because a loss falls.
 
     Args:
-        task: which declares the directions of its metrics.
-        schedule: one, or a group of a population.
-        monitor: the name in the history that it follows.
+        task: declares the directions of its metrics.
+        schedule: a schedule, or a group of a population.
+        monitor: the name in the history that the schedule follows.
 
     Raises:
-        ValueError: its mode is not the direction of the metric.
+        ValueError: the schedule's mode is not the direction of the metric.
     """
     larger = larger_is_better(task.measures).get(monitor)
     if larger is None or not isinstance(schedule, AdaptiveSchedule):
@@ -194,7 +193,7 @@ def check_mode(task: Task, schedule: Schedule, monitor: str) -> None:
 def _with_state(
     schedule: Callable[[ArrayLike], Array],
 ) -> tuple[Any, Callable[[ArrayLike, Any], Array], Callable[[Any, Array], Any]]:
-    """First state, value and update of a schedule; of a plain function too, which has no state."""
+    """The first state, the value and the update of a schedule or of a plain function."""
     if isinstance(schedule, AdaptiveSchedule):
         return (
             schedule.init(),
@@ -205,7 +204,7 @@ def _with_state(
 
 
 def monitored(history: Mapping[str, Any], monitor: str) -> Any:
-    """The metric that schedules with state follow; ValueError for one that is not measured."""
+    """The metric that schedules with state follow; ValueError if it is not measured."""
     if monitor not in history:
         raise ValueError(
             f"monitor must be a name of the history, {', '.join(history)}; "
@@ -215,14 +214,14 @@ def monitored(history: Mapping[str, Any], monitor: str) -> Any:
 
 
 def init_member(task: Task, optimizer: Optimizer, learning_rate: Array, key: Array) -> Member:
-    """A member before its first step."""
+    """Creates a member."""
     parameters = as_parameters(task.init(jax.random.fold_in(key, 0)))
     state = init_state(optimizer, learning_rate, parameters)
     return Member(parameters, state, jnp.asarray(-1))
 
 
 def epoch_order(key: Array, epoch: Array, data: Data, batch_size: int) -> Array:
-    """The examples of an epoch in their order: indices [steps, batch_size]."""
+    """The order of the examples in an epoch: indices [steps, batch_size]."""
     examples = jnp.shape(data.train_inputs)[0]
     shuffled = jax.random.permutation(jax.random.fold_in(key, 1 + epoch), examples)
     steps = examples // batch_size
@@ -265,29 +264,31 @@ def train_epoch(
     order: Array,
     data: Data,
 ) -> tuple[Member, dict[str, Array]]:
-    """One epoch of one member, or of many: then `train_one` and `measure` are mapped over them.
+    """One epoch of one member, or of many if `train_one` and `measure` are mapped over members.
 
-    `rates` and `order` hold the learning rate and the examples of each step. Rates are computed
-    before, all steps at once: schedules cost nothing in the loop, whatever their families.
+    `rates` and `order` contain the learning rate and the examples for each step. Rates are computed
+    in advance for all steps at once, so schedules of any family cost nothing in the loop.
     """
 
     def batch_of(examples: Array) -> Batch:
         return take(data.train_inputs, data.train_labels, examples, data.scale)
 
-    def run_step(carry: tuple[Member, Array, Array], each: tuple[Array, Array]) -> tuple[Any, None]:
-        (member, step, total), (rate, examples) = carry, each
+    def run_step(
+        carry: tuple[Member, Array, Array], inputs: tuple[Array, Array]
+    ) -> tuple[Any, None]:
+        (member, step, total), (rate, examples) = carry, inputs
         member, loss = train_one(member, step, rate, batch_of(examples))
         return (member, step + 1, total + loss), None
 
-    nothing = jnp.zeros_like(member.diverged_at, dtype=float)
-    start = (member, first_step, nothing)
+    zero = jnp.zeros_like(member.diverged_at, dtype=float)
+    start = (member, first_step, zero)
     (member, step, total), _ = jax.lax.scan(run_step, start, (rates, order))
-    # The last update comes after the last training loss, so that batch is looked at again. The
-    # test cannot replace it: its loss may be infinite, or no number, for reasons of its own.
+    # The last update follows the last training loss, so the last batch is evaluated again. The
+    # test loss cannot show divergence: it may be infinite or NaN for a sound network.
     _, loss_after = train_one(member, step, rates[-1], batch_of(order[-1]))
-    sound = jnp.isfinite(loss_after) & finite(member.parameters, nothing.shape)
-    lost = (member.diverged_at < 0) & ~sound
-    member = member._replace(diverged_at=jnp.where(lost, step, member.diverged_at))
+    sound = jnp.isfinite(loss_after) & finite(member.parameters, zero.shape)
+    diverged_now = (member.diverged_at < 0) & ~sound
+    member = member._replace(diverged_at=jnp.where(diverged_now, step, member.diverged_at))
     diverged = member.diverged_at >= 0
     measured = {"train_loss": total / len(order)}
     measured |= {f"test_{name}": value for name, value in measure(member).items()}
@@ -296,7 +297,7 @@ def train_epoch(
 
 
 def finite(parameters: Parameters, members: tuple[int, ...]) -> Array:
-    """Whether all numbers of a network are finite; of many, for each of the first axes."""
+    """Whether all numbers in a network are finite; `members` are the first axes if it is many."""
     sound = jnp.ones(members, bool)
     for leaf in jax.tree.leaves(parameters):
         sound &= jnp.isfinite(leaf).all(axis=tuple(range(len(members), leaf.ndim)))
@@ -304,19 +305,19 @@ def finite(parameters: Parameters, members: tuple[int, ...]) -> Array:
 
 
 def evaluate_member(task: Task, member: Member, data: Data) -> dict[str, Array]:
-    """The metrics and loss of a member on the test data."""
+    """The metrics and the loss of a member on the test set."""
     return evaluate(task, parameters_to_test(member.optimizer_state, member.parameters), data)
 
 
 def evaluate(
     task: Task, parameters: Parameters, data: Data, batch_size: int = TEST_BATCH
 ) -> dict[str, Array]:
-    """The task's metrics and loss on the test data, in batches, so that memory stays bounded.
+    """The task's metrics and loss on the test set, in batches to bound the memory.
 
-    Means are taken over all examples, and only then `finish` of a metric makes it of them.
+    `finish` of a metric is applied to the mean over all examples.
     """
     examples = jnp.shape(data.test_inputs)[0]
-    whole = examples // batch_size * batch_size
+    in_full_batches = examples // batch_size * batch_size
 
     def measure(indices: Array) -> dict[str, Any]:
         batch = take(data.test_inputs, data.test_labels, indices, data.scale)
@@ -324,18 +325,18 @@ def evaluate(
         return jax.tree.map(lambda value: jnp.mean(value, dtype=float) * len(indices), values)
 
     sums = []
-    if whole:
-        totals = jax.lax.map(measure, jnp.arange(whole).reshape(-1, batch_size))
+    if in_full_batches:
+        totals = jax.lax.map(measure, jnp.arange(in_full_batches).reshape(-1, batch_size))
         sums.append(jax.tree.map(lambda total: total.sum(0), totals))
-    if whole < examples:
-        sums.append(measure(jnp.arange(whole, examples)))
+    if in_full_batches < examples:
+        sums.append(measure(jnp.arange(in_full_batches, examples)))
     means = jax.tree.map(lambda *parts: sum(parts) / examples, *sums)
     finish = {metric.name: metric.finish or jnp.asarray for metric in task.measures}
     return {name: finish.get(name, jnp.asarray)(mean) for name, mean in means.items()}
 
 
 def steps_per_epoch(data: Data, epochs: int, batch_size: int) -> int:
-    """Steps in one epoch; ValueError for numbers that give none, or data that do not fit."""
+    """The number of steps in an epoch; raises a ValueError if data or numbers allow none."""
     check_integers(epochs=epochs, batch_size=batch_size)
     check_data(data)
     examples = jnp.shape(data.train_inputs)[0]
