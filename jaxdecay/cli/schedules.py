@@ -82,7 +82,8 @@ def draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
     import uniplot  # which needs a moment
 
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
-    values = [np.asarray(value_at(schedule, at)) for schedule in schedules]
+    # float64: the squares of large rates, by which uniplot chooses its ticks, must be finite.
+    values = [np.asarray(value_at(schedule, at), np.float64) for schedule in schedules]
     drawn = uniplot.plot_to_string(
         values,
         [at] * len(values),

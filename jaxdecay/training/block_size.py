@@ -37,9 +37,8 @@ def fastest_block(blocks: Blocks, members: int) -> int:
     """The block size with which a device trains the most members per second.
 
     Times a few real steps with each size, and doubles the size until that no longer helps. The
-    measured speeds are stored in the cache folder, by devices, version and flags of the compiler, inputs,
-    parameters,
-    optimizer state and batch size.
+    measured speeds are stored in the cache folder, by devices, version and flags of the
+    compiler, inputs, parameters, optimizer state and batch size.
     """
     size = SMALLEST.get(jax.local_devices()[0].platform, 64)
     if members <= FEW:
