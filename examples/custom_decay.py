@@ -9,11 +9,9 @@ built-in family: you can stack, search, print, save and train it.
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
-from rich.console import Console
 
 import jaxdecay
 from jaxdecay.domain import Positive, PositiveSteps
-from jaxdecay.report.leaderboard import leaderboard
 
 
 @jaxdecay.decay
@@ -48,5 +46,6 @@ population = jaxdecay.concat(
 )
 print(population)
 result = jaxdecay.sweep(task, population, epochs=epochs, seeds=3)
-Console().print(leaderboard(result))
+for row in result.rows():
+    print(row.rank, row.name, *row.cells(result.main_metric))
 print("best:", result.best())

@@ -33,7 +33,7 @@ METRICS = np.concatenate(
 wave = jaxdecay.cosine(1.0, transition_steps=700)
 line = jaxdecay.linear(1.0, end_value=0.0, transition_steps=700)
 
-# More than one curve, or another than that of the docstring, which is drawn for all others.
+# Families whose docstring example does not show enough; all others are drawn from their docstring.
 EXAMPLES: dict[str, list[Schedule]] = {
     "constant": [jaxdecay.constant(0.5)],
     "piecewise_constant": [
@@ -193,7 +193,7 @@ EXAMPLES: dict[str, list[Schedule]] = {
 
 
 def steps_of(schedule: Schedule) -> int:
-    """How many steps show a schedule of which only the docstring has an example."""
+    """Returns how many steps to draw of the example in a docstring."""
     return math.ceil(1.25 * (end_of(schedule) or STEPS))
 
 
@@ -210,7 +210,7 @@ def values(schedule: Schedule, steps: int) -> np.ndarray:
 
 
 def draw(axis: Axes, family: str) -> None:
-    """The curves of a family, those of its docstring where it has no others."""
+    """Draws the curves of a family: those in EXAMPLES, or the example in its docstring."""
     schedules, steps = EXAMPLES.get(family, []), STEPS
     if not schedules:
         schedules = [example(family)]

@@ -24,7 +24,7 @@ from rich.table import Table
 from scipy import stats
 
 import jaxdecay
-from jaxdecay.training.block import one_device_per_core
+from jaxdecay.training.devices import one_device_per_core
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
 parser.add_argument("--data-dir", help="folder of the MNIST files [JAXDECAY_DATA, or download]")
@@ -85,7 +85,7 @@ SETTINGS = {
 }
 
 table = Table(title=f"{arguments.seeds} seeds, {arguments.epochs} epochs")
-for column in ("setting", "published", "our mean", "its 95 % interval", "95 % of runs", "inside"):
+for column in ("setting", "published", "our mean", "95 % interval", "95 % of runs", "inside"):
     table.add_column(column, justify="left" if column == "setting" else "right")
 for optimizer, settings in SETTINGS.items():
     result = jaxdecay.sweep(

@@ -80,5 +80,5 @@ for finding in jaxdecay.check_schedule(result.population[choice], result.steps):
 # `report.html` is one file that opens offline, with leaderboard, curves, hyperparameters and seeds.
 
 # %%
-result.save("runs/which_decay", overwrite=True)
+jaxdecay.write_report(result, "runs/which_decay")
 print("Written to runs/which_decay/report.html")

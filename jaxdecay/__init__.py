@@ -57,16 +57,19 @@ if TYPE_CHECKING:
     from jaxdecay.migration import keras_schedule_class as keras_schedule_class
     from jaxdecay.migration import to_keras as to_keras
     from jaxdecay.migration import to_torch as to_torch
+    from jaxdecay.report.export import to_mlflow as to_mlflow
+    from jaxdecay.report.export import to_tensorboard as to_tensorboard
+    from jaxdecay.report.files import write_report as write_report
     from jaxdecay.report.plot import plot as plot
+    from jaxdecay.results.metric import Metric as Metric
+    from jaxdecay.results.result import SweepResult as SweepResult
     from jaxdecay.schedules_file import read_schedules as read_schedules
     from jaxdecay.schedules_file import write_schedules as write_schedules
     from jaxdecay.training.checkpoint import CheckpointError as CheckpointError
     from jaxdecay.training.checkpoint import Checkpoints as Checkpoints
     from jaxdecay.training.config import SweepConfig as SweepConfig
     from jaxdecay.training.layout import kernel_first as kernel_first
-    from jaxdecay.training.metric import Metric as Metric
     from jaxdecay.training.processes import ProcessError as ProcessError
-    from jaxdecay.training.result import SweepResult as SweepResult
     from jaxdecay.training.sweep import sweep as sweep
     from jaxdecay.training.task import MLP as MLP
     from jaxdecay.training.task import Batch as Batch
@@ -80,7 +83,6 @@ __version__ = "0.1.0"
 _LOADED_WHEN_USED = {
     "jaxdecay.data": ("Data", "DataError", "digits", "mnist", "data_from_file"),
     "jaxdecay.elapsed": ("scale_by_elapsed",),
-    "jaxdecay.report.plot": ("plot",),
     "jaxdecay.schedules_file": ("read_schedules", "write_schedules"),
     "jaxdecay.migration": (
         "from_keras",
@@ -95,9 +97,12 @@ _LOADED_WHEN_USED = {
     "jaxdecay.training.checkpoint": ("CheckpointError", "Checkpoints"),
     "jaxdecay.training.config": ("SweepConfig",),
     "jaxdecay.training.layout": ("kernel_first",),
-    "jaxdecay.training.metric": ("Metric",),
+    "jaxdecay.report.export": ("to_mlflow", "to_tensorboard"),
+    "jaxdecay.report.files": ("write_report",),
+    "jaxdecay.report.plot": ("plot",),
+    "jaxdecay.results.metric": ("Metric",),
     "jaxdecay.training.processes": ("ProcessError",),
-    "jaxdecay.training.result": ("SweepResult",),
+    "jaxdecay.results.result": ("SweepResult",),
     "jaxdecay.training.sweep": ("sweep",),
     "jaxdecay.training.task": ("Batch", "MLP", "Task", "classifier"),
     "jaxdecay.training.train": ("Trained", "train"),

@@ -4,9 +4,9 @@
 def main() -> None:
     """Runs the command line, or says which packages it needs."""
     try:
-        from jaxdecay.cli import app
-        from jaxdecay.exits import log_in_lines
-        from jaxdecay.streams import degrade, drop_unwritten
+        from jaxdecay.cli.commands import app
+        from jaxdecay.cli.exits import log_in_lines
+        from jaxdecay.cli.streams import degrade, drop_unwritten
     except ModuleNotFoundError as error:
         raise SystemExit(f"error: {error}; install jaxdecay with [sweep]") from None
     degrade()

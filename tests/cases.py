@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+import pytest
 from references import FORMULAS, LAST_STEP, Reference
 
 import jaxdecay
@@ -764,6 +765,27 @@ def by_structure(integers: bool = True) -> list[list[Case]]:
         types = [np.asarray(leaf).dtype.kind for leaf in leaves] if integers else []
         together.setdefault((structure, *map(np.shape, leaves), *types), []).append(each)
     return list(together.values())
+
+
+def beyond_the_first(case: Case) -> Any:
+    """The marks of a case: it is slow if it is not the first of its family."""
+    return [] if case in one_of_each_family() else [pytest.mark.slow]
+
+
+def structures(integers: bool = True) -> list[Any]:
+    """One parameter of a test for each structure, those beyond the first of a family slow."""
+    return [
+        pytest.param(each, id=each[0].name, marks=beyond_the_first(each[0]))
+        for each in by_structure(integers)
+    ]
+
+
+def kinds() -> list[Any]:
+    """One parameter of a test for each kind, those beyond the first of a family slow."""
+    return [
+        pytest.param(each, id=each.name, marks=beyond_the_first(each))
+        for each in one_of_each_kind()
+    ]
 
 
 def representable(step: int) -> bool:

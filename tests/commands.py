@@ -13,7 +13,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from jaxdecay.cli import app
+from jaxdecay.cli.commands import app
+from jaxdecay.cli.streams import degrade
 
 COLUMNS = "100"
 
@@ -39,11 +40,14 @@ def in_a_process(
     return finished(words, cwd, **environment)
 
 
-def in_this_process(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """The same without the seconds in which a process starts."""
+def in_this_process(
+    *arguments: object, cwd: Path, encoding: str = "utf-8"
+) -> subprocess.CompletedProcess[str]:
+    """The same without the seconds in which a process starts; its output in an encoding."""
     jax.devices()  # a command that is the first to use JAX decides about its devices
     words = [str(argument) for argument in arguments]
-    output, errors = io.StringIO(), io.StringIO()
+    written = [io.BytesIO(), io.BytesIO()]
+    output, errors = (io.TextIOWrapper(each, encoding, write_through=True) for each in written)
     with (
         pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(output),
@@ -51,10 +55,12 @@ def in_this_process(*arguments: object, cwd: Path) -> subprocess.CompletedProces
     ):
         patch.setenv("COLUMNS", COLUMNS)
         patch.chdir(cwd)
+        degrade()
         with pytest.raises(SystemExit) as ended:
             app(words)
     code = int(ended.value.code or 0)
-    return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
+    told = [each.getvalue().decode(encoding).replace(os.linesep, "\n") for each in written]
+    return subprocess.CompletedProcess(words, code, *told)
 
 
 def error_of(done: subprocess.CompletedProcess[str], code: int) -> str:

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 
 import hypothesis
 import pytest
+from compiler import flags
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
-    # What one test compiles, no other does, in whatever process: the suite takes a third less.
+    # What one test compiles, no other does, in whatever process.
     os.environ |= {
         "JAX_COMPILATION_CACHE_DIR": tempfile.mkdtemp(prefix="jaxdecay-"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "XLA_FLAGS": flags(),
     }
 
 import jax
-
-from jaxdecay.training.block import CPU_OPTIONS
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
@@ -45,12 +45,4 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def relaxed_promotion() -> Iterator[None]:
     """JAX's own promotion rules, for tests that call other people's code (Optax, Keras)."""
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def quick_to_compile() -> Iterator[None]:
-    """For sweeps that take longer to compile than to train."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(CPU_OPTIONS, "xla_backend_optimization_level", 0)
         yield

@@ -2,13 +2,14 @@
 
     python tests/kill_and_resume.py --kills 20
 
-The test suite does the same with three kills.
+The slow tests do the same with three kills.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import random
 import subprocess
@@ -20,8 +21,18 @@ from pathlib import Path
 SCHEDULES = """
 [[schedule]]
 family = "inverse_time"
-init_value = [0.05, 0.1, 0.2]
+init_value = 0.05
 decay_rate = 0.01
+
+[[schedule]]
+family = "constant"
+value = 0.2
+
+[[schedule]]
+family = "multi_step"
+init_value = 0.2
+decay_rate = 0.5
+boundaries = [900]
 
 [[schedule]]
 family = "reduce_on_plateau"
@@ -34,6 +45,7 @@ threshold = 0.1
 family = "constant"
 value = 1e20
 """
+"""Five; three share a trunk, from which one parts at step 900, one when its metric says so."""
 
 SWEEP = ("--schedules", "schedules.toml", "--seeds", "2", "--block", "3", "--batch-size", "16")
 
@@ -45,8 +57,8 @@ def command(*arguments: object) -> list[str]:
 def kill_and_resume(folder: Path, kills: int, epochs: int, seed: int) -> list[str]:
     """The names of the files that differ from those of a sweep without a break; none should.
 
-    Every third kill comes while the process starts, the others after a new epoch, at moments that
-    are spread over the training, wherever in an epoch or in a checkpoint that may be.
+    Every third kill comes while the process starts, the others after new epochs that are spread
+    over the training, wherever in an epoch or in a checkpoint that may be.
     """
     (folder / "schedules.toml").write_text(SCHEDULES)
     starting, training = _timed(folder, epochs)
@@ -55,11 +67,11 @@ def kill_and_resume(folder: Path, kills: int, epochs: int, seed: int) -> list[st
         before = epochs_of(folder / "broken")
         process = _start(folder, epochs)
         if kill % 3 == 2:
-            time.sleep(chance.uniform(0.3, 0.7) * starting)
+            _wait(folder, process, before + 1, chance.uniform(0.3, 0.7) * starting)
         else:
-            while epochs_of(folder / "broken") <= before and process.poll() is None:
-                time.sleep(0.005)
-            time.sleep(chance.uniform(0, 1) * training / (kills + 1))
+            target = before + chance.randint(1, (epochs - before) // (kills - kill + 1))
+            _wait(folder, process, target, math.inf)
+            _wait(folder, process, target + 1, chance.uniform(0, 1) * training / epochs)
         assert process.poll() is None, "it ended before it was killed: give it more epochs"
         process.kill()
         process.wait()
@@ -91,13 +103,21 @@ def _start(folder: Path, epochs: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
 
 
+def _wait(folder: Path, process: subprocess.Popen[bytes], epochs: int, seconds: float) -> None:
+    """Until so many epochs are done, or so much time has passed, or the process has ended."""
+    end = time.monotonic() + seconds
+    broken = folder / "broken"
+    while epochs_of(broken) < epochs and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.02)
+
+
 def _timed(folder: Path, epochs: int) -> tuple[float, float]:
     """Seconds that the sweep without a break takes to start, and to train."""
     words = command(*SWEEP, "--epochs", epochs, "--out", "whole")
     began = time.monotonic()
     process = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL)
     while not (folder / "whole" / "history.csv").exists() and process.poll() is None:
-        time.sleep(0.005)
+        time.sleep(0.02)
     trained = time.monotonic()
     assert process.wait() == 0
     return trained - began, time.monotonic() - trained

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import orbax.checkpoint
+from compiler import AS_USERS_DO
 from flax import nnx
 from flax.training.train_state import TrainState
-from rows import QUICK_TO_COMPILE
 
 import jaxdecay
 
@@ -72,7 +72,7 @@ class Row:
 
     def jit(self, step: Any) -> Any:
         """Of a step of several loops, by name."""
-        return jax.jit(step, compiler_options=QUICK_TO_COMPILE)
+        return jax.jit(step, compiler_options=AS_USERS_DO)
 
     def rate(self, state: Any) -> Any:
         (rate,) = rates(state).values()
@@ -341,7 +341,7 @@ class Export(Row):
                 structures.append(structure)
                 written = jax.export.export(jax.jit(of_leaves))(leaves, value).serialize()
                 exported = jax.export.deserialize(written)
-                call.read = jax.jit(exported.call, compiler_options=QUICK_TO_COMPILE)
+                call.read = jax.jit(exported.call, compiler_options=AS_USERS_DO)
             return structures[1].unflatten(call.read(leaves, value))
 
         return call

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pooch
 import pytest
+from compiler import AS_USERS_DO
 from flax import nnx
 
 import jaxdecay
@@ -139,8 +140,12 @@ def devices_of(code: str, **environment: str) -> int:
     return int(run.stdout)
 
 
-def test_each_core_becomes_a_device_unless_told_otherwise():
+def test_each_core_becomes_a_device():
     assert devices_of("") == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.slow
+def test_cores_are_what_was_told_otherwise():
     assert devices_of("import jax; jax.config.update('jax_num_cpu_devices', 3)") == 3
     assert devices_of("", XLA_FLAGS="--xla_force_host_platform_device_count=3") == 3
     assert devices_of("import jax; jax.numpy.ones(2)") == 1  # too late
@@ -178,12 +183,14 @@ def compiled_epoch(task: jaxdecay.Task, members: int = 4) -> str:
     keys = by_device(blocks.mesh, jnp.broadcast_to(jax.random.key(0), (devices, 1)))
     state = jax.eval_shape(blocks.init, rates[:, 0], keys)
     run = jax.jit(blocks.run_epoch, donate_argnums=0)
-    return run.lower(state, rates, keys, jnp.asarray(0), task.data).compile().as_text()
+    lowered = run.lower(state, rates, keys, jnp.asarray(0), task.data)
+    return lowered.compile(AS_USERS_DO).as_text()
 
 
-@pytest.fixture
-def compiled(task, relaxed_promotion) -> str:
-    return compiled_epoch(task)
+@pytest.fixture(scope="module")
+def compiled(task) -> str:
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return compiled_epoch(task)
 
 
 def test_devices_exchange_nothing(compiled):

@@ -20,7 +20,7 @@ from jaxdecay.training.block import Blocks
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.devices import member_mesh
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 damage = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Where it cannot read, Orbax leaves tasks behind."""
 

@@ -17,10 +17,11 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from commands import error_of, in_a_process, in_this_process
+from commands import error_of, finished, in_a_process, in_this_process
 
 import jaxdecay
 from jaxdecay.groups import Group
+from jaxdecay.results.verdict import verdict
 from jaxdecay.schedules_file import read_schedules
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
@@ -97,6 +98,8 @@ def test_settings_are_written_and_schedules_can_be_made_again(swept):
         "seed": 7,
         "devices": cores,
         "precision": "default",
+        "monitor": "test_loss",
+        "stop_diverged": False,
     }
     assert 1 <= summary["settings"].pop("block") <= math.ceil(8 / cores)
     assert summary["settings"] == expected
@@ -108,13 +111,6 @@ def test_settings_are_written_and_schedules_can_be_made_again(swept):
     assert schedules[2] == jaxdecay.inverse_time(0.3, decay_rate=0.01)
 
 
-def test_the_picture_is_not_blank(swept):
-    folder, _ = swept
-    pixels = matplotlib.image.imread(folder / "curves.png")
-    assert min(pixels.shape[:2]) > 500
-    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 50
-
-
 def test_the_leaderboard_is_printed(swept):
     folder, output = swept
     members = rows(folder / "members.csv")
@@ -122,14 +118,17 @@ def test_the_leaderboard_is_printed(swept):
     spread = f"{np.mean(accuracy):.4f} ± {np.std(accuracy, ddof=1):.4f}"
     assert spread in output
     assert output.index("inverse_time") < output.index("2 of 2 diverged")
-    told = json.loads((folder / "sweep.json").read_text())["comparison"]
-    assert output.count("≈") == sum(told["like_best"])  # not the best, but what it means, below
-    alike = sum(told["like_best"]) - 1
-    assert f"note: 2 seeds cannot tell {alike} of the 2 others from it; train the best" in output
-    assert "jaxdecay confirm out\n" in output
-    assert "≈ 2 seeds cannot tell it from the best" in output
-    assert (told["best"], told["mean"][3]) == (2, None)
-    assert "out: report.html, members.csv, history.csv, curves.png, sweep.json" in output
+    comparison = json.loads((folder / "sweep.json").read_text())["comparison"]
+    alike = sum(comparison["like_best"]) - 1
+    assert output.count("≈") == alike + 1  # once more to say what it means
+    assert f"note: {verdict(2, alike, 2)}. Next: `jaxdecay confirm out`" in output
+    assert "(best 3, 20 new seeds).\n" in output
+    assert "≈ not significantly worse than the best test accuracy" in output
+    assert (comparison["best"], comparison["mean"][3]) == (2, None)
+    assert re.search(
+        r"Trained 8 networks in [\d.]+ s \([\d,]+ steps/s\), plus [\d.]+ s of comp", output
+    )
+    assert "out: report.html, members.csv, history.csv, sweep.json" in output
     assert "2 diverged: see status in members.csv" in output
     assert "best: inverse_time(init_value=0.3, decay_rate=0.01)" in output
 
@@ -138,13 +137,13 @@ def test_what_is_piped_has_a_line_for_each_epoch_and_no_control_characters(swept
     _, output = swept
     for epoch in (1, 2):
         state = rf"epoch {epoch}/2, best accuracy 0\.\d{{4}}, 2 diverged"
-        assert re.search(rf"^{state}, [\d,]+ member-steps/s, .* left$", output, re.MULTILINE)
+        assert re.search(rf"^{state}, [\d,]+ steps/s, .* left$", output, re.MULTILINE)
     assert all(character.isprintable() or character == "\n" for character in output)
 
 
 def test_json_is_all_that_is_printed(tmp_path):
     (tmp_path / "two.toml").write_text(TWO)
-    arguments = ("sweep", "--schedules", "two.toml", "--epochs", 2, "--seeds", 2, "--out", "out")
+    arguments = ("sweep", "--schedules", "two.toml", "--epochs", 2, "--seeds", 1, "--out", "out")
     run = in_this_process(*arguments, "--json", cwd=tmp_path)
     events = [json.loads(line) for line in run.stdout.splitlines()]
     assert [event["event"] for event in events] == ["epoch", "epoch", "finished"]
@@ -170,6 +169,7 @@ def test_quiet_prints_the_result_only(tmp_path):
     assert "--quiet and --json exclude each other" in error_of(both, code=2)
 
 
+@pytest.mark.slow
 def test_in_a_terminal_one_line_changes_in_its_place(tmp_path):
     (tmp_path / "two.toml").write_text(TWO)
     ours, theirs = pty.openpty()
@@ -184,7 +184,7 @@ def test_in_a_terminal_one_line_changes_in_its_place(tmp_path):
         while part := os.read(ours, 4096):
             output += part
     os.close(ours)
-    assert process.wait(60) == 0
+    assert process.wait(300) == 0
     text = output.decode()
     assert "compiling" in text
     assert "epoch 3/3, best accuracy 0." in text
@@ -207,10 +207,10 @@ def test_the_best_are_trained_again_with_seeds_that_were_not_seen(swept, tmp_pat
     assert after["seeds"] == [9, 10, 11]
     winner = jaxdecay.schedule.Schedule.from_dict(before["schedules"][before["ranking"][0]])
     place = after["ranking"].index(0) + 1
-    held = f"it was the best of {folder} too"
-    lost = f"the best of {folder}, {winner!r}, is now number {place}"
+    held = f"it was also the best in {folder}"
+    lost = f"the best in {folder}, {winner!r}, is now number {place}"
     assert f"note: {held if place == 1 else lost}" in done.stdout
-    assert "that was tried" not in done.stdout  # more was tried than is here
+    assert " tried (" not in done.stdout  # more was tried than is here
     same = ("data", "optimizer", "epochs", "batch_size", "precision")
     assert [after["settings"][name] for name in same] == [before["settings"][name] for name in same]
 
@@ -231,9 +231,9 @@ def test_of_one_schedule_there_is_nothing_to_confirm(tmp_path):
     words = ("sweep", "--schedules", "one.toml", "--epochs", 1, "--seeds", 1, "--out", "out")
     assert in_this_process(*words, cwd=tmp_path).returncode == 0
     line = error_of(in_this_process("confirm", "out", cwd=tmp_path), code=2)
-    assert line == "error: 1 of its schedules did not diverge; to compare, there must be two"
+    assert line == "error: 1 of its schedules did not diverge; a comparison needs at least two"
     nowhere = error_of(in_this_process("confirm", "nowhere", cwd=tmp_path), code=2)
-    assert nowhere == "error: nowhere is no folder"
+    assert nowhere == "error: folder 'nowhere' does not exist"
 
 
 def test_a_sweep_is_not_replaced_by_what_confirms_it(swept):
@@ -257,7 +257,7 @@ def test_data_that_changed_are_neither_gone_on_with_nor_confirmed(tmp_path):
     save(1)
     for words in (("sweep", "--resume", "out", "--epochs", 2), ("confirm", "out")):
         line = error_of(in_this_process(*words, cwd=tmp_path), code=2)
-        assert line.endswith("mine.npz have changed since the sweep was started")
+        assert "mine.npz have changed since the sweep was started; restore them" in line
 
 
 @pytest.mark.parametrize("target", ["nan", "inf", "-1", "0"])
@@ -281,14 +281,15 @@ def test_overwrite(tmp_path):
         (tmp_path / "out" / name).write_text("old")
     (tmp_path / "two.toml").write_text(TWO)
     run = in_this_process(
-        *("sweep", "--schedules", "two.toml", "--epochs", 1, "--out", "out", "--overwrite"),
+        *("sweep", "--schedules", "two.toml", "--epochs", 1, "--seeds", 1, "--out", "out"),
+        "--overwrite",
         cwd=tmp_path,
     )
     assert run.returncode == 0, run.stderr
-    assert len(rows(tmp_path / "out" / "members.csv")) == 9
+    assert len(rows(tmp_path / "out" / "members.csv")) == 3
     names = {path.name for path in (tmp_path / "out").iterdir()} - {".lock"}
     assert names == {
-        *("report.html", "members.csv", "history.csv", "sweep.json", "curves.png"),
+        *("report.html", "members.csv", "history.csv", "sweep.json"),
         *("run.json", "checkpoints"),
     }
 
@@ -340,9 +341,9 @@ def test_an_unwritable_folder_is_a_failure_before_training(tmp_path):
     (tmp_path / "file").write_text("")
     run = in_this_process("sweep", "--out", "file/out", cwd=tmp_path)
     assert "file/out" in error_of(run, code=1)
-    assert "member-steps/s" not in run.stdout
+    assert "steps/s" not in run.stdout
     run = in_this_process("sweep", "--out", "file", cwd=tmp_path)
-    assert "file is a file" in error_of(run, code=1)
+    assert "'file' is a file" in error_of(run, code=1)
 
 
 CANNOT_BEGIN = [
@@ -579,7 +580,7 @@ def test_show_takes_options_and_nested_schedules(tmp_path):
         (("constant",), "missing a required argument: 'value'"),
         (("nowhere.toml",), "schedules file nowhere.toml does not exist"),
         (("few.toml", "value=1"), "few.toml holds the hyperparameters; got 'value=1' too"),
-        (("constant", "value=1", "--decays", "no.py"), "--decays: there is no Python file no.py"),
+        (("constant", "value=1", "--decays", "no.py"), "Python file 'no.py' does not exist"),
         (("constant", "0.1"), "'0.1' is not of the form name=value"),
         (("constant", "value=-1"), "constant: value must be a number ≥ 0, got -1"),
         (("constant", "value=abc"), "constant: value must be a number ≥ 0, got 'abc'"),
@@ -598,3 +599,16 @@ def test_help_has_an_example(tmp_path, command):
     run = in_this_process(command, "--help", cwd=tmp_path)
     assert run.returncode == 0
     assert f"jaxdecay {command}" in run.stdout.split("Options:")[0].replace("Usage: jaxdecay", "")
+
+
+def test_schedules_are_listed_without_what_training_needs(tmp_path):
+    program = (
+        "import sys; from jaxdecay.cli.commands import app; "
+        "app(sys.argv[1:], standalone_mode=False); "
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = finished([sys.executable, "-c", program, "list", "cosine"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "jaxdecay" in loaded
+    assert not loaded & {"flax", "optax", "orbax", "matplotlib", "sklearn"}

@@ -232,8 +232,9 @@ def test_ends_are_exact_where_counts_are_floats(kind: Kind) -> None:
 
 
 @every_kind
-def test_ends_are_exact_one_by_one(kind: Kind) -> None:
-    lengths = np.append([0, 1, 2], np.random.default_rng(3).choice(LENGTHS[:2001], 7))
+@pytest.mark.parametrize("random", [2, pytest.param(7, marks=pytest.mark.slow)])
+def test_ends_are_exact_one_by_one(kind: Kind, random: int) -> None:
+    lengths = np.append([0, 1, 2], np.random.default_rng(3).choice(LENGTHS[:2001], random))
     steps, got = unrolled(kind.make, lengths)
     assert not kind.faults(lengths, steps, got).size
     eager = np.stack(

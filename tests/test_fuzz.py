@@ -15,7 +15,7 @@ from hypothesis import strategies
 
 import jaxdecay
 
-EXAMPLES = 2_500 if os.environ.get("JAXDECAY_HYPOTHESIS") == "long" else 100
+EXAMPLES = 2_500 if os.environ.get("JAXDECAY_HYPOTHESIS") == "long" else 50
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 

@@ -16,7 +16,7 @@ import hypothesis
 import jax
 import numpy as np
 import pytest
-from cases import CASES, Case, by_structure, one_of_each_kind, representable
+from cases import CASES, Case, kinds, one_of_each_kind, representable, structures
 from hypothesis import strategies
 from rows import (
     TOO_LARGE,
@@ -32,12 +32,9 @@ import jaxdecay
 from jaxdecay import Schedule, value_at
 
 LONG = os.environ.get("JAXDECAY_HYPOTHESIS") == "long"
-every_structure = pytest.mark.parametrize(
-    "cases", by_structure(integers=False), ids=lambda each: each[0].name
-)
 
 
-@pytest.mark.parametrize("case", one_of_each_kind(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", kinds())
 def test_gradients_are_finite(case: Case) -> None:
     steps = case.steps(around=20)
     _, slopes = values_and_slopes(case.schedule, steps)
@@ -50,7 +47,7 @@ def _are_finite(case: Case, steps: list[int], slopes: Mapping[str, np.ndarray]) 
         assert not wrong.any(), (case.name, name, np.array(steps)[wrong])
 
 
-@every_structure
+@pytest.mark.parametrize("cases", structures(integers=False))
 def test_gradients_are_those_of_the_formula(cases: list[Case]) -> None:
     compared: set[str] = set()
     for case in cases:

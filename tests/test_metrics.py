@@ -12,14 +12,20 @@ import pytest
 from sklearn.metrics import f1_score, r2_score
 
 import jaxdecay
+from jaxdecay.cli.display import Display, SweepSize
+from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.data import Data
-from jaxdecay.report import files
-from jaxdecay.report.leaderboard import leaderboard
 from jaxdecay.report.page import content
-from jaxdecay.report.progress import Display
 from jaxdecay.training.train import evaluate
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
+
+
+def started(larger: bool) -> Display:
+    """Counts a sweep that ranks by the score."""
+    display = Display()
+    display.running(SweepSize(3, 3, 3, 4, 16, "line", "test_score", larger))
+    return display
 
 
 def line(test_examples: int = 30, **changes) -> jaxdecay.Task:
@@ -81,14 +87,16 @@ def test_the_declared_direction_is_used_everywhere(larger, tmp_path):
         reached = np.flatnonzero(values >= middle if larger else values <= middle)
         assert steps[schedule, seed] == (4 * (reached[0] + 1) if len(reached) else np.inf)
     shown = content(result, None, 0.95)
-    assert shown["larger_is_better"] == (["test_score"] if larger else [])
+    assert shown["larger_is_better"] == larger
+    columns = {column["name"]: column["descending"] for column in shown["columns"]}
+    assert (columns["test_score"], columns["test_loss"]) == (larger, False)
     assert shown["best"] == best_first[0]
-    assert "test_score" in shown["metrics"]
+    assert "test_score" in [metric["name"] for metric in shown["metrics"]]
     result.save(tmp_path)
-    again = files.load(tmp_path)
+    again = jaxdecay.SweepResult.load(tmp_path)
     assert again.ranking().tolist() == best_first.tolist()
     assert again.compare("test_score").best == best_first[0]
-    display = Display(9, 3, 4, "test_score", larger)
+    display = started(larger)
     display.add_epoch(2, {name: each[2] for name, each in result.history.items()})
     assert display.best == pytest.approx(scores[best_first[0]])
 
@@ -333,10 +341,10 @@ def test_a_metric_that_is_not_finite_is_not_divergence(bad, larger):
     assert np.isnan(found.mean[0])
     assert found.best == result.ranking()[0]
     assert str(found).splitlines()[-1] == "schedule 0  not finite"
-    assert files.summary(result)["diverged_members"] == 0
+    assert result.summary()["diverged_members"] == 0
     assert content(result, None, 0.95)["diverged_note"] == "No member diverged."
     assert leaderboard(result).row_count == 3
-    display = Display(9, 3, 4, "test_score", larger)
+    display = started(larger)
     display.add_epoch(2, {name: each[2] for name, each in result.history.items()})
     assert display.diverged == 0
     assert np.isfinite(display.best)

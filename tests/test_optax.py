@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import functools
 import inspect
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +16,6 @@ import optax.contrib
 import pytest
 from cases import CASES, Case
 from jax.typing import ArrayLike
-from rows import QUICK_TO_COMPILE
 
 import jaxdecay
 from jaxdecay import ScheduleLike, value_at
@@ -143,7 +141,7 @@ def test_optimizers_are_found() -> None:
 
 # Compiling each optimizer for each family would take many minutes. So the families travel
 # together, as operands of one schedule that answers with one of them: one program an optimizer.
-# An ordinary run gives each optimizer every sixth family, in turns; a long one gives it all.
+# An ordinary run gives each optimizer every twelfth family, in turns; a long one gives it all.
 
 
 def _one_of(
@@ -159,7 +157,7 @@ one_of = NamedDecay(_one_of)  # not `decay`, which would add it to the families
 def train(name: str, as_rate: Callable[[Any], Any]) -> Callable[[Any], Parameters]:
     """Trains by an argument that is made a learning rate inside the traced function."""
 
-    @functools.partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
+    @jax.jit
     def update(rate: Any, state: Any, parameters: Parameters) -> tuple[Parameters, Any]:
         value, gradients = jax.value_and_grad(loss)(parameters)
         extra = extra_arguments(name, value, gradients)
@@ -186,7 +184,7 @@ def test_optimizer_with_families(name: str, relaxed_promotion: None) -> None:
     with_table = train(name, lambda table: lambda step: table[step])
     without_state = [case for case in FAMILIES if case.schedule.decay.feedback is None]
     if os.environ.get("JAXDECAY_HYPOTHESIS") != "long":
-        without_state = without_state[list(OPTIMIZERS).index(name) % 6 :: 6]
+        without_state = without_state[list(OPTIMIZERS).index(name) % 12 :: 12]
     schedules = [case.schedule for case in without_state]
     for index, case in enumerate(without_state):
         trained = with_schedule(one_of(index, schedules=schedules))

@@ -12,11 +12,11 @@ import optax
 import pytest
 
 import jaxdecay
+from jaxdecay.cli.inputs import optimizer_named
 from jaxdecay.data import Data
-from jaxdecay.run import optimizer_named
 from jaxdecay.training.train import epoch_order, take
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 EPOCHS, BATCH_SIZE, EXAMPLES = 3, 4, 38
 STEPS = EXAMPLES // BATCH_SIZE
@@ -159,19 +159,36 @@ ACCUMULATING = {
 }
 
 
+def rates_of(name):
+    """The rate before each epoch and after the last."""
+    _, updates = ACCUMULATING[name]
+    rates = np.float32([SCHEDULE(updates(epoch * STEPS)) for epoch in range(EPOCHS + 1)])
+    assert len(set(rates.tolist())) > 2
+    return rates
+
+
 @pytest.mark.parametrize("name", ACCUMULATING)
 def test_schedules_count_updates(task, name):
-    optimizer, updates = ACCUMULATING[name]
+    optimizer, _ = ACCUMULATING[name]
     expected, _, losses = by_optax(task, optimizer(SCHEDULE))
     alone = trained(task, optimizer, SCHEDULE)
     chex.assert_trees_all_equal(alone.parameters, expected)
-    rates = [float(SCHEDULE(updates(epoch * STEPS))) for epoch in range(EPOCHS + 1)]
-    assert len(set(rates)) > 2
-    np.testing.assert_array_equal(alone.history["learning_rate"], np.float32(rates[:-1]))
+    np.testing.assert_array_equal(alone.history["learning_rate"], rates_of(name)[:-1])
     np.testing.assert_allclose(alone.history["train_loss"], losses, rtol=1e-5)
+
+
+def some_of(names, fast):
+    """Parameters of a test, all but some of them slow."""
+    return [pytest.param(each, marks=[] if each in fast else pytest.mark.slow) for each in names]
+
+
+@pytest.mark.parametrize("name", some_of(ACCUMULATING, ("adam", "function of the update")))
+def test_schedules_of_a_sweep_count_updates(task, name):
+    optimizer, _ = ACCUMULATING[name]
+    rates, losses = rates_of(name), by_optax(task, optimizer(SCHEDULE))[2]
     result = swept(task, optimizer, SCHEDULE)
-    np.testing.assert_array_equal(result.history["learning_rate"][:, 1, 0], np.float32(rates[:-1]))
-    np.testing.assert_array_equal(result.final_learning_rate[1], np.float32([rates[-1]] * 2))
+    np.testing.assert_array_equal(result.history["learning_rate"][:, 1, 0], rates[:-1])
+    np.testing.assert_array_equal(result.final_learning_rate[1], rates[[-1, -1]])
     np.testing.assert_allclose(result.history["train_loss"][:, 1, 0], losses, rtol=1e-5)
 
 
@@ -299,15 +316,25 @@ FOLLOWING = {
 """Optimizers, and how large their batches are."""
 
 
-@pytest.mark.parametrize("name", FOLLOWING)
-def test_optimizers_that_follow_the_loss_get_it(task, name):
+def followed(task, name):
+    """The optimizer, settings of a training, and what a loop with Optax alone finds."""
     make, size = FOLLOWING[name]
     extra = line_search(task) if size == EXAMPLES else VALUE
     settings = {"epochs": 6 if size == EXAMPLES else 3, "batch_size": size}
-    expected, _, losses = by_optax(task, make(0.1), **settings, **extra)
+    return make, settings, by_optax(task, make(0.1), **settings, **extra)
+
+
+@pytest.mark.parametrize("name", FOLLOWING)
+def test_optimizers_that_follow_the_loss_get_it(task, name):
+    make, settings, (expected, _, losses) = followed(task, name)
     alone = trained(task, make, jaxdecay.constant(0.1), **settings)
     chex.assert_trees_all_close(alone.parameters, expected, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(alone.history["train_loss"], losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", some_of(FOLLOWING, ("accumulated", "lbfgs, backtracking")))
+def test_optimizers_that_follow_the_loss_get_it_in_a_sweep(task, name):
+    make, settings, (_, _, losses) = followed(task, name)
     result = swept(task, make, jaxdecay.constant(0.1), **settings)
     assert (result.diverged_at == -1).all()
     np.testing.assert_allclose(result.history["train_loss"][:, 1, 0], losses, rtol=1e-4)
@@ -382,7 +409,7 @@ def known_optimizers() -> list[str]:
 
 
 @pytest.mark.filterwarnings("ignore:Specifying a key:UserWarning")
-@pytest.mark.parametrize("name", known_optimizers())
+@pytest.mark.parametrize("name", some_of(known_optimizers(), known_optimizers()[::3]))
 def test_every_optimizer_of_the_command_line_trains_with_its_rate(task, name):
     result = jaxdecay.sweep(
         task,

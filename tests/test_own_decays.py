@@ -7,7 +7,7 @@ import json
 import pytest
 from commands import error_of, in_this_process
 
-pytestmark = pytest.mark.usefixtures("relaxed_promotion", "quick_to_compile")
+pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 OWN = """
 import jaxdecay

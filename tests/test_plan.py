@@ -163,6 +163,7 @@ def test_a_sweep_resumes_in_trunk_and_in_branches(task, tmp_path, stopped_after)
     assert resumed.member_steps == whole.member_steps
 
 
+@pytest.mark.slow
 def test_a_trunk_with_twenty_horizons_and_six_shapes_costs_a_quarter(task, separately):
     """120 members on 20 epochs of 11 steps: cooldowns of two epochs, from epoch 12 on."""
     steps, shapes = 11, ("linear", "cosine", "sqrt", "power", "inverse", "exponential")

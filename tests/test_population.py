@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import itertools
 import pickle
 from typing import Any
@@ -13,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from cases import CASES
-from rows import QUICK_TO_COMPILE
 
 import jaxdecay
 from jaxdecay import AdaptiveSchedule, Population
@@ -52,14 +50,19 @@ def test_every_schedule_can_be_in_a_population() -> None:
     assert list(jaxdecay.stack(schedules)) == schedules
 
 
-@pytest.mark.parametrize("step", [0, np.int8(7), 2.5, np.arange(6).reshape(2, 3)])
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (0, np.int8(7))),
+        *(2.5, np.arange(6).reshape(2, 3)),
+    ],
+)
 def test_values_are_those_of_each_schedule_alone(step: Any) -> None:
     population, expected = jaxdecay.stack(MIXED), alone(MIXED, np.asarray(step))
-    jit = functools.partial(jax.jit, compiler_options=QUICK_TO_COMPILE)
     for got in (
         population(np.asarray(step)),
-        jit(population)(np.asarray(step)),
-        jit(lambda population, step: population(step))(population, np.asarray(step)),
+        jax.jit(population)(np.asarray(step)),
+        jax.jit(lambda population, step: population(step))(population, np.asarray(step)),
     ):
         assert (got.shape, got.dtype) == ((len(MIXED), *np.shape(step)), jnp.float32)
         np.testing.assert_allclose(got, expected, rtol=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxdecay.report.statistics import compare
+from jaxdecay.results.statistics import compare
 
 TRIALS = 2_000
 

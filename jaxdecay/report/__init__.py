@@ -1,1 +1,4 @@
-"""Reports: the leaderboard, the files of a sweep and its pictures."""
+"""What is drawn of a sweep: the report, pictures, and runs for other programs."""
+
+REPORT = "report.html"
+"""What `write_report` writes."""

@@ -8,20 +8,21 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from jaxdecay.training.result import SweepResult
+from jaxdecay.results.hyperparameters import flattened
+from jaxdecay.results.result import SweepResult
 
 MLFLOW_METRICS = 1_000
 """So many numbers MLflow takes at a time."""
 
 
 class ExportError(Exception):
-    """A sweep that another program did not take; one line says why."""
+    """Another program refused a sweep; the message is one line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +48,10 @@ def to_tensorboard(result: SweepResult, folder: str | os.PathLike[str]) -> None:
 
     Args:
         result: the sweep.
-        folder: made if need be; a folder in it for each member.
+        folder: created if it does not exist; each member gets a folder in it.
 
     Raises:
-        FileExistsError: there is something in the folder.
+        FileExistsError: the folder is not empty.
         ModuleNotFoundError: tensorboardX is not installed.
     """
     from tensorboardX import FileWriter
@@ -74,7 +75,7 @@ def to_mlflow(result: SweepResult, experiment: str, tracking_uri: str | None = N
 
     Args:
         result: the sweep.
-        experiment: its name, made if need be.
+        experiment: its name; created if it does not exist.
         tracking_uri: of a server or a database, such as "sqlite:///mlflow.db"; None for MLflow's
             own choice.
 
@@ -104,7 +105,7 @@ def to_mlflow(result: SweepResult, experiment: str, tracking_uri: str | None = N
 
 @contextlib.contextmanager
 def _one_line() -> Iterator[None]:
-    """Whatever MLflow, its database or its server say becomes one line."""
+    """Turns any error of MLflow, its database or its server into one line."""
     try:
         yield
     except ExportError:
@@ -126,9 +127,9 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
         >>> run.name, run.hyperparameters["init_value"], run.points[-1][:2]
         ('0-cosine-seed-0', 0.1, ('train_loss', 88))
     """
-    settings, epochs = result.settings, len(result.history["train_loss"])
+    settings, epochs = result.settings, result.epochs
     steps = result.steps // epochs
-    digits = len(str(result.diverged_at.size - 1))
+    digits = len(str(result.diverged.size - 1))
     members = ((s, k) for s in range(len(result.population)) for k in range(len(result.seeds)))
     for member, (s, k) in enumerate(members):
         schedule, seed = result.population[s], result.seeds[k]
@@ -139,7 +140,7 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
                 "seed": seed,
                 "optimizer": settings["optimizer"],
                 "batch_size": settings["batch_size"],
-                **dict(_flat(schedule.to_dict())),
+                **{name: _plain(value) for name, value in flattened(schedule.to_dict())},
             },
             points=[
                 # The learning rate is that of an epoch's first step, the others come at its end.
@@ -148,19 +149,14 @@ def member_runs(result: SweepResult) -> Iterator[MemberRun]:
                 for name, each in values.items()
                 if math.isfinite(each[epoch])
             ],
-            diverged=bool(result.diverged_at[s, k] >= 0),
+            diverged=bool(result.diverged[s, k]),
         )
 
 
 def _shown(result: SweepResult) -> Iterator[MemberRun]:
-    """The runs, with a line that shows how many are written, if there are many."""
-    return iter(tqdm(member_runs(result), total=result.diverged_at.size, unit="run", delay=1))
+    """The runs, with a progress bar if that takes long."""
+    return iter(tqdm(member_runs(result), total=result.diverged.size, unit="run", delay=1))
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bool | float | str]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            plain = isinstance(value, bool | int | float | str)
-            yield prefix + name, value if plain else json.dumps(value)
+def _plain(value: Any) -> bool | float | str:
+    return value if isinstance(value, bool | int | float | str) else json.dumps(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxdecay.feedback import value_at
-from jaxdecay.report.hyperparameters import Panel, panels
+from jaxdecay.report.axes import drawn_metrics, drawn_range, is_logarithmic
+from jaxdecay.report.style import COLOURS, LINES, NAMED_SCHEDULES
+from jaxdecay.results.hyperparameters import Panel, panels
+from jaxdecay.results.result import SweepResult
+from jaxdecay.results.wording import label, metric_title
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.result import SweepResult
-
-# Okabe and Ito's colours: told apart by colour-blind readers too. Grey, not black: it is seen on a
-# dark ground as well.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#808080")
-LINES = ("-", "--", ":", "-.")
-NAMED_SCHEDULES = 10
-"""With more schedules than this, a colour stands for a family and only the best are named."""
 
 
 def draw_all(result: SweepResult, folder: Path, *, dark: bool, dots: int) -> list[str]:
@@ -61,16 +56,10 @@ def draw_curves(result: SweepResult) -> Figure:
     return figure
 
 
-def drawn_metrics(result: SweepResult) -> list[str]:
-    """What is drawn against epoch: names in the history."""
-    return list(dict.fromkeys(("learning_rate", "train_loss", "test_loss", result.main_metric)))
-
-
 def draw_seeds(result: SweepResult, most: int = 20) -> Figure:
     """The final metric of each seed of the best schedules, with mean and 95 % interval."""
     found, metric = result.compare(), result.main_metric
-    ranking = result.ranking()[:most]
-    best = [index for index in ranking if (result.diverged_at[index] < 0).all()]
+    best = [index for index in result.ranking()[:most] if result.sound[index]]
     figure = Figure(figsize=(9, 1.2 + 0.32 * max(4, len(best))), layout="constrained", dpi=110)
     axis = figure.subplots()
     for row, index in enumerate(best):
@@ -78,9 +67,9 @@ def draw_seeds(result: SweepResult, most: int = 20) -> Figure:
         axis.plot(values, [row] * len(values), "o", color=COLOURS[5], alpha=0.7)
         half = np.nan_to_num(found.high[index] - found.mean[index])
         axis.errorbar(found.mean[index], row, xerr=half, fmt="|", color=COLOURS[0], ms=12, mew=2)
-    axis.set_yticks(range(len(best)), [_label(result.population[int(index)]) for index in best])
+    axis.set_yticks(range(len(best)), [label(result.population[int(index)]) for index in best])
     axis.invert_yaxis()
-    axis.set(xlabel=metric.replace("_", " "), title=f"{_title(result)}: seeds of the best")
+    axis.set(xlabel=metric_title(metric), title=f"{_title(result)}: seeds of the best")
     axis.grid(alpha=0.3)
     return figure
 
@@ -91,7 +80,7 @@ def draw_hyperparameters(result: SweepResult) -> dict[str, Figure]:
 
 
 def _draw_panel(result: SweepResult, panel: Panel) -> Figure:
-    found, metric = result.compare(), result.main_metric.replace("_", " ")
+    found, metric = result.compare(), metric_title(result.main_metric)
     larger = result.larger_is_better(result.main_metric)
     means = found.mean[panel.schedules]
     columns = 1 if panel.is_grid else len(panel.names)
@@ -130,7 +119,7 @@ def draw_schedules(schedules: Sequence[Schedule], steps: int) -> Figure:
     axis = figure.subplots()
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
     for index, schedule in enumerate(each.resolve(steps=steps) for each in schedules):
-        axis.plot(at, np.asarray(value_at(schedule, at)), **_line(index), label=_label(schedule))
+        axis.plot(at, np.asarray(value_at(schedule, at)), **_line(index), label=label(schedule))
     axis.set(xlabel="step", ylabel="learning rate")
     axis.grid(alpha=0.3)
     if len(schedules) <= NAMED_SCHEDULES:
@@ -138,19 +127,9 @@ def draw_schedules(schedules: Sequence[Schedule], steps: int) -> Figure:
     return figure
 
 
-def short_repr(schedule: Schedule) -> str:
-    """The `repr` of a schedule with its numbers rounded to four digits, to be read by people."""
-    return re.sub(r"\d+\.\d+(e-?\d+)?", lambda number: f"{float(number[0]):.4g}", repr(schedule))
-
-
-def _label(schedule: Schedule) -> str:
-    text = short_repr(schedule)
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
 def _title(result: SweepResult) -> str:
-    schedules, seeds = result.diverged_at.shape
-    diverged = int((result.diverged_at >= 0).sum())
+    schedules, seeds = result.diverged.shape
+    diverged = int(result.diverged.sum())
     note = f" ({diverged} of {schedules * seeds} members diverged)" if diverged else ""
     return f"{result.settings['data']}: {schedules} schedules × {seeds} seeds{note}"
 
@@ -158,30 +137,16 @@ def _title(result: SweepResult) -> str:
 def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
     values = result.history[name].mean(axis=2)  # [epoch, schedule]
     # What diverged has no metrics to draw, and its rates would set the scale for all others.
-    values = np.where((result.diverged_at >= 0).any(axis=1), np.nan, values)
+    values = np.where(result.sound, values, np.nan)
     # The rate is the one at the start of its epoch, the metrics are those at its end.
     epochs = np.arange(len(values)) + (0 if name == "learning_rate" else 1)
     for schedule, style in _styles(result):
         axis.plot(epochs, values[:, schedule], marker="o" if len(values) == 1 else None, **style)
-    axis.set(xlabel="epoch", title=name.replace("_", " "))
+    axis.set(xlabel="epoch", title=metric_title(name))
     axis.grid(alpha=0.3)
-    positive = values[np.isfinite(values) & (values > 0)]
-    if name != "learning_rate" and result.larger_is_better(name):
-        axis.set_ylim(bottom=lowest_drawn(values))
-    elif positive.size and positive.max() > 20 * positive.min():
+    axis.set_ylim(drawn_range(result, name, values))
+    if is_logarithmic(result, name, values):
         axis.set_yscale("log")
-
-
-def lowest_drawn(values: np.ndarray) -> float | None:
-    """Where the axis of a metric [epoch, schedule] of which more is better begins.
-
-    Failed schedules would press the others into a line. None where no schedule has a number.
-    """
-    last = values[-1][np.isfinite(values[-1])]
-    if not last.size:
-        return None
-    low = float(np.quantile(last, 0.1)) - 0.1
-    return low if (last < 0).any() else max(0.0, low)
 
 
 def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
@@ -189,7 +154,7 @@ def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
     schedules, ranking = list(result.population), [int(index) for index in result.ranking()]
     if len(schedules) <= NAMED_SCHEDULES:
         return [
-            (index, {**_line(place), "label": _label(schedules[index]), "lw": 1.8})
+            (index, {**_line(place), "label": label(schedules[index]), "lw": 1.8})
             for place, index in enumerate(ranking)
         ]
     families = list(dict.fromkeys(schedule.family for schedule in schedules))
@@ -204,8 +169,8 @@ def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
         styles.append((index, style))
     for place, index in reversed(list(enumerate(ranking[:3], start=1))):
         line = {**_line(families.index(schedules[index].family)), "linestyle": LINES[place - 1]}
-        label = f"№ {place}: {_label(schedules[index])}"
-        styles.append((index, {**line, "label": label, "lw": 2.6}))
+        name = f"№ {place}: {label(schedules[index])}"
+        styles.append((index, {**line, "label": name, "lw": 2.6}))
     return styles
 
 

@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from jaxdecay.population import Population
 from jaxdecay.report.pictures import draw_curves, draw_schedules
+from jaxdecay.results.result import SweepResult
 from jaxdecay.schedule import Schedule
-from jaxdecay.training.result import SweepResult
 
 
 def plot(shown: Schedule | Population | SweepResult, *, steps: int | None = None) -> Figure:

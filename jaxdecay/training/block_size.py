@@ -37,8 +37,8 @@ def fastest_block(blocks: Blocks, members: int) -> int:
     """The block size with which a device trains the most members per second.
 
     Times a few real steps with each size, and doubles the size until that no longer helps. The
-    measured speeds are stored in the cache folder, by devices, version, inputs, parameters,
-    optimizer state and batch size.
+    measured speeds are stored in the cache folder, by devices, version and flags of the
+    compiler, inputs, parameters, optimizer state and batch size.
     """
     size = SMALLEST.get(jax.local_devices()[0].platform, 64)
     if members <= FEW:
@@ -100,7 +100,8 @@ def _name(blocks: Blocks) -> str:
     devices = f"{blocks.mesh.size} × {device.device_kind} of {os.cpu_count()} cores"
     inputs = np.shape(blocks.task.data.train_inputs)[1:]
     options = {**blocks.config.identity(), "seeds": None, "seed": None, "monitor": None}
-    contents = (member_shapes(blocks), inputs, options, jax.__version__)
+    compiled = (jax.__version__, os.environ.get("XLA_FLAGS", ""))
+    contents = (member_shapes(blocks), inputs, options, *compiled)
     digest = hashlib.sha256(repr(contents).encode()).hexdigest()[:16]
     return f"{devices}, batch {blocks.config.batch_size}, {digest}"
 

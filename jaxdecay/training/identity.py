@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdecay.machine import versions
 from jaxdecay.population import Population
+from jaxdecay.results.provenance import versions
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.checkpoint import FORMAT, digest
 from jaxdecay.training.fingerprint import fingerprint, of_own_decays

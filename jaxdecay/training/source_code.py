@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxdecay.machine import PACKAGES
+from jaxdecay.results.provenance import PACKAGES
 
 _STANDARD_LIBRARY = [Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")]
 

@@ -11,8 +11,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxdecay.machine import machine, versions
 from jaxdecay.population import Population
+from jaxdecay.results.provenance import machine, versions
+from jaxdecay.results.result import SweepResult
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import CheckpointError, Checkpoints, Writer
@@ -24,7 +25,6 @@ from jaxdecay.training.limits import check_limits
 from jaxdecay.training.plan import Plan, even_block, full_plan
 from jaxdecay.training.processes import agreed, all_equal, any_of
 from jaxdecay.training.program import Program
-from jaxdecay.training.result import SweepResult
 from jaxdecay.training.state import (
     SweepState,
     compact,

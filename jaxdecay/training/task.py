@@ -18,9 +18,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.data import Data
+from jaxdecay.results.metric import ACCURACY, LOSS, Metric, check_metrics
 from jaxdecay.training.labels import count_classes, missing_classes, with_class_numbers
 from jaxdecay.training.layout import kernel_first
-from jaxdecay.training.metric import ACCURACY, LOSS, Metric, check_metrics
 
 Parameters = Any
 """The parameters of a network: a pytree of float arrays."""

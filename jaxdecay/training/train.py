@@ -19,10 +19,10 @@ from jaxdecay.data import Data, check_data
 from jaxdecay.feedback import AdaptiveSchedule, value_at
 from jaxdecay.population import Population
 from jaxdecay.resolution import has_lengths
+from jaxdecay.results.metric import LOSS, larger_is_better
 from jaxdecay.schedule import Schedule
 from jaxdecay.spelling import nearest
 from jaxdecay.training.checks import check_integers, check_training
-from jaxdecay.training.metric import LOSS, larger_is_better
 from jaxdecay.training.optimizers import (
     Optimizer,
     UpdateClock,

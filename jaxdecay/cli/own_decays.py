@@ -14,7 +14,7 @@ def import_decays(path: str | Path | None) -> None:
     path = Path(path)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if not path.is_file() or spec is None or spec.loader is None:
-        raise FileNotFoundError(f"--decays: there is no Python file {path}")
+        raise FileNotFoundError(f"--decays: Python file '{path}' does not exist")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # where pickle looks for a decay
     try:

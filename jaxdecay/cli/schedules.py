@@ -15,12 +15,12 @@ from rich.padding import Padding
 from rich.text import Text
 
 from jaxdecay.catalogue import catalogue
+from jaxdecay.cli.streams import readable
 from jaxdecay.feedback import value_at
 from jaxdecay.inspection.check import check_schedule
 from jaxdecay.plain import from_plain
 from jaxdecay.schedule import Schedule
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.streams import readable
 
 BLOCKS = "▘▝▀▖▌▞▛▗▚▐▜▄▙▟█"
 """Quarters of a character, which curves are drawn with."""
@@ -82,7 +82,8 @@ def draw_in_terminal(schedules: list[Schedule], steps: int) -> None:
     import uniplot  # which needs a moment
 
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
-    values = [np.asarray(value_at(schedule, at)) for schedule in schedules]
+    # float64: the squares of large rates, by which uniplot chooses its ticks, must be finite.
+    values = [np.asarray(value_at(schedule, at), np.float64) for schedule in schedules]
     drawn = uniplot.plot_to_string(
         values,
         [at] * len(values),

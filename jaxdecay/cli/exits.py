@@ -1,4 +1,4 @@
-"""How the command line ends and what it logs: an exit code, and lines that say why."""
+"""How the command line ends and what it logs: an exit code, and lines with the reason."""
 
 from __future__ import annotations
 
@@ -12,23 +12,18 @@ from typing import NoReturn
 import jax
 import typer
 
-from jaxdecay.streams import drop_unwritten
+from jaxdecay.cli.streams import drop_unwritten
 
 EXTRAS = {"tensorboardX": "tensorboard", "mlflow": "mlflow"}
-"""Packages that neither a sweep nor a report needs, and jaxdecay's extras that bring them."""
+"""Packages that neither a sweep nor a report needs, and jaxdecay's extras that install them."""
 
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Wrong use ends with exit code 2, failure with 1; either says so in one line.
+    """Wrong use ends with exit code 2, failure with 1; either with a reason in one line.
 
-    If the reader of the output has gone, as in `jaxdecay list | head -1`, nothing is said.
+    If the reader of the output has gone, as in `jaxdecay list | head -1`, it ends silently.
     """
-    from jaxdecay.data import DataError
-    from jaxdecay.report.export import ExportError
-    from jaxdecay.training.checkpoint import CheckpointError
-    from jaxdecay.training.processes import ProcessError
-
     try:
         yield
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
@@ -39,14 +34,26 @@ def one_line_errors() -> Iterator[None]:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         remedy = f": install jaxdecay with [{extra}]" if extra else ", which is not installed"
         fail(f"this needs {error.name}{remedy}", code=1)
-    except (DataError, CheckpointError, ProcessError, ExportError, OSError, ImportError) as error:
-        fail(error, code=1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         fail(f"JAX or the machine gave up: {error or 'out of memory'}", code=1)
+    except Exception as error:
+        if not isinstance(error, _failures()):
+            raise
+        fail(error, code=1)
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Errors with a message for people; imported when one is raised, as that takes seconds."""
+    from jaxdecay.data import DataError
+    from jaxdecay.report.export import ExportError
+    from jaxdecay.training.checkpoint import CheckpointError
+    from jaxdecay.training.processes import ProcessError
+
+    return DataError, CheckpointError, ProcessError, ExportError, OSError, ImportError
 
 
 def fail(error: object, code: int) -> NoReturn:
-    """Says what went wrong in one line, and ends with the exit code."""
+    """Prints what went wrong in one line, and ends with the exit code."""
     typer.echo(f"error: {(str(error).strip().splitlines() or ['unknown'])[0]}", err=True)
     _end(code)
 
@@ -59,7 +66,7 @@ def _end(code: int) -> NoReturn:
 
 
 def log_in_lines() -> None:
-    """What this library logs becomes a note; Orbax's log repeats what errors say.
+    """Prints this library's log as notes; Orbax's log, which repeats its errors, is silenced.
 
     After an error it also leaves tasks behind, whose loop is closed.
     """

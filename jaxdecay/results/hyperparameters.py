@@ -1,4 +1,4 @@
-"""Which hyperparameters of a population vary, family by family: what results are drawn against."""
+"""The hyperparameters of a population: by dotted names, and which of them vary in a family."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Panel:
 
     Attributes:
         family: its name.
-        names: of the hyperparameters; those of a schedule inside another have dots.
-        values: for each name, that of each schedule.
+        names: of the hyperparameters, as `flattened` writes them.
+        values: for each name, its value in each schedule.
         schedules: the schedules' indices.
-        is_grid: whether there are two, and a schedule for each pair of their values.
+        is_grid: whether they are two, and each pair of their values has a schedule.
     """
 
     family: str
@@ -34,7 +34,7 @@ def panels(population: Population) -> list[Panel]:
 
     Example:
         >>> import jaxdecay
-        >>> from jaxdecay.report.hyperparameters import panels
+        >>> from jaxdecay.results.hyperparameters import panels
         >>> rates = jaxdecay.grid(jaxdecay.inverse_time, init_value=[0.1, 0.3], decay_rate=[1, 2])
         >>> panels(rates)[0].names, panels(rates)[0].is_grid
         (['init_value', 'decay_rate'], True)
@@ -51,14 +51,14 @@ LEARNING_RATES = ("value", "init_value", "peak_value")
 
 
 def at_an_edge(population: Population, best: int) -> str | None:
-    """Says so if the best schedule has the largest or the smallest learning rate of its family.
+    """Advice if the best schedule has the largest or smallest learning rate tried in its family.
 
     Example:
         >>> import jaxdecay
-        >>> from jaxdecay.report.hyperparameters import at_an_edge
+        >>> from jaxdecay.results.hyperparameters import at_an_edge
         >>> rates = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
         >>> at_an_edge(rates, best=1)
-        'the best has the largest value that was tried, 0.3: larger ones may be better'
+        'the best schedule has the largest value tried (0.3); try larger ones'
     """
     for panel in panels(population):
         if best not in panel.schedules:
@@ -68,15 +68,12 @@ def at_an_edge(population: Population, best: int) -> str | None:
             if name.rpartition(".")[2] not in LEARNING_RATES or min(values) < own < max(values):
                 continue
             word, other = ("largest", "larger") if own == max(values) else ("smallest", "smaller")
-            return (
-                f"the best has the {word} {name} that was tried, {own:g}: "
-                f"{other} ones may be better"
-            )
+            return f"the best schedule has the {word} {name} tried ({own:g}); try {other} ones"
     return None
 
 
 def _panel(population: Population, family: str, indices: list[int]) -> Panel:
-    numbers = [dict(_numbers(population[index].to_dict())) for index in indices]
+    numbers = [_numbers(population[index].to_dict()) for index in indices]
     common = [name for name in numbers[0] if all(name in each for each in numbers)]
     values = {name: [each[name] for each in numbers] for name in common}
     varying = {name: each for name, each in values.items() if len(set(each)) > 1}
@@ -86,9 +83,26 @@ def _panel(population: Population, family: str, indices: list[int]) -> Panel:
     return Panel(family, list(varying), list(varying.values()), indices, is_grid)
 
 
-def _numbers(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        name: value
+        for name, value in flattened(values)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The hyperparameters of a schedule's dictionary; those of an inner schedule get dots.
+
+    Example:
+        >>> import jaxdecay
+        >>> from jaxdecay.results.hyperparameters import flattened
+        >>> inner = jaxdecay.warmup(jaxdecay.constant(0.1), warmup_steps=5)
+        >>> dict(flattened(inner.to_dict()))["schedule.value"]
+        0.1
+    """
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from _numbers(value, f"{prefix}{name}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
             yield prefix + name, value

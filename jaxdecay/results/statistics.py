@@ -1,4 +1,4 @@
-"""Statistics over seeds: intervals, paired differences to the best, and what seeds can tell.
+"""Statistics over seeds: intervals, paired differences to the best, and what seeds separate.
 
 All schedules of a seed start from the same weights and see the same batches, so schedules are
 compared seed by seed: what a seed does to all of them alike cancels.
@@ -12,12 +12,12 @@ import numpy as np
 from scipy import stats
 
 POWER = 0.8
-"""Chance to tell two schedules apart for which seeds are counted."""
+"""Chance to separate two schedules for which seeds are counted."""
 
 MOST_SEEDS = 1_000
 
 ENOUGH_SEEDS = 10
-"""With fewer, the best of many schedules are worth to be trained again."""
+"""With fewer, train the best of many schedules again."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,10 +34,10 @@ class Comparison:
         difference_low, difference_high: the interval of the difference, all of them together with
             that confidence.
         p_value: of the difference, corrected for the number of pairs.
-        like_best: whether the seeds cannot tell it from the best (the best itself included).
-        more_seeds: how many more seeds would tell it from the best, four times out of five, if it
-            is as much worse as it seems; 0 where they do already, -1 where it takes more than
-            `MOST_SEEDS`, or where that cannot be known.
+        like_best: whether it is not significantly worse than the best (the best included).
+        more_seeds: about how many more seeds would separate it from the best, four times out of
+            five, if the difference seen is real; 0 where they do already, -1 where it takes more
+            than `MOST_SEEDS`, or the number is unknown.
     """
 
     metric: str
@@ -87,7 +87,7 @@ def compare(
     Student's t: an interval for each mean, and a paired test of each schedule with the best. Which
     schedule is the best is found in the same data, so it may be any of them, and p-values are
     multiplied by the number of all pairs (Bonferroni): the chance that one of S equal schedules is
-    told from the best is at most 1 − confidence, of normally distributed differences.
+    called worse than the best is at most 1 − confidence, for normally distributed differences.
 
     Args:
         values: [S, K], S schedules and K seeds, not a number where a member diverged. Infinite ones
@@ -96,15 +96,15 @@ def compare(
         larger_is_better: as of an accuracy, not of a loss.
         confidence: of the intervals, between 0 and 1.
         resolution: the smallest step of the metric: 1 / (test examples) of an accuracy. Where a few
-            differences happen to be equal, they are not taken for certain beyond it.
+            differences happen to be equal, an uncertainty of this size is still assumed.
         best: which of the schedules with the best mean is the best; None for the first.
 
     Returns:
-        A `Comparison`. Of one seed it has no intervals, and nothing can be told.
+        A `Comparison`. With one seed it has no intervals, and separates nothing.
 
     Example:
         >>> import numpy as np
-        >>> from jaxdecay.report.statistics import compare
+        >>> from jaxdecay.results.statistics import compare
         >>> accuracy = np.array([[0.97, 0.98, 0.99, 0.98], [0.93, 0.94, 0.955, 0.94]])
         >>> found = compare(accuracy, "test_accuracy", larger_is_better=True)
         >>> found.best, found.like_best.tolist()
@@ -134,7 +134,7 @@ def compare(
     room = _half_width(deviation, seeds, corrected)
     p_value = np.where(sound, np.minimum(1, pairs * _p_value(difference, deviation, seeds)), np.nan)
     like_best = sound & ~(p_value <= 1 - confidence)
-    needed = _seeds_to_tell(difference, deviation, corrected)
+    needed = _seeds_to_separate(difference, deviation, corrected)
     return Comparison(
         metric=metric,
         confidence=confidence,
@@ -152,7 +152,7 @@ def compare(
 
 
 def _more(missing: np.ndarray, like_best: np.ndarray) -> np.ndarray:
-    """0 where no more are needed, -1 where no number of them is known to do."""
+    """0 where no more are needed, -1 where no number of them is known to suffice."""
     enough = np.where(missing <= MOST_SEEDS, np.maximum(missing, 1), -1)  # not a number: -1
     return np.where(like_best, enough, 0).astype(int)
 
@@ -177,7 +177,7 @@ def _p_value(mean: np.ndarray, deviation: np.ndarray, seeds: int) -> np.ndarray:
     return np.where((mean == 0) & (deviation == 0), 1.0, p_value)
 
 
-def _seeds_to_tell(mean: np.ndarray, deviation: np.ndarray, error: float) -> np.ndarray:
+def _seeds_to_separate(mean: np.ndarray, deviation: np.ndarray, error: float) -> np.ndarray:
     """How many seeds a paired test needs, by Guenther's approximation (1981)."""
     quantile = stats.norm.isf(error / 2)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,0 +1,102 @@
+"""The folder of a sweep: who writes into it, and what a running sweep writes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import filelock
+import numpy as np
+
+from jaxdecay.cli.own_decays import import_decays
+from jaxdecay.cli.run import Run
+from jaxdecay.report import REPORT
+from jaxdecay.results import files
+from jaxdecay.results.result import SweepResult
+
+
+def load_result(folder: Path, decays: Path | None) -> SweepResult:
+    """The result of a finished sweep, after its own decays have been imported.
+
+    Args:
+        folder: of the sweep.
+        decays: Python file of its own decays; None for the one that it was started with.
+    """
+    stored = Run.read(folder).decays if (folder / files.RUN).exists() else None
+    import_decays(stored if decays is None else decays)
+    return SweepResult.load(folder)
+
+
+class Output:
+    """What a running sweep writes into its folder, epoch by epoch.
+
+    Args:
+        run: the settings of the sweep.
+        folder: that `jaxdecay.results.files.prepare` has prepared.
+    """
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self._run, self._folder = run, folder
+        self._history = files.HistoryFile(folder)
+        self._has_begun = False
+
+    def begin(self) -> None:
+        """Makes the folder this sweep's: removes earlier results, and writes the settings."""
+        if not self._has_begun:
+            for name in (files.SWEEP, *files.NAMES, REPORT):
+                (self._folder / name).unlink(missing_ok=True)
+            self._run.write(self._folder)
+        self._has_begun = True
+
+    def add_epoch(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
+        """Adds an epoch to `history.csv`; OSError if the folder was moved or removed."""
+        self.begin()
+        if not (self._folder / files.RUN).exists():
+            raise OSError(
+                f"'{self._folder}' was moved or removed while the sweep ran; resume it where its "
+                "files are now"
+            )
+        self._history.add(epoch, history)
+        self._history.write()
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While this runs, no other sweep writes into the folder.
+
+    Raises:
+        ValueError: another one does.
+    """
+    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise ValueError(
+            f"another sweep is writing into '{folder}'; choose another folder, or wait for it"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_written(folder: Path) -> bool:
+    """Whether a sweep on this machine is writing into the folder now, or that is unknown."""
+    try:
+        with alone(folder):
+            return False
+    except (ValueError, OSError):
+        return True
+
+
+def new_folder(data: str) -> Path:
+    """Creates a folder in runs/ that no other sweep has, not even one started right now."""
+    Path("runs").mkdir(exist_ok=True)
+    for number in itertools.count(1):
+        folder = Path("runs", f"{Path(data).stem}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("unreachable")

@@ -1,0 +1,53 @@
+"""The processes of one sweep: which this is, and how they wait for each other."""
+
+from __future__ import annotations
+
+import re
+
+import jax
+
+from jaxdecay.training.devices import one_device_per_core
+from jaxdecay.training.processes import ProcessError, agreed
+
+HEARTBEAT_SECONDS = 30
+"""How long after the death of a process JAX ends those that wait for it."""
+
+
+def connect(
+    distributed: bool, coordinator: str | None, process: int | None, processes: int | None
+) -> None:
+    """Makes each processor core a device, and this process one of many if it is distributed.
+
+    Raises:
+        ValueError: JAX cannot determine the process index and count, and they were not given.
+        ProcessError: the others do not answer.
+    """
+    one_device_per_core()
+    if not distributed:
+        if (coordinator, process, processes) != (None, None, None):
+            raise ValueError("--coordinator, --process and --processes need --distributed")
+        return
+    if coordinator is not None and not re.fullmatch(r".+:\d+", coordinator):
+        raise ValueError(f"--coordinator must be HOST:PORT, got {coordinator!r}")
+    try:
+        jax.distributed.initialize(
+            coordinator, processes, process, heartbeat_timeout_seconds=HEARTBEAT_SECONDS
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"--distributed: {error} JAX finds no Slurm, Kubernetes, Open MPI or Cloud TPU here; "
+            "give --coordinator HOST:PORT, --process and --processes"
+        ) from None
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ProcessError(f"the processes of the sweep did not meet: {reason}") from error
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes and prints."""
+    return jax.process_index() == 0
+
+
+def meet() -> None:
+    """Waits for the other processes of the sweep."""
+    agreed(0)

@@ -1,0 +1,139 @@
+"""The settings of a sweep in its folder: `run.json`, from which it can be resumed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self, get_origin
+
+import jaxdecay
+from jaxdecay.cli.inputs import load_data, optimizer_named
+from jaxdecay.results.files import RUN, are_complete, check_folder, write
+from jaxdecay.schedule import Schedule
+from jaxdecay.training.checkpoint import digest
+from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.fingerprint import of_own_decays
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """The settings of a sweep of the command line.
+
+    Attributes:
+        data: "digits", "mnist" or the path of a file.
+        data_dir: folder of the MNIST files, or None.
+        digest: of the data, which must be the same when the sweep is resumed.
+        decays: Python file of the user's own decays, or None.
+        own_decays: by family, a fingerprint of each decay of the schedules that is not this
+            library's; it must be the same when the sweep is resumed.
+        schedules: as from `Schedule.to_dict`.
+        confirms: folder of the sweep whose best schedules these are, best first, or None.
+        steps: of each member in an epoch, for `jaxdecay watch`, which has no data.
+        config: the options of the sweep.
+        checkpoint_every: epochs from one checkpoint to the next.
+        keep: how many checkpoints are stored.
+    """
+
+    data: str
+    data_dir: str | None
+    digest: str
+    decays: str | None
+    own_decays: dict[str, str]
+    schedules: list[dict[str, Any]]
+    confirms: str | None
+    steps: int
+    config: SweepConfig
+    checkpoint_every: int = 1
+    keep: int = 3
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The settings in a folder. An option that is newer than they are has its default.
+
+        Raises:
+            ValueError: there are none, or they are damaged or from another version.
+        """
+        path = folder / RUN
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            check_folder(folder)
+            what = "was saved from Python" if are_complete(folder) else "holds no sweep"
+            raise ValueError(
+                f"'{folder}' {what}; this command needs a folder written by `jaxdecay sweep` "
+                f"({RUN} is missing)"
+            ) from None
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+        fields = dataclasses.fields(cls)
+        needed = {each.name for each in fields if each.default is dataclasses.MISSING}
+        known = {each.name for each in fields}
+        if not isinstance(values, dict) or not needed <= set(values) <= known:
+            raise ValueError(
+                f"{path} is damaged or from another version of jaxdecay; start a new sweep"
+            )
+        kinds = {**typing.get_type_hints(cls), "config": dict}
+        for name, value in values.items():
+            expected = get_origin(kinds[name]) or kinds[name]
+            expected = kinds[name] if expected in (types.UnionType, typing.Union) else expected
+            if not isinstance(value, expected):
+                raise ValueError(f"{path} is damaged: {name} is {value!r}")
+        try:
+            options = {**values["config"]}
+            config = SweepConfig.from_dict(options, optimizer_named(options["optimizer"]))
+        except KeyError:
+            raise ValueError(f"{path} is damaged: optimizer is missing") from None
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+        return cls(**{**values, "config": config})
+
+    def write(self, folder: Path) -> None:
+        """Writes `run.json`."""
+        fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        values = {**fields, "config": self.config.to_dict()}
+        write(folder / RUN, json.dumps(values, indent=1).encode())
+
+    def epochs_more(self, epochs: int) -> Self:
+        """The same with more epochs; ValueError if they are fewer."""
+        if epochs < self.config.epochs:
+            raise ValueError(
+                f"the sweep was started with {self.config.epochs} epochs, got --epochs {epochs}; "
+                "a resumed sweep can only have more"
+            )
+        config = dataclasses.replace(self.config, epochs=epochs)
+        return dataclasses.replace(self, config=config)
+
+    def confirmed(self, folder: Path, best: Sequence[int], seeds: int) -> Self:
+        """Its best schedules, by index, with the seeds that follow its own."""
+        new_seeds = self.config.seed + self.config.seeds
+        return dataclasses.replace(
+            self,
+            schedules=[self.schedules[index] for index in best],
+            confirms=str(folder),
+            config=dataclasses.replace(self.config, seed=new_seeds, seeds=seeds),
+        )
+
+    def load(self) -> jaxdecay.Data:
+        """Its data; ValueError if they have changed since it was started."""
+        data = load_data(self.data, self.data_dir)
+        if digest(data) != self.digest:
+            raise ValueError(
+                f"the data in {self.data} have changed since the sweep was started; restore them, "
+                "or start a new sweep"
+            )
+        return data
+
+    def population(self) -> jaxdecay.Population:
+        """Its schedules; ValueError if one of their decays has changed."""
+        found = [Schedule.from_dict(each) for each in self.schedules]
+        for family, each in of_own_decays(found).items():
+            if each != self.own_decays.get(family):
+                raise ValueError(
+                    f"the decay {family} of {self.decays} has changed since the sweep was started; "
+                    "undo the change, or start a new sweep in another folder"
+                )
+        return jaxdecay.stack(found)

@@ -1,0 +1,1 @@
+"""What a sweep found: its metrics, their statistics, its files."""

@@ -1,0 +1,172 @@
+"""The data of a sweep as files: `members.csv`, `history.csv` and `sweep.json`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxdecay.population import stack
+from jaxdecay.results.metric import Metric
+from jaxdecay.schedule import Schedule
+
+MEMBERS = "members.csv"
+HISTORY = "history.csv"
+SWEEP = "sweep.json"
+NAMES = (MEMBERS, HISTORY, SWEEP)
+"""What `SweepResult.save` writes."""
+
+RUN = "run.json"
+CHECKPOINTS = "checkpoints"
+"""What the command line adds: the settings of a sweep, and its state to resume it from."""
+
+
+def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The fields of a `SweepResult`, from the files of a finished sweep.
+
+    Raises:
+        ValueError: the folder holds no finished sweep, or its files are damaged.
+    """
+    folder = Path(folder)
+    check_folder(folder)
+    try:
+        return _fields(folder)
+    except FileNotFoundError as error:
+        resume = f"; resume it: jaxdecay sweep --resume {folder}"
+        raise ValueError(
+            f"'{folder}' holds no finished sweep: {Path(error.filename).name} is missing"
+            f"{resume if (folder / RUN).exists() else ''}"
+        ) from None
+    except (KeyError, IndexError, TypeError, ValueError, csv.Error) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"the files of the sweep in '{folder}' are damaged: {reason}") from None
+
+
+def check_folder(folder: Path) -> None:
+    """ValueError for a folder that does not exist."""
+    if not folder.is_dir():
+        what = "is a file, not the folder of a sweep" if folder.exists() else "does not exist"
+        raise ValueError(f"folder '{folder}' {what}")
+
+
+def _fields(folder: Path) -> dict[str, Any]:
+    about = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+    with (folder / MEMBERS).open(newline="", encoding="utf-8") as file:
+        csv.field_size_limit(sys.maxsize)  # a schedule may be long
+        rates = [float(row["final_learning_rate"]) for row in csv.DictReader(file)]
+    shape = len(about["schedules"]), len(about["seeds"])
+    diverged_at = np.full(shape, -1, np.int32)
+    for member in about["diverged"]:
+        diverged_at[member["schedule"], about["seeds"].index(member["seed"])] = member["step"]
+    return {
+        "population": stack(Schedule.from_dict(values) for values in about["schedules"]),
+        "seeds": tuple(about["seeds"]),
+        "history": read_history(folder, *shape),
+        "diverged_at": diverged_at,
+        "final_learning_rate": np.array(rates, np.float32).reshape(shape),
+        "measures": tuple(Metric(**values) for values in about["measures"]),
+        **{name: about[name] for name in ("settings", "steps", "member_steps", "compile_seconds")},
+        **{name: about[name] for name in ("run_seconds", "machine", "versions", "ranks_by")},
+    }
+
+
+def read_target(folder: Path) -> float | None:
+    """The target by whose steps a finished sweep is ranked; None if it is ranked by its metric."""
+    return json.loads((folder / SWEEP).read_text(encoding="utf-8")).get("target")
+
+
+def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:
+    """The epochs in `history.csv` until now: by name, [E, S, K]."""
+    with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
+        names = next(csv.reader(file), [])[2:]
+        rows = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
+    if not names or not len(rows):
+        raise ValueError(f"{HISTORY} is empty")
+    # Ordered by epoch, then by member; the first columns are these two.
+    values = rows[:, 2:].reshape(-1, schedules, seeds, len(names))
+    return {name: values[..., column] for column, name in enumerate(names)}
+
+
+def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """Makes sure that a sweep can be written into a folder, before any work could be lost.
+
+    Raises:
+        FileExistsError: the folder holds another sweep and `overwrite` is False.
+        OSError: the folder cannot be created or written to.
+    """
+    folder = Path(folder)
+    existing = [name for name in (*NAMES, RUN) if (folder / name).exists()]
+    if existing and not overwrite:
+        resume = f"resume it with --resume {folder}, " if RUN in existing else ""
+        raise FileExistsError(
+            f"'{folder}' holds another sweep ({', '.join(existing)}); {resume}"
+            "choose another folder, or replace it with --overwrite (overwrite=True in Python)"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"'{folder}' is a file; the files of a sweep need a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / ".writable", b"")
+    (folder / ".writable").unlink()
+    return folder
+
+
+def are_complete(folder: Path) -> bool:
+    """Whether a folder holds the results of all epochs of its sweep: `sweep.json` is the last."""
+    return (folder / SWEEP).exists()
+
+
+class HistoryFile:
+    """`history.csv` of a sweep that is still running: it grows by complete epochs.
+
+    A reader finds all epochs until then or, a moment later, one more.
+
+    Args:
+        folder: of the sweep.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / HISTORY
+        self._parts: list[bytes] = []
+
+    def add(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
+        """One row for each member, from the epoch's history of arrays [S, K]."""
+        text = csv_table(history_rows(epoch, history))
+        self._parts.append(text if not self._parts else text[text.index(b"\n") + 1 :])
+
+    def write(self) -> None:
+        """Writes all rows that were added."""
+        write(self._path, b"".join(self._parts))
+
+
+def history_rows(epoch: int, history: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+    """One row for each member, from the epoch's history of arrays [S, K]."""
+    columns = {name: values.ravel().tolist() for name, values in history.items()}
+    for member, values in enumerate(zip(*columns.values(), strict=True)):
+        yield {"member": member, "epoch": epoch, **dict(zip(columns, values, strict=True))}
+
+
+def csv_table(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """A table as CSV; its columns are the keys of the first row."""
+    rows = list(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def write(path: Path, contents: bytes) -> None:
+    """Writes a complete file or none: beside its place first, then moved there."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_bytes(contents)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

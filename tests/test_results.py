@@ -1,0 +1,200 @@
+"""What a result says of itself, from numbers that are written here: nothing is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+import jaxdecay
+from jaxdecay.results import files
+from jaxdecay.results.hyperparameters import flattened
+from jaxdecay.results.metric import ACCURACY
+from jaxdecay.results.verdict import seeds_that_settle, trained, verdict
+from jaxdecay.results.wording import number, short, spread
+
+ACCURACIES = np.array([[0.90, 0.91, 0.92], [0.50, 0.52, 0.51], [0.91, 0.90, 0.91], [0.9, 0.9, 0.9]])
+
+
+def found(accuracies: np.ndarray = ACCURACIES, member_steps: int | None = None):
+    """Two epochs of 50 steps, the last with these accuracies; of schedule 3 a member diverged."""
+    schedules, seeds = accuracies.shape
+    values = np.stack([accuracies / 2, accuracies]).astype(np.float32)
+    history = {"learning_rate": np.full_like(values, 0.1), "train_loss": 1 - values}
+    history |= {"test_loss": 2 - values, "test_accuracy": values}
+    diverged_at = np.full((schedules, seeds), -1, np.int32)
+    if schedules > 3:
+        diverged_at[3, 1] = 77
+        for name in ("train_loss", "test_loss", "test_accuracy"):
+            history[name][1, 3, 1] = np.nan
+    return jaxdecay.SweepResult(
+        population=jaxdecay.stack([jaxdecay.constant(0.1 * (1 + s)) for s in range(schedules)]),
+        seeds=tuple(range(5, 5 + seeds)),
+        history=history,
+        diverged_at=diverged_at,
+        final_learning_rate=np.full((schedules, seeds), 0.1, np.float32),
+        settings={"data": "digits", "test_examples": 360, "optimizer": "sgd", "batch_size": 32},
+        steps=100,
+        member_steps=schedules * seeds * 100 if member_steps is None else member_steps,
+        compile_seconds=24.71,
+        run_seconds=11.68,
+        machine={"platform": "Linux x86_64", "cores": 2},
+        versions={"jax": "0.10.0"},
+        measures=(ACCURACY,),
+        ranks_by="accuracy",
+    )
+
+
+def test_rows_are_the_ranking_with_what_the_seeds_say():
+    result = found()
+    rows, comparison = result.rows(), result.compare()
+    assert [row.index for row in rows] == result.ranking().tolist() == [0, 2, 1, 3]
+    assert [row.rank for row in rows] == [1, 2, 3, 4]
+    assert [row.is_best for row in rows] == [True, False, False, False]
+    assert [row.like_best for row in rows] == comparison.like_best[[0, 2, 1, 3]].tolist()
+    assert [row.diverged for row in rows] == [0, 0, 0, 1]
+    assert rows[0].cells("test_accuracy") == ["1.0900 ± 0.0100", "0.9100 ± 0.0100  "]
+    assert rows[1].cells("test_accuracy")[1] == "0.9067 ± 0.0058 ≈"
+    assert rows[2].cells("test_accuracy")[1] == "0.5100 ± 0.0100  "
+    assert rows[3].cells("test_accuracy") == ["1 of 3 diverged", ""]
+    assert np.isnan(rows[3].mean("test_accuracy"))
+    assert (rows[0].more_seeds, rows[2].more_seeds) == (0, 0)
+    assert rows[1].more_seeds != 0
+    assert rows[0].steps_to is None
+    assert [row.steps_to for row in result.rows(target=0.505)] == [100, 100, np.inf, np.inf]
+
+
+def test_sound_and_diverged():
+    result = found()
+    assert result.sound.tolist() == [True, True, True, False]
+    assert np.argwhere(result.diverged).tolist() == [[3, 1]]
+    assert result.diverged_members() == [{"schedule": 3, "seed": 6, "step": 77, "epoch": 1}]
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ((5, 23, 27), "5 seeds cannot separate 23 of the 27 other schedules from the best"),
+        ((3, 59, 59), "with 3 seeds none of the other 59 is significantly worse"),
+        ((3, 0, 59), "with 3 seeds all of the other 59 are significantly worse"),
+        ((3, 1, 1), "with 3 seeds the other schedule is not significantly worse"),
+        ((3, 0, 1), "with 3 seeds the other schedule is significantly worse"),
+        ((1, 9, 9), "one seed cannot show which differences are real"),
+        (
+            (2, 1_500, 2_000),
+            "2 seeds cannot separate 1,500 of the 2,000 other schedules from the best",
+        ),
+    ],
+)
+def test_the_verdict_names_what_the_seeds_leave_open(counts, words):
+    assert verdict(*counts) == words
+
+
+def test_more_seeds_are_advised_for_the_first_that_they_would_settle():
+    comparison = found().compare()
+    more = dataclasses.replace(comparison, more_seeds=np.array([0, 70, 55, -1]))
+    assert seeds_that_settle(more).startswith("about 55 more seeds would settle it if")
+    unknown = dataclasses.replace(comparison, more_seeds=np.array([0, -1, -1, -1]))
+    assert seeds_that_settle(unknown) == "no number of seeds is known to settle it"
+
+
+@pytest.mark.parametrize(
+    ("member_steps", "speed", "saved"),
+    [
+        (1_200, 103, None),
+        (480, 41, "60 % of the steps were shared between schedules with the same rates."),
+        (
+            1_199,
+            103,
+            "Less than 1 % of the steps were shared between schedules with the same rates.",
+        ),
+    ],
+)
+def test_the_speed_counts_shared_steps_once_and_says_how_many_were_saved(
+    member_steps, speed, saved
+):
+    words = f"Trained 12 networks in 11.7 s ({speed} steps/s), plus 24.7 s of compilation."
+    assert trained(found(member_steps=member_steps)) == (f"{words} {saved}" if saved else words)
+
+
+def test_numbers_are_written_in_one_way():
+    values = (0.97412, 1e-4 / 3, 12_345.678, float("nan"), None, 0.0)
+    assert [number(value) for value in values] == [
+        "0.9741",
+        "3.333e-05",
+        "1.235e+04",
+        "–",
+        "–",
+        "0",
+    ]
+    assert spread(np.array([np.nan, 1.0])) == "–"
+    assert short(1 / 3) == "0.3333"
+
+
+def test_inner_hyperparameters_have_dotted_names():
+    inner = jaxdecay.warmup(jaxdecay.cosine(0.1, transition_steps=90), warmup_steps=10)
+    names = dict(flattened(inner.to_dict()))
+    assert names["warmup_steps"] == 10
+    assert names["schedule.transition_steps"] == 90
+    assert names["schedule.family"] == "cosine"
+
+
+def test_sweep_json_is_the_last_file_and_absent_while_others_change(tmp_path, monkeypatch):
+    result, written = found(), []
+    result.save(tmp_path)
+    write = files.write
+
+    def recorded(path, contents):
+        written.append((path.name, (tmp_path / files.SWEEP).exists()))
+        write(path, contents)
+
+    monkeypatch.setattr(files, "write", recorded)
+    result.save(tmp_path, overwrite=True)
+    names = [name for name, _ in written if name in files.NAMES]
+    assert names == ["history.csv", "members.csv", "sweep.json"]
+    assert not any(there for name, there in written if name in files.NAMES)
+
+
+def test_a_file_is_written_completely_or_not_at_all(tmp_path):
+    files.write(tmp_path / "file", b"before")
+    with pytest.raises(TypeError):
+        files.write(tmp_path / "file", "no bytes")  # pyright: ignore[reportArgumentType]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"before"}
+
+
+def test_what_was_saved_is_loaded(tmp_path):
+    result = found()
+    result.save(tmp_path, target=0.9)
+    again = jaxdecay.SweepResult.load(tmp_path)
+    assert (
+        again.summary(0.9)
+        == result.summary(0.9)
+        == json.loads((tmp_path / "sweep.json").read_text())
+    )
+    np.testing.assert_array_equal(again.history["test_accuracy"], result.history["test_accuracy"])
+    assert files.read_target(tmp_path) == 0.9
+    with pytest.raises(
+        FileExistsError, match=r"holds another sweep \(members.csv, .*overwrite=True"
+    ):
+        result.save(tmp_path)
+
+
+def test_a_folder_without_a_sweep_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"folder '.*nope' does not exist"):
+        jaxdecay.SweepResult.load(tmp_path / "nope")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"folder '.*file' is a file, not the folder of a sweep"):
+        jaxdecay.SweepResult.load(tmp_path / "file")
+    with pytest.raises(ValueError, match=r"holds no finished sweep: sweep.json is missing$"):
+        jaxdecay.SweepResult.load(tmp_path)
+
+
+def test_a_notebook_shows_the_rows_and_escapes_names():
+    data = {"data": "<script>", "test_examples": 360}
+    html = dataclasses.replace(found(), settings=data)._repr_html_()
+    assert "&lt;script&gt;" in html
+    assert "<script" not in html
+    assert "<td>1</td><td>constant(value=0.1)</td><td>1.0900 ± 0.0100</td>" in html
+    assert html.count("<tr>") == 5
