@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import since, with_slope_of
-from jaxdecay.decays.transition import cosine_weights, kept_between, transition
+from jaxdecay.decays.transition import clipped_between, cosine_weights, transition
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
     Base,
@@ -223,7 +223,7 @@ def _wave(
     lost = jnp.where(near, -jnp.expm1(small), 1 - factor)
     of_peak = factor * height
     of_init = jnp.where(of_peak < 0.5, 1 - of_peak, lost + factor * depth)
-    mean = kept_between(init_value, peak_value, init_value * of_init + peak_value * of_peak)
+    mean = clipped_between(init_value, peak_value, init_value * of_init + peak_value * of_peak)
     # Above the first peak a mean would be a difference of large numbers.
     value = jnp.where(
         of_peak > 1, init_value + jnp.subtract(peak_value, init_value) * of_peak, mean

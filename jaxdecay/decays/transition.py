@@ -46,13 +46,13 @@ def transition(
     of_init, of_end = weights(
         jnp.where(inside, left_share / total, 0.5), jnp.where(inside, done_share / total, 0.5)
     )
-    between = kept_between(init_value, end_value, init_value * of_init + end_value * of_end)
+    between = clipped_between(init_value, end_value, init_value * of_init + end_value * of_end)
     first = init_value if first is None else first
     last = end_value if last is None else last
     return jnp.where(left <= 0, last, jnp.where(done <= 0, first, between))
 
 
-def kept_between(one: ArrayLike, other: ArrayLike, value: ArrayLike) -> Array:
+def clipped_between(one: ArrayLike, other: ArrayLike, value: ArrayLike) -> Array:
     """Clips a value that rounding may have moved past one of two bounds; its slopes stay."""
     return _clipped(value, jnp.minimum(one, other), jnp.maximum(one, other))
 
