@@ -43,7 +43,7 @@ def _warmup_phases(schedule: Any, clock: Clock) -> Marks:
     begun = float(schedule.init_value)
     if begun and begun > float(value_at(schedule.schedule, 0)):
         yield clock.phase("the warm-up", "down", 0, schedule.warmup_steps)
-    yield clock.turn("what follows the warm-up", schedule.warmup_steps)
+    yield clock.turn("the schedule after the warm-up", schedule.warmup_steps)
     yield from phases(schedule.schedule, clock.after(schedule.warmup_steps))
 
 
