@@ -111,9 +111,9 @@ def mirrored(weights: Weights) -> Weights:
         >>> import jax.numpy as jnp
         >>> from jaxdecay.decays.transition import mirrored, sqrt_weights
         >>> quarter, rest = jnp.float32(0.25), jnp.float32(0.75)
-        >>> [float(each) for each in sqrt_weights(rest, quarter)]
+        >>> [float(weight) for weight in sqrt_weights(rest, quarter)]
         [0.5, 0.5]
-        >>> [float(each) for each in mirrored(sqrt_weights)(quarter, rest)]
+        >>> [float(weight) for weight in mirrored(sqrt_weights)(quarter, rest)]
         [0.5, 0.5]
     """
 
@@ -125,7 +125,7 @@ def mirrored(weights: Weights) -> Weights:
 
 
 def power_weights(weight: Array, complement: Array, exponent: ArrayLike) -> tuple[Array, Array]:
-    """weight**exponent and 1 - weight**exponent, given 1 - weight, all without cancellation."""
+    """weight**exponent and 1 - weight**exponent, without cancellation, as 1 - weight is known."""
     small = weight < 0.5
     log = jnp.where(
         small,
