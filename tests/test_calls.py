@@ -111,7 +111,8 @@ def test_counts_a_negative_step_of_any_type_as_0(case: Case) -> None:
 
 def test_takes_steps_beyond_int32_of_unsigned_type() -> None:
     schedule = jaxdecay.linear(1.0, end_value=0.25, transition_steps=100)
-    assert float(schedule(np.uint32(2**32 - 1))) == 0.25
+    last = np.uint32(2**32 - 1)
+    assert float(schedule(last)) == float(jax.jit(schedule)(last)) == 0.25
 
 
 def test_takes_no_steps_at_all() -> None:

@@ -247,6 +247,10 @@ def test_units_that_are_integers_are_exact() -> None:
     )
     values = called(stairs, np.array([boundary - 1, boundary]))
     assert values.tolist() == [1.0, 0.5]
+    last = LAST_STEP // 3  # as a float, its units would be past the boundary
+    stair = jaxdecay.multi_step(1.0, decay_rate=0.5, boundaries=[LAST_STEP])
+    values = called(jaxdecay.count_units(stair, units_per_step=3), np.array([last, last + 1]))
+    assert values.tolist() == [1.0, 0.5]
 
 
 # Extension.

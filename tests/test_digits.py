@@ -122,6 +122,11 @@ def test_repeats_of_decimal_lengths_begin_at_their_step(length: str) -> None:
     steps = np.arange(20_000, dtype=np.int32)
     expected = [1 + float(Fraction(int(step)) % exact) / 1000 for step in steps]
     assert error(called(schedule, steps), expected) <= 1e-6
+    # A period begins with no step done, though the float next to its length may be too short.
+    begins = exact.numerator * np.arange(1, 1000)
+    steep = jaxdecay.cooldown(1.0, begin=0, transition_steps=1000, power=0.1, shape="power")
+    with jax.enable_x64(True):
+        assert (jaxdecay.repeat(steep, period=float(length))(begins) == 1).all()
 
 
 def test_a_base_is_one_hyperparameter() -> None:

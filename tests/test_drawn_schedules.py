@@ -325,6 +325,12 @@ def test_numbers_that_do_not_fit_each_other(make: Any, message: str) -> None:
         make()
 
 
+@pytest.mark.parametrize("end_value", [0.05, 0.1, 0.2])
+def test_a_rate_of_1_has_no_wrong_side(end_value: float) -> None:
+    schedule = jaxdecay.exponential(0.1, decay_rate=1.0, end_value=end_value)
+    assert float(schedule(3)) == np.float32(0.1)
+
+
 def test_an_end_on_the_wrong_side_is_not_judged_when_traced() -> None:
     by_end = jax.jit(lambda end: jaxdecay.exponential(0.1, decay_rate=0.9, end_value=end)(3))
     assert float(by_end(0.5)) == 0.5  # the floor

@@ -138,7 +138,7 @@ def test_a_folder_that_is_not_empty_is_refused(saved, tmp_path):
     done = in_this_process("export", saved, "--tensorboard", tmp_path, cwd=tmp_path)
     assert "is not empty; choose another folder" in error_of(done, code=2)
     nothing = in_this_process("export", saved, cwd=tmp_path)
-    assert "needs a destination; give --tensorboard FOLDER or --mlflow URI" in error_of(nothing, code=2)
+    assert "needs a destination; give --tensorboard FOLDER" in error_of(nothing, code=2)
 
 
 READ_BACK = """

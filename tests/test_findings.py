@@ -319,3 +319,5 @@ def test_a_run_may_end_where_its_next_phase_would_begin():
     assert [each.kind for each in jaxdecay.check_schedule(schedule, 1000)] == ["zero"]
     half = jaxdecay.from_torch("CosineAnnealingLR", lr=0.1, T_max=100)
     assert jaxdecay.check_schedule(jaxdecay.hold(half, begin=100), 100) == []
+    rise = jaxdecay.linear(0.01, end_value=0.1, transition_steps=100)
+    assert jaxdecay.check_schedule(jaxdecay.hold(rise, begin=100), 100) == []

@@ -47,6 +47,16 @@ def _are_finite(case: Case, steps: list[int], slopes: Mapping[str, np.ndarray]) 
         assert not wrong.any(), (case.name, name, np.array(steps)[wrong])
 
 
+@pytest.mark.parametrize("shape", ["cosine", "polynomial"])
+def test_a_root_of_a_fall_that_is_over_has_a_finite_gradient(shape: Any) -> None:
+    def value(k: jax.Array) -> jax.Array:
+        return jaxdecay.k_decay(
+            1.0, end_value=0.1, transition_steps=10, k=k, power=0.5, shape=shape
+        )(5)
+
+    assert np.isfinite(jax.grad(value)(0.0))
+
+
 @pytest.mark.parametrize("cases", structures(integers=False))
 def test_gradients_are_those_of_the_formula(cases: list[Case]) -> None:
     compared: set[str] = set()

@@ -16,7 +16,7 @@ from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.cli.run import Run
 from jaxdecay.cli.streams import readable
 from jaxdecay.inspection.check import check_schedule
-from jaxdecay.report import CURVES, REPORT
+from jaxdecay.report import REPORT
 from jaxdecay.results.files import NAMES
 from jaxdecay.results.hyperparameters import at_an_edge
 from jaxdecay.results.result import SweepResult
@@ -43,7 +43,7 @@ def print_result(result: SweepResult, run: Run, folder: Path, target: float | No
     diverged = int(result.diverged.sum())
     note = f" {diverged} diverged: see status in members.csv." if diverged else ""
     typer.echo(f"{trained(result)}{note}")
-    typer.echo(f"Written to {folder}: {', '.join((REPORT, *NAMES, CURVES))}")
+    typer.echo(f"Written to {folder}: {', '.join((REPORT, *NAMES))}")
 
 
 def _advice(result: SweepResult, ranking: list[int], run: Run, folder: Path) -> Iterator[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.cli.run import Run
-from jaxdecay.report import CURVES, REPORT
+from jaxdecay.report import REPORT
 from jaxdecay.results import files
 from jaxdecay.results.result import SweepResult
 
@@ -45,7 +45,7 @@ class Output:
     def begin(self) -> None:
         """Makes the folder this sweep's: removes earlier results, and writes the settings."""
         if not self._has_begun:
-            for name in (files.SWEEP, *files.NAMES, REPORT, CURVES):
+            for name in (files.SWEEP, *files.NAMES, REPORT):
                 (self._folder / name).unlink(missing_ok=True)
             self._run.write(self._folder)
         self._has_begun = True

@@ -1,5 +1,4 @@
 """What is drawn of a sweep: the report, pictures, and runs for other programs."""
 
 REPORT = "report.html"
-CURVES = "curves.png"
 """What `write_report` writes."""

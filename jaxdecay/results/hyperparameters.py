@@ -96,6 +96,7 @@ def flattened(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
     Example:
         >>> import jaxdecay
+        >>> from jaxdecay.results.hyperparameters import flattened
         >>> inner = jaxdecay.warmup(jaxdecay.constant(0.1), warmup_steps=5)
         >>> dict(flattened(inner.to_dict()))["schedule.value"]
         0.1

@@ -37,6 +37,7 @@ def verdict(seeds: int, alike: int, others: int) -> str:
         others: the number of other schedules, without diverged ones, at least 1.
 
     Example:
+        >>> from jaxdecay.results.verdict import verdict
         >>> verdict(5, 23, 27)
         '5 seeds cannot separate 23 of the 27 other schedules from the best'
         >>> verdict(3, 59, 59)

@@ -16,6 +16,7 @@ def metric_title(name: str) -> str:
     """The name of a metric in the history, as words.
 
     Example:
+        >>> from jaxdecay.results.wording import metric_title
         >>> metric_title("test_accuracy")
         'test accuracy'
     """
@@ -26,6 +27,7 @@ def number(value: float | None) -> str:
     """A metric with four decimals, or four digits where it is very small or large.
 
     Example:
+        >>> from jaxdecay.results.wording import number
         >>> number(0.97412), number(0.000123456), number(None)
         ('0.9741', '0.0001235', '–')
     """
@@ -38,6 +40,8 @@ def spread(values: np.ndarray) -> str:
     """Mean ± standard deviation of a sample; of one value only the mean.
 
     Example:
+        >>> import numpy as np
+        >>> from jaxdecay.results.wording import spread
         >>> spread(np.array([0.9, 0.92])), spread(np.array([0.9]))
         ('0.9100 ± 0.0141', '0.9000')
     """
@@ -51,6 +55,8 @@ def steps(value: float | None) -> str:
     """A count of steps; infinitely many, which were not reached, are missing.
 
     Example:
+        >>> import numpy as np
+        >>> from jaxdecay.results.wording import steps
         >>> steps(1280.0), steps(np.inf)
         ('1,280', '–')
     """
@@ -61,6 +67,7 @@ def short(value: float) -> str:
     """A hyperparameter or a learning rate, with four digits.
 
     Example:
+        >>> from jaxdecay.results.wording import short
         >>> short(0.123456), short(30.0), short(float("nan"))
         ('0.1235', '30', '–')
     """
@@ -72,6 +79,7 @@ def short_repr(schedule: Schedule) -> str:
 
     Example:
         >>> import jaxdecay
+        >>> from jaxdecay.results.wording import short_repr
         >>> short_repr(jaxdecay.constant(0.123456))
         'constant(value=0.1235)'
     """
