@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import jaxdecay
+from jaxdecay.cli.ending import print_result
 from jaxdecay.results import files
 from jaxdecay.results.hyperparameters import flattened
 from jaxdecay.results.metric import ACCURACY
@@ -90,6 +93,21 @@ def test_sound_and_diverged():
 )
 def test_the_verdict_names_what_the_seeds_leave_open(counts, words):
     assert verdict(*counts) == words
+
+
+def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(capsys):
+    result = found()
+    result.history["test_accuracy"][0, 2] = 0.95  # schedule 2 reaches the target an epoch earlier
+    run = types.SimpleNamespace(confirms=None)
+    printed = {}
+    for target in (None, 0.89):
+        print_result(result, run, Path("out"), target)
+        printed[target] = capsys.readouterr().out
+    words = "3 seeds cannot separate 1 of the 2 other schedules from the best"
+    assert words in printed[None]
+    assert f"best: {result.population[0]!r}" in printed[None]
+    assert words not in printed[0.89]
+    assert f"best: {result.population[2]!r}" in printed[0.89]
 
 
 def test_more_seeds_are_advised_for_the_first_that_they_would_settle():
