@@ -15,7 +15,7 @@ from jaxdecay.cli.ending import print_result
 from jaxdecay.results import files
 from jaxdecay.results.hyperparameters import flattened
 from jaxdecay.results.metric import ACCURACY
-from jaxdecay.results.verdict import seeds_that_settle, trained, verdict
+from jaxdecay.results.verdict import needs_confirming, seeds_that_settle, trained, verdict
 from jaxdecay.results.wording import number, short, spread
 
 ACCURACIES = np.array([[0.90, 0.91, 0.92], [0.50, 0.52, 0.51], [0.91, 0.90, 0.91], [0.9, 0.9, 0.9]])
@@ -93,6 +93,16 @@ def test_sound_and_diverged():
 )
 def test_the_verdict_names_what_the_seeds_leave_open(counts, words):
     assert verdict(*counts) == words
+
+
+def test_few_seeds_that_leave_the_best_open_are_to_be_confirmed():
+    comparison = found().compare()
+    assert comparison.like_best.sum() == 2
+    assert [needs_confirming(comparison, seeds) for seeds in (1, 9, 10, 11)] == [
+        *(True, True, False, False)
+    ]
+    alone = dataclasses.replace(comparison, like_best=np.array([True, False, False, False]))
+    assert not needs_confirming(alone, 3)
 
 
 def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(capsys):
@@ -180,6 +190,16 @@ def test_a_file_is_written_completely_or_not_at_all(tmp_path):
     with pytest.raises(TypeError):
         files.write(tmp_path / "file", "no bytes")  # pyright: ignore[reportArgumentType]
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"before"}
+
+
+@pytest.mark.parametrize("name", [*files.NAMES, files.RUN])
+def test_a_folder_with_any_file_of_a_sweep_is_not_taken_for_another(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(FileExistsError, match=rf"holds another sweep \({name}\)") as refused:
+        files.prepare(tmp_path, overwrite=False)
+    assert ("resume it with --resume" in str(refused.value)) == (name == files.RUN)
+    assert files.prepare(tmp_path, overwrite=True) == tmp_path
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_what_was_saved_is_loaded(tmp_path):

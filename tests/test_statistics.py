@@ -79,6 +79,14 @@ def test_accuracies_that_happen_to_differ_equally_are_not_taken_for_certain(seed
     assert wrong / TRIALS < 0.05 + 4 * np.sqrt(0.05 * 0.95 / TRIALS)
 
 
+def test_equal_differences_are_as_uncertain_as_the_rounding_of_both():
+    values, resolution = np.array([[0.9, 0.91, 0.92], [0.88, 0.89, 0.90]]), 0.01
+    found = compare(values, "", larger_is_better=True, resolution=resolution)
+    # A rounded value is off by up to half a step, evenly: a variance of 1/12 each.
+    error = resolution * np.sqrt(2 / 12) / np.sqrt(3)
+    assert found.p_value[1] == pytest.approx(2 * stats.t.sf(0.02 / error, 2), rel=1e-6)
+
+
 def test_intervals_of_differences_hold_them_all_at_once():
     generator, means = np.random.default_rng(3), np.array([0.90, 0.93, 0.95])
     held = 0
