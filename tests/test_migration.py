@@ -1,6 +1,6 @@
 """Converters: what they refuse, states of PyTorch, and schedules given to Keras and PyTorch.
 
-That the converted schedules have the peers' values is in `test_peers.py` and
+That the converted schedules have the peers' values is in `test_peers_*.py` and
 `test_recorded_peers.py`.
 """
 
@@ -464,7 +464,7 @@ def test_keras_by_name() -> None:
 
 
 def test_plateaus() -> None:
-    """The mappings that `test_adaptive.py` compares with the peers."""
+    """The mappings that `test_adaptive_peers.py` compares with the peers."""
     line = jaxdecay.linear(0.5, end_value=0.0, transition_steps=100)
     assert from_optax(
         optax.contrib.reduce_on_plateau, 0.5, 3, 0.0, 0.25, 2, lr=line, min_scale=0.1
