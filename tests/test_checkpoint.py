@@ -96,6 +96,8 @@ def test_a_sweep_that_goes_on_finds_the_same_to_the_last_bit(task, population, c
 def test_a_finished_sweep_is_not_trained_again(task, population, copy, whole):
     result = go_on(task, population, copy, epochs=4, progress=lambda *_: pytest.fail("trained"))
     np.testing.assert_array_equal(result.history["train_loss"], whole.history["train_loss"][:4])
+    np.testing.assert_array_equal(result.diverged_at, whole.diverged_at)
+    assert (result.diverged_at[2] >= 0).all()
     with pytest.raises(ValueError, match="already contain 4 epochs, got epochs=3"):
         go_on(task, population, copy, epochs=3)
 
@@ -258,6 +260,12 @@ def test_checkpoints_of_other_data_are_refused(task, population, copy):
     changed = dataclasses.replace(task, data=dataclasses.replace(task.data, train_labels=labels))
     with pytest.raises(ValueError, match=r"data was [0-9a-f]{64} and is now [0-9a-f]{64}"):
         go_on(changed, population, copy)
+    scaled = dataclasses.replace(task.data, scale=8.0)
+    turned = dataclasses.replace(task.data, train_inputs=task.data.train_inputs.swapaxes(1, 2))
+    data = (task.data, changed.data, scaled, turned, jax.tree.map(np.asfortranarray, turned))
+    digests = [checkpoint.digest(each) for each in data]
+    assert len(set(digests)) == 4
+    assert digests[3] == digests[4]  # how an array is laid out changes no number
 
 
 def test_checkpoints_of_another_version_are_refused(task, population, copy):

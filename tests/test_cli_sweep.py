@@ -18,6 +18,8 @@ import pytest
 from commands import TWO, error_of, in_a_process, in_this_process, rows
 
 import jaxdecay
+from jaxdecay.cli.folders import Output
+from jaxdecay.cli.run import Run
 from jaxdecay.results.verdict import verdict
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
@@ -253,6 +255,15 @@ def test_another_sweep_is_not_written_over(swept, tmp_path):
     assert "holds another sweep" in error
     assert "--overwrite" in error
     assert (folder / "members.csv").read_bytes() == before
+
+
+def test_nothing_of_an_earlier_sweep_is_there_while_another_is_trained(swept, tmp_path):
+    folder = shutil.copytree(swept[0], tmp_path / "out")
+    (folder / "notes.txt").touch()
+    shutil.rmtree(folder / "checkpoints")
+    Output(Run.read(folder), folder).begin()
+    assert {path.name for path in folder.iterdir()} - {".lock"} == {"run.json", "notes.txt"}
+    assert (folder / "run.json").read_bytes() == (swept[0] / "run.json").read_bytes()
 
 
 CANNOT_BEGIN = [

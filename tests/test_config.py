@@ -68,6 +68,14 @@ def test_what_is_not_an_option_is_refused():
         SweepConfig.from_dict({"epochs": "3"}, optax.sgd)
 
 
+def test_the_last_seed_is_the_largest_of_32_bits():
+    assert SweepConfig(seed=2**32 - 2, seeds=2).all_seeds == (2**32 - 2, 2**32 - 1)
+    with pytest.raises(ValueError, match="got 3 seeds that start at 4294967294"):
+        SweepConfig(seed=2**32 - 2, seeds=3)
+    with pytest.raises(ValueError, match="got 1 seeds that start at -1"):
+        SweepConfig(seed=-1)
+
+
 def test_what_changes_no_number_is_not_part_of_a_sweep_s_identity():
     identity = SweepConfig().identity()
     assert {"batch_size", "precision", "monitor", "seeds", "seed", "optimizer"} == set(identity)

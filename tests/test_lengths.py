@@ -16,6 +16,7 @@ from jaxdecay import Length, epochs, percent, samples, tokens
 from jaxdecay.catalogue import default_population
 from jaxdecay.length import parse_length
 from jaxdecay.schedules_file import read_schedules, write_schedules
+from jaxdecay.training.train import resolved_for_run
 
 RUNS = (1_000, 1_001, 28_125)
 FILE = """
@@ -142,6 +143,13 @@ def test_tokens_follow_a_batch_size_that_grows() -> None:
     assert constant.warmup_steps == 900  # without the ramp it would take longer
     longer = jaxdecay.warmup(0.1, warmup_steps=tokens(total + 4_000))
     assert longer.resolve(tokens_per_step=batch).warmup_steps == 602  # the last size holds
+    after = jaxdecay.warmup_stable_decay(
+        0.1,
+        warmup_steps=602,
+        stable_steps=tokens(6_000),
+        transition_steps=tokens(4_000),
+    ).resolve(tokens_per_step=batch)
+    assert (after.stable_steps, after.transition_steps) == (3, 2)  # and it holds from there on
 
 
 def test_other_clocks() -> None:
@@ -270,3 +278,23 @@ def test_a_sweep_resolves_by_itself() -> None:
     assert result.steps == 6
     assert result.best().transition_steps == 6
     assert result.final_learning_rate.tolist() == [[0.0]]
+
+
+@pytest.mark.usefixtures("relaxed_promotion")
+@pytest.mark.parametrize(
+    ("length", "updates"), [(samples(1_280), 10), (epochs(1), 11), (percent(50), 11)], ids=repr
+)
+def test_lengths_are_counted_in_updates_where_each_takes_several_batches(
+    length: Any, updates: int
+) -> None:
+    task = jaxdecay.classifier(jaxdecay.digits())
+    schedule = jaxdecay.linear(0.3, end_value=0.0, transition_steps=length)
+    resolved = resolved_for_run(
+        schedule,
+        task,
+        lambda rate: optax.MultiSteps(optax.sgd(rate), every_k_schedule=4),
+        steps=44,
+        epochs=2,
+        batch_size=32,
+    )
+    assert resolved.transition_steps == updates

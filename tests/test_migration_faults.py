@@ -200,6 +200,21 @@ def test_one_cycle_that_only_rises(strategy: str, three_phase: bool) -> None:
 # timm at the first step, whose rate nothing sets: timm's training calls step(epoch) from 1 on
 
 
+def test_the_warmup_of_timm_leads_to_the_rate_though_a_fall_is_over_at_once() -> None:
+    schedule = jaxdecay.from_timm(
+        "WSDLRScheduler",
+        lr=1.0,
+        t_initial=10,
+        decay_t=10,
+        lr_min=0.25,
+        decay_fn="power",
+        decay_power=0.0,
+        warmup_t=4,
+    )
+    # In timm a power of 0 is 1 from the first step of the decay on.
+    assert [float(schedule(step)) for step in (0, 2, 3, 4, 9)] == [0.0, 0.5, 0.75, 0.25, 0.25]
+
+
 def test_the_first_step_of_timm_is_at_the_optimizers_rate() -> None:
     schedule = from_timm("TanhLRScheduler", lr=0.3, t_initial=10, lb=-2.0, ub=3.0)
     second = 0.15 * (1 - np.tanh(-2 * 0.9 + 3 * 0.1))

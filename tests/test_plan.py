@@ -66,6 +66,8 @@ def test_what_is_dropped_leaves_the_plan_and_a_trunk_stays_for_its_branches():
     assert {each.real.shape for each in kept.rounds} == {(1, *plan.shape)}
     assert sum(each.real.sum() for each in kept.rounds) == 2
     assert plan.keep(np.zeros((3, 2), bool)).rounds == ()
+    # What was dropped does not come back.
+    assert kept.keep(np.ones((3, 2), bool)).stands_for.tolist() == kept.stands_for.tolist()
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
@@ -132,8 +134,13 @@ def test_a_shared_trunk_gives_the_bits_of_separate_training(task, separately):
 
 def test_equal_schedules_are_trained_once(task):
     population = jaxdecay.stack([jaxdecay.constant(0.1)] * 3)
-    result = jaxdecay.sweep(task, population, epochs=2, seeds=2)
+    seen = []
+    result = jaxdecay.sweep(
+        task, population, epochs=2, seeds=2, progress=lambda *counts: seen.append(counts)
+    )
     assert result.member_steps == 2 * 2 * 44
+    assert seen[0] == (0, 2 * 3 * 2)
+    assert seen[-1] == (2 * 3 * 2, 2 * 3 * 2)  # each member counts, trained or not
     np.testing.assert_array_equal(
         result.history["test_loss"][..., :1, :].repeat(3, 1), result.history["test_loss"]
     )

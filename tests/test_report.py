@@ -25,8 +25,10 @@ from rich.console import Console
 
 import jaxdecay
 from jaxdecay.cli.leaderboard import leaderboard
+from jaxdecay.report.axes import is_logarithmic
 from jaxdecay.report.page import page
 from jaxdecay.results.hyperparameters import at_an_edge
+from jaxdecay.results.statistics import MOST_SEEDS
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
@@ -249,6 +251,31 @@ def test_of_one_epoch_and_of_many_schedules(result):
     assert len(found["shown"]) == 10
     # Each schedule is there ten times: the best cannot be separated from its copies.
     assert "with 3 seeds none of the other 69 is significantly worse" in found["verdict"].lower()
+    best = found["schedules"][found["best"]]["name"]
+    copies = [each for each in found["schedules"] if each["name"] == best]
+    # No number of seeds separates them: sorted by it, they come after all others.
+    assert sorted(each["more_seeds"] for each in copies) == [0, *[MOST_SEEDS + 1] * 9]
+    assert sorted(each["texts"]["more_seeds"] for each in copies) == ["", *["∞"] * 9]
+
+
+@pytest.mark.parametrize(("numbers", "epochs"), [(1, [0, 5]), (4 * 8 * 3, [0, 2, 5])])
+def test_of_more_numbers_than_a_page_should_hold_some_epochs_are_shown(
+    result, monkeypatch, numbers, epochs
+):
+    monkeypatch.setattr("jaxdecay.report.page.MOST_NUMBERS", numbers)
+    found = content_of(page(result))
+    assert found["epochs"] == epochs
+    curves = floats(found["curves"], 4, 8, len(epochs))
+    for place, name in enumerate(metric["name"] for metric in found["metrics"]):
+        expected = result.history[name][epochs].mean(axis=2).T
+        np.testing.assert_array_equal(curves[place], expected, err_msg=name)
+
+
+def test_a_rate_of_0_does_not_make_an_axis_logarithmic(result):
+    assert not is_logarithmic(result, "learning_rate", np.array([0.1, 0.005, 0.0]))
+    assert is_logarithmic(result, "learning_rate", np.array([0.1, 0.0049, 0.0]))
+    assert not is_logarithmic(result, "learning_rate", np.zeros(3))
+    assert not is_logarithmic(result, "test_accuracy", np.array([0.9, 0.01]))
 
 
 def test_where_it_ran_is_read_back_not_seen_anew(result):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import jaxdecay
+from jaxdecay.cli.ending import print_result
 from jaxdecay.results import files
 from jaxdecay.results.hyperparameters import flattened
 from jaxdecay.results.metric import ACCURACY
-from jaxdecay.results.verdict import seeds_that_settle, trained, verdict
+from jaxdecay.results.verdict import needs_confirming, seeds_that_settle, trained, verdict
 from jaxdecay.results.wording import number, short, spread
 
 ACCURACIES = np.array([[0.90, 0.91, 0.92], [0.50, 0.52, 0.51], [0.91, 0.90, 0.91], [0.9, 0.9, 0.9]])
@@ -92,6 +95,31 @@ def test_the_verdict_names_what_the_seeds_leave_open(counts, words):
     assert verdict(*counts) == words
 
 
+def test_few_seeds_that_leave_the_best_open_are_to_be_confirmed():
+    comparison = found().compare()
+    assert comparison.like_best.sum() == 2
+    assert [needs_confirming(comparison, seeds) for seeds in (1, 9, 10, 11)] == [
+        *(True, True, False, False)
+    ]
+    alone = dataclasses.replace(comparison, like_best=np.array([True, False, False, False]))
+    assert not needs_confirming(alone, 3)
+
+
+def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(capsys):
+    result = found()
+    result.history["test_accuracy"][0, 2] = 0.95  # schedule 2 reaches the target an epoch earlier
+    run = types.SimpleNamespace(confirms=None)
+    printed = {}
+    for target in (None, 0.89):
+        print_result(result, run, Path("out"), target)
+        printed[target] = capsys.readouterr().out
+    words = "3 seeds cannot separate 1 of the 2 other schedules from the best"
+    assert words in printed[None]
+    assert f"best: {result.population[0]!r}" in printed[None]
+    assert words not in printed[0.89]
+    assert f"best: {result.population[2]!r}" in printed[0.89]
+
+
 def test_more_seeds_are_advised_for_the_first_that_they_would_settle():
     comparison = found().compare()
     more = dataclasses.replace(comparison, more_seeds=np.array([0, 70, 55, -1]))
@@ -168,6 +196,16 @@ def test_a_file_is_written_completely_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(PermissionError, match="refused"):
         files.write(tmp_path / "file", b"after")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"before"}
+
+
+@pytest.mark.parametrize("name", [*files.NAMES, files.RUN])
+def test_a_folder_with_any_file_of_a_sweep_is_not_taken_for_another(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(FileExistsError, match=rf"holds another sweep \({name}\)") as refused:
+        files.prepare(tmp_path, overwrite=False)
+    assert ("resume it with --resume" in str(refused.value)) == (name == files.RUN)
+    assert files.prepare(tmp_path, overwrite=True) == tmp_path
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_what_was_saved_is_loaded(tmp_path):

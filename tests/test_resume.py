@@ -175,9 +175,10 @@ def test_the_second_interrupt_stops_at_once(folder):
 def test_a_finished_sweep_is_left_as_it_is(folder, whole):
     out = shutil.copytree(whole, folder / "out")
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock"}
-    done = here("--resume", "out", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert "out holds the finished sweep of 4 epochs" in done.stdout
+    for words in ((), ("--epochs", 4)):
+        done = here("--resume", "out", *words, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert "out holds the finished sweep of 4 epochs" in done.stdout
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock"}
     assert after == before
 

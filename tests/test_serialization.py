@@ -48,6 +48,11 @@ def test_the_state_of_another_family_is_refused() -> None:
     state = flax.serialization.to_state_dict(jaxdecay.constant(0.1))
     with pytest.raises(ValueError, match="a state with value cannot be restored to cosine"):
         flax.serialization.from_state_dict(jaxdecay.cosine(0.1, transition_steps=9), state)
+    cosine = jaxdecay.cosine(0.1, transition_steps=9)
+    state = flax.serialization.to_state_dict(cosine)
+    del state["transition_steps"]
+    with pytest.raises(ValueError, match=r"cannot be restored to cosine.*, transition_steps"):
+        flax.serialization.from_state_dict(cosine, state)
 
 
 PROGRAM = """

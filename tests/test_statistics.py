@@ -79,6 +79,14 @@ def test_accuracies_that_happen_to_differ_equally_are_not_taken_for_certain(seed
     assert wrong / TRIALS < 0.05 + 4 * np.sqrt(0.05 * 0.95 / TRIALS)
 
 
+def test_equal_differences_are_as_uncertain_as_the_rounding_of_both():
+    values, resolution = np.array([[0.9, 0.91, 0.92], [0.88, 0.89, 0.90]]), 0.01
+    found = compare(values, "", larger_is_better=True, resolution=resolution)
+    # A rounded value is off by up to half a step, evenly: a variance of 1/12 each.
+    error = resolution * np.sqrt(2 / 12) / np.sqrt(3)
+    assert found.p_value[1] == pytest.approx(2 * stats.t.sf(0.02 / error, 2), rel=1e-6)
+
+
 def test_intervals_of_differences_hold_them_all_at_once():
     generator, means = np.random.default_rng(3), np.array([0.90, 0.93, 0.95])
     held = 0
@@ -115,6 +123,14 @@ def test_so_many_more_seeds_tell_four_times_out_of_five():
     assert told / trials == pytest.approx(0.8, abs=0.07)
 
 
+def test_what_two_seeds_do_not_tell_takes_at_least_one_more():
+    # Just not significant at 90 %, for which the approximation finds two seeds enough.
+    values = np.array([[0.9, 0.9], [0.9 - 0.0837, 0.9 - 0.1163]])
+    found = compare(values, "", larger_is_better=True, confidence=0.9)
+    assert found.like_best.tolist() == [True, True]
+    assert found.more_seeds[1] == 1
+
+
 def test_diverged_schedules_are_not_compared():
     values = np.array([[0.9, 0.91, 0.92], [0.95, np.nan, 0.99], [0.5, 0.5, 0.51]])
     found = compare(values, "", larger_is_better=True)
@@ -122,6 +138,8 @@ def test_diverged_schedules_are_not_compared():
     assert np.isnan(found.mean[1])
     assert np.isnan(found.p_value[1])
     assert found.like_best.tolist() == [True, False, False]
+    without = compare(values[[0, 2]], "", larger_is_better=True)  # one pair, not three
+    np.testing.assert_array_equal(found.p_value[[0, 2]], without.p_value)
     lost = compare(np.full((2, 3), np.nan), "", larger_is_better=True)
     assert lost.best == -1
     assert not lost.like_best.any()

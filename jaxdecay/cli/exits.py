@@ -35,7 +35,7 @@ def one_line_errors() -> Iterator[None]:
         remedy = f": install jaxdecay with [{extra}]" if extra else ", which is not installed"
         fail(f"this needs {error.name}{remedy}", code=1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        fail(f"JAX or the machine gave up: {error or 'out of memory'}", code=1)
+        fail(f"JAX or the machine gave up: {str(error) or 'out of memory'}", code=1)
     except Exception as error:
         if not isinstance(error, _failures()):
             raise
