@@ -96,7 +96,7 @@ def test_transformers_loses_the_first_step_of_a_decay() -> None:
         rates, arguments = case["rates"], case["arguments"]
         peak, warm = arguments["lr"], arguments["num_warmup_steps"]
         assert max(rates) < peak * (1 - 1e-4)  # never reached
-        with pytest.raises(ValueError, match="leaves out the first step of the decay"):
+        with pytest.raises(ValueError, match="skips the first step of the decay"):
             transformers("cosine_warmup_with_min_lr", **arguments)
         arguments = {name: each for name, each in arguments.items() if name != "warmup_lr_rate"}
         assert float(transformers("cosine_with_min_lr", **arguments)(warm)) == np.float32(peak)
