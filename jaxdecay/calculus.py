@@ -1,4 +1,4 @@
-"""Calculus of schedules: their sum, their mean, when they reach a value, and how to refine them."""
+"""Sums and means of schedules, the steps at which they reach a value, and their refinement."""
 
 from __future__ import annotations
 
@@ -272,23 +272,23 @@ def _step_at(schedule: Schedule | Population, value: ArrayLike, steps: int) -> A
     side = jnp.sign(start_value - value)
 
     def look(carry: tuple[Array, Array]) -> tuple[Array, Array]:
-        start, found = carry
+        start, reached_at = carry
         offsets = jnp.arange(block)
         inside = offsets <= steps - start
         values = _values(schedule, start + jnp.where(inside, offsets, 0))
         reached = jnp.sign(values - value[..., None]) * side[..., None] <= 0
         reached &= jnp.broadcast_to(inside, values.shape)
-        here = start + jnp.argmax(reached, axis=-1)
-        new = (found < 0) & jnp.any(reached, axis=-1)
-        return start + block, jnp.where(new, here, found)
+        first = start + jnp.argmax(reached, axis=-1)
+        new = (reached_at < 0) & jnp.any(reached, axis=-1)
+        return start + block, jnp.where(new, first, reached_at)
 
     def more(carry: tuple[Array, Array]) -> Array:
-        start, found = carry
+        start, reached_at = carry
         # Past the last block the start may wrap around below 0.
-        return jnp.any(found < 0) & (start <= steps) & (start >= 0)
+        return jnp.any(reached_at < 0) & (start <= steps) & (start >= 0)
 
-    nowhere = jnp.full(start_value.shape, -1)
-    return jax.lax.while_loop(more, look, (jnp.zeros_like(nowhere, shape=()), nowhere))[1]
+    never = jnp.full(start_value.shape, -1)
+    return jax.lax.while_loop(more, look, (jnp.zeros_like(never, shape=()), never))[1]
 
 
 def _values(schedule: Schedule | Population, steps: ArrayLike) -> Array:

@@ -43,7 +43,7 @@ def grid(family: Family[..., Schedule], /, **values: Any) -> Population:
     for name, value in values.items():
         choices[name] = _choices(decay.parameters.get(name), value)
         if not choices[name]:
-            raise ValueError(f"grid of {decay.family}: {name} has no values")
+            raise ValueError(f"grid of {decay.family}: {name} has no values; give at least one")
     return stack(
         decay(**dict(zip(choices, combination, strict=True)))
         for combination in itertools.product(*choices.values())
@@ -57,9 +57,9 @@ def sample(family: Family[..., Schedule], number: int, key: Array, /, **values: 
         family: a decay, for example `jaxdecay.inverse_time`.
         number: how many schedules, at least 1.
         key: a JAX random key.
-        **values: by name, a fixed value, or a tuple (low, high) to draw from. What is not given
-            stays at its default, or, where there is none, is drawn from the search range of its
-            domain, on its scale (learning rates: logarithmic).
+        **values: by name, a fixed value, or a tuple (low, high) to draw from. What is not
+            named keeps its default; without a default it is drawn from the search range of its
+            domain, on its scale (logarithmic for learning rates).
 
     Returns:
         A `Population` of `number` schedules.
@@ -109,15 +109,15 @@ def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
 
 
 def _search_range(
-    decay: Decay, parameter: Parameter, given: tuple[Any, ...] | None
+    decay: Decay, parameter: Parameter, limits: tuple[Any, ...] | None
 ) -> tuple[float, float]:
     where = f"sample of {decay.family}: {parameter.name}"
-    if given is None:
+    if limits is None:
         search = parameter.domain.search if parameter.kind == "number" else None
         if search is None:
             raise ValueError(f"{where} cannot be drawn at random; give it a value")
         return search.low, search.high
-    low, high = given
+    low, high = limits
     for end in (low, high):
         fault = parameter.domain.fault(end)
         if fault is not None:
@@ -125,5 +125,6 @@ def _search_range(
     if parameter.domain.count:
         low, high = math.ceil(low), math.floor(high)
     if low > high:
-        raise ValueError(f"{where} has an empty range, {given}")
+        between = "an integer from low to high" if parameter.domain.count else "low ≤ high"
+        raise ValueError(f"{where} has an empty range, {limits}; expected (low, high), {between}")
     return low, high

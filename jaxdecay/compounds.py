@@ -1,6 +1,6 @@
-"""Compounds: whole runs with a name of their own. `schedule.parts()` shows what they are made of.
+"""Compounds: complete runs, each with a name. `schedule.parts()` shows what one is composed of.
 
-Their functions are called with numbers, arrays or tracers, so they calculate with operators.
+Their functions are called with numbers, arrays or tracers, so they use only operators.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ def warmup_cosine(
     Args:
         peak_value: P, the learning rate after the warm-up, > 0.
         warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
-        transition_steps: T, in steps, 0 … 2³¹−1, without the warm-up: the end is at W + T.
+        transition_steps: T, in steps, 0 … 2³¹−1, excluding the warm-up: the end is at W + T.
         init_value: I, the learning rate at step 0, ≥ 0.
         end_value: E, the learning rate from step W + T on, ≥ 0.
-        power: of the half wave, ≥ 0, without unit.
+        power: the exponent of the half wave, ≥ 0, without unit.
 
     Returns:
         A `Schedule`.
@@ -99,7 +99,7 @@ def warmup_linear(
     Args:
         peak_value: P, the learning rate after the warm-up, > 0.
         warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
-        transition_steps: T, in steps, 0 … 2³¹−1, without the warm-up: the end is at W + T.
+        transition_steps: T, in steps, 0 … 2³¹−1, excluding the warm-up: the end is at W + T.
         init_value: I, the learning rate at step 0, ≥ 0.
         end_value: E, the learning rate from step W + T on, ≥ 0.
 
@@ -156,7 +156,7 @@ def warmup_stable_decay(
         init_value: I, the learning rate at step 0, ≥ 0.
         end_value: E, the learning rate at the end, ≥ 0; > 0 if the shape is "inverse" or
             "exponential".
-        shape: the cooldown's, as of `cooldown`.
+        shape: the shape of the cooldown, as in `cooldown`.
 
     Returns:
         A `Schedule`.
@@ -194,7 +194,7 @@ def _check_infinite(cooldown_steps: Any, stable_steps: Any, **_: Any) -> None:
     if is_any(too_long, cooldown_steps, stable_steps):
         raise ValueError(
             "infinite_schedule: cooldown_steps and stable_steps must sum to at most "
-            f"{LAST_STEP}, got {cooldown_steps!r} and {stable_steps!r}"
+            f"{LAST_STEP}, got {cooldown_steps!r} and {stable_steps!r}; give longer ones as floats"
         )
 
 
@@ -214,7 +214,7 @@ def infinite_schedule(
     transition_steps: Steps,
     init_value: NonNegative = 0.0,
 ) -> Schedule:
-    """A warm-up, a cooldown to a rate that can go on for ever, and a last decay from it.
+    """A warm-up, a cooldown to a rate that can be held for any time, and a final decay.
 
     Formula: warmup(cooldown(cosine(P, C, K), C + S, T, E, shape="exponential"), W, I): a straight
     line from I to P, half a cosine wave from P to K, K held, then K·(E/K)^p to E.
@@ -225,9 +225,9 @@ def infinite_schedule(
         end_value: E, the learning rate at the end, > 0.
         warmup_steps: W, in steps, 0 … 2³¹−1; 0 means no warm-up.
         cooldown_steps: C, in steps, 0 … 2³¹−1, from P to K.
-        stable_steps: S, in steps, 0 … 2³¹−1, of K. More of it, and the run goes on from any
+        stable_steps: S, in steps, 0 … 2³¹−1, at K. To extend a run, raise S and resume from any
             checkpoint in this phase.
-        transition_steps: T, the length of the last decay, 0 … 2³¹−1: the end is at W + C + S + T.
+        transition_steps: T, the length of the final decay, 0 … 2³¹−1: the end is at W + C + S + T.
         init_value: I, the learning rate at step 0, ≥ 0.
 
     Returns:
@@ -270,7 +270,7 @@ def _check_one_cycle(warmup_fraction: Any, three_phase: bool, **_: Any) -> None:
     if three_phase and is_any(lambda fraction: 2 * fraction > 1, warmup_fraction):
         raise ValueError(
             "one_cycle: warmup_fraction must be at most 0.5 with three_phase=True, where the way "
-            f"down is as long as the way up, got {warmup_fraction!r}; three_phase=False takes it"
+            f"down is as long as the way up, got {warmup_fraction!r}; use three_phase=False"
         )
 
 
@@ -292,14 +292,14 @@ def one_cycle(
 
     Args:
         peak_value: P, the largest learning rate, > 0.
-        transition_steps: T, the length of all of it in steps, 0 … 2³¹−1; 0 means already at the
-            end. Exact to 2²⁴ steps, from where on floats skip some.
-        warmup_fraction: f, the share of T until the peak, 0 … 1, or to 0.5 with `three_phase`.
-            The peak is at the real number f·T, which need not be a step.
+        transition_steps: T, the total length in steps, 0 … 2³¹−1; 0 means the last value at
+            once. Exact up to 2²⁴ steps, beyond which floats skip some.
+        warmup_fraction: f, the share of T before the peak, 0 … 1, at most 0.5 with
+            `three_phase`. The peak is at the real number f·T, which need not be a step.
         initial_divisor: d, > 0, without unit.
         final_divisor: D, > 0, without unit.
         shape: "cosine" or "linear".
-        three_phase: come down to I as fast as it went up, before the last phase.
+        three_phase: before the last phase, fall to I as fast as the rate rose.
 
     Returns:
         A `Schedule`.
@@ -318,11 +318,11 @@ def one_cycle(
         [0.0, 25.0, 100.0]
 
     Source:
-        Smith and Topin, arXiv 1708.07120; PyTorch `OneCycleLR`, which is at its end one step
-        earlier and has its peak there at f·total_steps − 1; Optax `cosine_onecycle_schedule`,
-        which rounds f·T down to a step.
+        Smith and Topin, arXiv 1708.07120; PyTorch `OneCycleLR`, which ends one step earlier and
+        has its peak at f·total_steps − 1; Optax `cosine_onecycle_schedule`, which rounds f·T
+        down to a step.
     """
-    length = transition_steps / 1  # a float, also where it is an array of integers
+    length = transition_steps / 1  # a float, even for an array of integers
     up = warmup_fraction * length
     low = peak_value / initial_divisor
     end = low / final_divisor
@@ -347,11 +347,11 @@ def slanted_triangular(
 
     Args:
         peak_value: P, the largest learning rate, > 0.
-        transition_steps: T, the length of all of it in steps, 0 … 2³¹−1; 0 means already at the
-            end. Exact to 2²⁴ steps, from where on floats skip some.
-        warmup_fraction: f, the share of T until the peak, 0 … 1. The peak is at the real number
+        transition_steps: T, the total length in steps, 0 … 2³¹−1; 0 means the last value at
+            once. Exact up to 2²⁴ steps, beyond which floats skip some.
+        warmup_fraction: f, the share of T before the peak, 0 … 1. The peak is at the real number
             f·T, which need not be a step.
-        initial_divisor: r, how much smaller the smallest rate is than the peak, ≥ 1, without unit.
+        initial_divisor: r, the peak divided by the smallest rate, ≥ 1, without unit.
 
     Returns:
         A `Schedule`.
@@ -368,9 +368,9 @@ def slanted_triangular(
         [0.25, 1.0, 0.75, 0.25, 0.25]
 
     Source:
-        Howard and Ruder, arXiv 1801.06146, whose cut is rounded down to a step.
+        Howard and Ruder, arXiv 1801.06146, who round the step of the peak down.
     """
-    length = transition_steps / 1  # a float, also where it is an array of integers
+    length = transition_steps / 1  # a float, even for an array of integers
     low = peak_value / initial_divisor
     return piecewise_linear(
         [low, peak_value, low], boundaries=[0.0, warmup_fraction * length, length]

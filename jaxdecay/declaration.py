@@ -1,4 +1,4 @@
-"""What is declared of a decay, and the values that a schedule binds to it."""
+"""What a decay declares, and the values that a schedule binds to it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Family(Protocol[P, S_co]):
     """A decay as users call it: a function of hyperparameters that returns a `Schedule`.
 
     Attributes:
-        decay: what is known of it.
+        decay: what it declares.
     """
 
     decay: Decay
@@ -46,8 +46,8 @@ class Family(Protocol[P, S_co]):
 class Feedback:
     """How an adaptive schedule follows a metric: two pure functions.
 
-    The state is any pytree of arrays with a field `scale`: the value of the schedule is that of
-    its function times `scale`.
+    The state is any pytree of arrays with a field `scale`, which multiplies the value that the
+    function returns.
 
     Args:
         init: `init(**hyperparameters, **options) -> state`, before any metric.
@@ -116,7 +116,7 @@ class BoundDecay:
         raise AttributeError("a schedule cannot be changed")
 
     def replace(self, **changes: Any) -> Self:
-        """The same schedule with other hyperparameters or options, checked like a new one."""
+        """A copy with other hyperparameters or options, checked like a new schedule."""
         return self.decay(**{**self.hyperparameters, **self.options, **changes})
 
     def _check_resolved(self) -> None:
@@ -126,8 +126,8 @@ class BoundDecay:
                     part._check_resolved()
             if is_relative(value):
                 raise ValueError(
-                    f"{self.family}: {name} is {_repr(value)} of a run that is not known; call "
-                    "schedule.resolve(steps=…, steps_per_epoch=…) first"
+                    f"{self.family}: {name} is {_repr(value)}, relative to a run of unknown "
+                    "length; call schedule.resolve(steps=…, steps_per_epoch=…) first"
                 )
 
     def __repr__(self) -> str:
@@ -139,23 +139,23 @@ class BoundDecay:
         return self.decay.written(shown)
 
     def _repr_html_(self) -> str:
-        """In a notebook: the code that makes it, and each hyperparameter with its domain."""
+        """In a notebook: the code that creates it, and each hyperparameter with its domain."""
         cells = [
             (name, _repr(value), str(self.decay.parameters[name].domain))
             for name, value in self.hyperparameters.items()
             if self.decay.parameters[name].kind == "number"
         ]
-        rows = ["".join(f"<td>{html.escape(each)}</td>" for each in row) for row in cells]
+        rows = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in cells]
         table = "".join(f"<tr>{row}</tr>" for row in rows)
         return f"<code>{html.escape(repr(self))}</code><table>{table}</table>"
 
 
 class Decay:
-    """What is known of a decay: its function and what is declared with it.
+    """A decay: its function and what is declared with it.
 
     Attributes:
         family: the name of the decay in files and tables.
-        function: the decay itself, a function of `step` and the hyperparameters; of a compound,
+        function: the decay itself, a function of `step` and the hyperparameters; for a compound,
             a function of the hyperparameters that returns a schedule.
         kind: the class of its schedules.
         parameters: hyperparameters and options by name, in the order of the signature.
@@ -164,10 +164,12 @@ class Decay:
         feedback: how its schedules follow a metric, or None.
         order: the hyperparameters that follow each other in time, in that order: lengths, and
             schedules that begin after them. Any other length begins at step 0.
-        unit: from its hyperparameters, how many of its steps its parts count as one; None for 1.
-        end: from its hyperparameters, the step from which on the last value is held; None where
-            the lengths in `order` add up to it.
-        phases: from a schedule and its clock, when its parts begin and end; None if not known.
+        unit: computes from the hyperparameters how many of its steps the inner schedules count
+            as one; None for 1.
+        end: computes from the hyperparameters the step from which the last value is held; None
+            if that is the sum of the lengths in `order`.
+        phases: yields, for a schedule and its clock, when its parts begin and end; None if that
+            is not declared.
         group: the heading under which catalogue, gallery and reference list it.
         public: the function that users call; None for a schedule from a plain function.
     """
@@ -222,7 +224,7 @@ class Decay:
             name: self._checked(self.parameters[name], value)
             for name, value in bound.arguments.items()
         }
-        # Lengths of a run that is not known yet are compared once they are resolved.
+        # Relative lengths are compared once they are resolved.
         if self.check is not None and not any(map(is_relative, values.values())):
             self.check(**{name: as_one(each) for name, each in values.items()})
         options = {name: each for name, each in values.items() if self._is_option(name)}
@@ -230,12 +232,12 @@ class Decay:
         return self.schedule(hyperparameters, options)
 
     def schedule(self, hyperparameters: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
-        """A schedule of values that are already checked."""
+        """A schedule with values that are already checked."""
         introduce_to_flax()
         return self.kind(self, hyperparameters, options)
 
     def value(self, step: Array, values: Mapping[str, Any]) -> Array:
-        """The value at one step, of hyperparameters as arrays and options."""
+        """The value at one step, for hyperparameters as arrays and options."""
         if self.is_compound:
             return self.function(**values)(step)
         return self.function(step, **values)
@@ -244,11 +246,11 @@ class Decay:
         return f"<decay {self.family}({', '.join(self.parameters)})>"
 
     def name_in_files(self) -> str:
-        """The name by which a file finds it; ValueError if it has none."""
+        """The name that files use for it; ValueError if it has none."""
         return self.family
 
     def written(self, arguments: Sequence[str]) -> str:
-        """The call of it with these arguments, as Python."""
+        """The Python code of a call with these arguments."""
         return f"{self.family}({', '.join(arguments)})"
 
     def unknown(self, name: str) -> str:
@@ -264,12 +266,10 @@ class Decay:
     def _takes(self) -> str:
         return f"it takes {', '.join(self.parameters)}"
 
-    def _by_name(self, given: int) -> str:
+    def _by_name(self, count: int) -> str:
         first, *others = self.parameters
-        named = f"give the others by name: {', '.join(others)}" if others else "and no other"
-        return (
-            f"{self.family} takes one positional argument, {first}, but {given} were given; {named}"
-        )
+        advice = f"pass by name: {', '.join(others)}" if others else "leave out the others"
+        return f"{self.family} takes one positional argument, {first}, got {count}; {advice}"
 
     def _checked(self, parameter: Parameter, value: Any) -> Any:
         where = f"{self.family}: {parameter.name}"
@@ -293,24 +293,30 @@ def _signature_without_step(
     try:
         signature = inspect.signature(function, eval_str=True)
     except NameError as error:
-        raise TypeError(f"an annotation of {family} is not known: {error}") from None
+        raise TypeError(
+            f"{family}: an annotation cannot be evaluated: {error}; define or import it at the top "
+            "of the file"
+        ) from None
     parameters = list(signature.parameters.values())
     if not is_compound:
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         if not parameters or parameters[0].kind not in positional:
-            raise TypeError(f"{family}: the first parameter of a decay is its step")
+            raise TypeError(
+                f"{family}: the first parameter of a decay must be its step; write "
+                f"def {family}(step, …)"
+            )
         parameters = parameters[1:]
     taken = [each.name for each in parameters if hasattr(kind, each.name) or each.name in _STATEFUL]
     if taken:
         raise TypeError(
-            f"{family}: a hyperparameter cannot be named {taken[0]!r}, which means "
-            "something else for a schedule"
+            f"{family}: a hyperparameter cannot be named {taken[0]!r}, as schedules have another "
+            "attribute of that name; rename it"
         )
     return signature.replace(parameters=parameters, return_annotation=kind)
 
 
 _STATEFUL = ("init", "update")
-"""What has these is one of Optax's stateful schedules, whatever they are."""
+"""Optax treats any object with these attributes as a stateful schedule."""
 
 
 def _checked_operand(where: str, domain: Domain, value: Any) -> Any:
@@ -326,7 +332,7 @@ def _checked_operand(where: str, domain: Domain, value: Any) -> Any:
         fault = domain.fault(value)
         if fault is None:
             return as_python(value, count=False)
-    hint = "; jaxdecay.from_function makes a schedule of a function" if callable(value) else ""
+    hint = "; turn a function into one with jaxdecay.from_function" if callable(value) else ""
     raise ValueError(f"{where} must be a jaxdecay schedule or {domain}, got {value!r}{hint}")
 
 

@@ -18,7 +18,7 @@ P = ParamSpec("P")
 
 
 class NamedDecay(Decay):
-    """A decay that is known by its name."""
+    """A decay with a name, under which it is registered."""
 
     def __init__(
         self, function: Callable[..., Any], *, feedback: Feedback | None = None, **declared: Any
@@ -27,8 +27,8 @@ class NamedDecay(Decay):
         super().__init__(function, kind=kind, feedback=feedback, **declared)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # For what pickles functions by value, without the names that only annotations use; a
-        # schedule is pickled by its public function.
+        # For picklers that store functions by value and lose the names that only annotations
+        # use. A schedule itself is pickled by its public function.
         declared = {
             "feedback": self.feedback,
             "check": self.check,
@@ -44,7 +44,7 @@ class NamedDecay(Decay):
 
 
 def decay_of(family: Any) -> Decay:
-    """What is known of a family; TypeError for something else.
+    """The `Decay` of a family; TypeError for anything else.
 
     Example:
         >>> import jaxdecay
@@ -52,13 +52,13 @@ def decay_of(family: Any) -> Decay:
         >>> list(decay_of(jaxdecay.constant).parameters)
         ['value']
     """
-    found = getattr(family, "decay", None)
-    if not isinstance(found, Decay) or isinstance(family, Schedule):
+    declared = getattr(family, "decay", None)
+    if not isinstance(declared, Decay) or isinstance(family, Schedule):
         raise TypeError(
             "expected a decay, such as jaxdecay.cosine or jaxdecay.family('cosine'), "
             f"got {family!r}"
         )
-    return found
+    return declared
 
 
 @overload
@@ -109,18 +109,17 @@ def decay(
         check: called with all hyperparameters and options when a schedule is created; raises
             ValueError if they do not fit each other.
         feedback: for an adaptive schedule, how it follows a metric.
-        order: names of hyperparameters that follow each other in time, in that order: lengths,
-            and schedules that begin after them. It decides where lengths such as
-            `jaxdecay.percent(10)` begin.
-        unit: `unit(**hyperparameters)`, for a decay whose schedules count something else than
-            steps: how many steps one of theirs is.
-        end: `end(**hyperparameters, **options)`, the step from which on the last value is held,
-            or None where there is none. Default: the lengths in `order` added up, if there are
-            no others.
+        order: names of the hyperparameters that follow each other in time, first to last:
+            lengths, and schedules that begin after them. A relative length, such as
+            `jaxdecay.percent(10)`, begins where the one before it ends.
+        unit: `unit(**hyperparameters)`, for a decay whose inner schedules do not count steps:
+            how many steps one of their units takes.
+        end: `end(**hyperparameters, **options)`, the step from which the last value is held, or
+            None if it never is. Default: the sum of the lengths in `order`, if these are all.
         phases: `phases(schedule, clock)`, which yields when the parts of a schedule begin and
-            end, so that `jaxdecay.check_schedule` can compare them with the run: the functions
-            in `jaxdecay.inspection.phases`, or one built from them. Default: not known, and
-            only the values are checked.
+            end, so that `jaxdecay.check_schedule` can compare them with the run: a function
+            from `jaxdecay.inspection.phases`, or one built from them. Default: only the values
+            are checked.
         group: the heading under which catalogue and gallery list the family.
 
     Returns:
@@ -177,11 +176,11 @@ def compound(
 
     Args:
         function: `f(first, *, others...) -> schedule`, with annotations as for `decay`. It is
-            called with arrays or tracers too, so it calculates as a decay does.
+            also called with arrays and tracers: use operators, and no `if` on a hyperparameter.
         check: called with all hyperparameters and options when a schedule is created; raises
             ValueError if they do not fit each other.
         order: as for `decay`.
-        end: as for `decay`; by default that of its parts.
+        end: as for `decay`. Default: the end of its parts.
         group: as for `decay`.
 
     Returns:
@@ -222,8 +221,8 @@ def _defined(known: Decay, function: Callable[..., Any]) -> Any:
     ]
     if len(positional) > 1:
         raise TypeError(
-            f"{known.family}: only one hyperparameter may be positional, {positional[0]}; write "
-            f"`*, ` before {positional[1]}, so that no two numbers can be mixed up"
+            f"{known.family}: only one hyperparameter may be positional, got "
+            f"{', '.join(positional)}; write `*, ` before {positional[1]}"
         )
 
     @functools.wraps(function)
@@ -239,7 +238,7 @@ def _defined(known: Decay, function: Callable[..., Any]) -> Any:
 
 
 def _restored(function: Any, annotations: Mapping[str, Any], declared: Mapping[str, Any]) -> Decay:
-    """The decay of a pickled function: the one that is registered, if it is the same."""
+    """The decay of an unpickled function: the registered one, if it has the same code."""
     known = families.get(getattr(function, "__name__", ""))
     code = getattr(function, "__code__", None)
     if known is not None and getattr(known.decay.function, "__code__", None) == code:
@@ -249,7 +248,7 @@ def _restored(function: Any, annotations: Mapping[str, Any], declared: Mapping[s
 
 
 class FunctionDecay(Decay):
-    """The decay that a plain function is, known by the function and not by a name."""
+    """A decay without a name; two are equal if their functions are."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function, kind=Schedule)
@@ -264,36 +263,36 @@ class FunctionDecay(Decay):
         return FunctionDecay, (self.function,)
 
     def name_in_files(self) -> str:
-        """A file cannot name a function."""
+        """Raises ValueError: a file cannot name a plain function."""
         raise ValueError(
             f"a schedule from from_function({self.family}, …) has no name in files; write "
             f"@jaxdecay.decay above the function {self.family} and call that instead"
         )
 
     def written(self, arguments: Sequence[str]) -> str:
-        """The call of `from_function`."""
+        """The call of `from_function` that creates the schedule."""
         return f"from_function({', '.join([self.family, *arguments])})"
 
 
 def from_function(f: Callable[..., Any], /, **hyperparameters: Any) -> Schedule:
-    """A schedule from a function of your own, or from an Optax schedule, as it is.
+    """A schedule from your own function, or from an Optax schedule.
 
     Formula: `f(step, **hyperparameters)`.
 
     Args:
         f: `f(step, **hyperparameters) -> value`, composed of JAX operations, for one step. An
-            annotation of `jaxdecay.domain` says what a hyperparameter may be; without one it is
-            any finite number.
-        **hyperparameters: those of the function, in its own units; they are leaves, which can be
-            traced, stacked and differentiated.
+            annotation from `jaxdecay.domain` limits a hyperparameter; without one any finite
+            number is allowed.
+        **hyperparameters: the hyperparameters of the function, in its own units. They are
+            leaves, which can be traced, stacked and differentiated.
 
     Returns:
-        A `Schedule`. Those of equal functions and hyperparameters are equal. It pickles if the
-        function does; a file cannot hold it: `@jaxdecay.decay` gives a function a name there.
+        A `Schedule`. Two are equal if their functions and hyperparameters are. It can be pickled
+        if the function can, but not written to a file: for that use `@jaxdecay.decay`.
 
     Raises:
-        TypeError: a hyperparameter that the function does not have, or lacks, or a function that
-            `jaxdecay.decay` refuses.
+        TypeError: a hyperparameter that the function does not have, a missing one, or a function
+            that `jaxdecay.decay` rejects.
         ValueError: a hyperparameter outside its range.
 
     Example:
@@ -310,5 +309,7 @@ def from_function(f: Callable[..., Any], /, **hyperparameters: Any) -> Schedule:
         PyTorch `LambdaLR`; Keras `LearningRateScheduler`; any `optax.Schedule`.
     """
     if isinstance(f, Schedule) or isinstance(getattr(f, "decay", None), Decay):
-        raise TypeError(f"from_function takes a function, got {f!r}, which is already a schedule")
+        raise TypeError(
+            f"from_function takes a function, got {f!r}, which is already a schedule; use it as is"
+        )
     return FunctionDecay(f)(**hyperparameters)

@@ -1,12 +1,12 @@
-"""What a hyperparameter may be, declared once, in its annotation.
+"""The values that a hyperparameter may take, declared once, in its annotation.
 
-A domain is an `Annotated` array type. From that one declaration come the error for a bad
-value, the range that random search draws from, the strategy that the tests draw from and the
-range printed in the catalogue::
+A domain is an `Annotated` array type. This one declaration defines the error for a bad value, the
+range that random search draws from, the strategy of the property tests and the range printed in
+the catalogue::
 
     Percent = Annotated[ArrayLike, Ge(0), Le(100), Search(1, 100)]
 
-The bounds are those of the `annotated-types` package (`Gt`, `Ge`, `Lt`, `Le`).
+The bounds come from the `annotated-types` package (`Gt`, `Ge`, `Lt`, `Le`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from jax.typing import ArrayLike
 from jaxdecay.unconstrained import Interval
 
 LAST_STEP = 2**31 - 1
-"""The largest step: Optax counts updates in int32 and stays here when it gets there."""
+"""The largest step: Optax counts updates in int32 and stops counting here."""
 
 LARGEST_FLOAT_STEP = 1e18
 """The largest step given as a float, for schedules that count tokens or nanoseconds."""
@@ -34,7 +34,7 @@ LARGEST_FLOAT_STEP = 1e18
 
 @dataclasses.dataclass(frozen=True)
 class Search:
-    """The range that random search draws from: a usual part of the domain, not a limit of it.
+    """The range that random search draws from: the usual part of the domain, not a limit.
 
     Args:
         low: smallest value drawn.
@@ -58,10 +58,10 @@ class Rank:
 class Count:
     """A number of steps: integers stay integers, so that phases are exact at any step.
 
-    The limit 2³¹−1 is that of integers; a float may be larger.
+    The limit 2³¹−1 applies to integers; a float may be larger.
 
     Args:
-        relative: whether a `jaxdecay.length.Length` may stand in its place.
+        relative: whether a `jaxdecay.length.Length` is allowed too.
     """
 
     relative: bool = True
@@ -69,10 +69,10 @@ class Count:
 
 @dataclasses.dataclass(frozen=True)
 class Digits:
-    """A number that needs twice the digits of a float32, as it is repeated many times.
+    """A number that needs twice the digits of a float32, as its rounding error is amplified.
 
-    0.97 in float32 is off by 2·10⁻⁸, and 0.97¹⁰⁰ by 10⁻⁶. A decay gets such a number as a
-    `jaxdecay.pairs.Pair`, and a count of steps that is an integer as an integer.
+    0.97 in float32 is off by 2·10⁻⁸, and 0.97¹⁰⁰ by 10⁻⁶. A decay receives such a number as a
+    `jaxdecay.pairs.Pair`, except an integer count of steps, which it receives as an integer.
     """
 
 
@@ -94,12 +94,12 @@ Boundaries = Annotated[ArrayLike | Sequence[ArrayLike], Ge(0), Le(LAST_STEP), Co
 
 
 def is_any(compare: Callable[..., Any], *values: Any) -> bool:
-    """Whether a comparison holds anywhere, of numbers as they are used, none of them traced."""
-    if any(isinstance(each, Tracer) for each in values):
+    """Whether a comparison holds for any element, in JAX's float type; False if one is traced."""
+    if any(isinstance(value, Tracer) for value in values):
         return False
-    arrays = [np.asarray(each) for each in values]
+    arrays = [np.asarray(value) for value in values]
     floats = jnp.result_type(float)
-    used = [each.astype(floats) if each.dtype.kind == "f" else each for each in arrays]
+    used = [array.astype(floats) if array.dtype.kind == "f" else array for array in arrays]
     return bool(np.any(compare(*used)))
 
 
@@ -121,7 +121,7 @@ class Domain:
         relative: whether it may be relative to the run, such as `jaxdecay.percent(10)`.
         rank: number of axes of one value.
         search: the range that random search draws from, or None where it cannot.
-        digits: whether it is kept with twice the digits of a float32.
+        digits: whether it is stored with twice the digits of a float32.
     """
 
     bounds: tuple[Gt | Ge | Lt | Le, ...] = ()
@@ -129,7 +129,7 @@ class Domain:
     relative: bool = False
     rank: int = 0
     search: Search | None = None
-    digits: bool = dataclasses.field(default=False, compare=False)  # not what it may be
+    digits: bool = dataclasses.field(default=False, compare=False)  # does not limit values
 
     @classmethod
     def of(cls, annotation: Any) -> Domain:
@@ -171,18 +171,18 @@ class Domain:
         floats = jnp.issubdtype(array.dtype, jnp.floating)
         for mark in self.bounds:
             if self.count and floats and mark == Le(LAST_STEP):
-                continue  # the limit of integers
+                continue  # a limit for integers only
             attribute, _, compare = _COMPARISONS[type(mark)]
             inside = inside & compare(numbers, getattr(mark, attribute))
         if np.all(inside):
             return None
         wrong = array.ravel()[int(np.argmin(np.ravel(inside)))]
         long = self.count and not floats and wrong > LAST_STEP
-        hint = "; so large a count must be a float" if long else ""
+        hint = "; write so large a count as a float" if long else ""
         return f"must be {self}, got {wrong.item()!r}{hint}"
 
     def to_free(self, value: ArrayLike) -> jax.Array:
-        """The unconstrained coordinate of a number: any x stands for a number of the domain.
+        """The unconstrained coordinate x of a number: every real x maps to a number of the domain.
 
         Formula: with the limits a and b, and s = √(uv) if the search range, from u to v, is
         logarithmic, else 1:
@@ -193,12 +193,12 @@ class Domain:
         - neither: value = a + (b − a)/(1 + e^(−x)); without limits: value = x.
 
         Args:
-            value: a number, or an array of them, of the domain. The limit 2³¹−1 of integers is
-                none here.
+            value: a number of the domain, or an array of them. The limit 2³¹−1 for integers does
+                not apply.
 
         Returns:
-            A float array of the same shape. `from_free` gives the number back, in float32 to 10⁻⁶
-            of it while abs(x) ≤ 16.
+            A float array of the same shape. `from_free` is the inverse, in float32 with a relative
+            error of 10⁻⁶ for abs(x) ≤ 16.
 
         Example:
             >>> from jaxdecay.domain import Domain, Factor
@@ -209,10 +209,10 @@ class Domain:
         return self._interval().to_free(value)
 
     def from_free(self, free: ArrayLike) -> jax.Array:
-        """The number of the domain that an unconstrained coordinate stands for; see `to_free`.
+        """The number of the domain for an unconstrained coordinate; see `to_free`.
 
-        Its slope is finite and not 0, also at the limits of the domain: an optimizer leaves a
-        rate of 0 again.
+        Its slope is finite and not 0, even at the limits of the domain: an optimizer can move
+        away from a rate of 0.
         """
         return self._interval().from_free(free)
 
@@ -220,7 +220,7 @@ class Domain:
         limits: dict[str, Any] = {}
         for mark in self.bounds:
             if self.count and mark == Le(LAST_STEP):
-                continue  # the limit of integers
+                continue  # a limit for integers only
             side = "low" if isinstance(mark, Gt | Ge) else "high"
             limits[side] = float(getattr(mark, _COMPARISONS[type(mark)][0]))
             limits[f"{side}_closed"] = isinstance(mark, Ge | Le)

@@ -14,11 +14,11 @@ from jaxdecay.schedule import Schedule
 
 
 def end_of(schedule: Any) -> Any:
-    """The step from which on a schedule holds its last value; None if it does not say so itself.
+    """The step from which a schedule holds its last value; None if it declares none.
 
-    It is what its decay declares as `end`, or the sum of the lengths that follow each other, if
-    there are no others; of a compound without either, the end of its parts. A number never says
-    when it ends, nor does a decay without an end, such as `exponential`, or one that cycles.
+    It is the `end` that the decay declares; or the sum of the lengths in its `order`, if these are
+    all; or, for a compound without either, the end of its parts. It is None for numbers, for decays
+    without an end, such as `exponential`, and for those that cycle.
 
     Example:
         >>> import jaxdecay
@@ -41,7 +41,7 @@ def end_of(schedule: Any) -> Any:
 
 
 def _end_of_sequence(schedule: Schedule) -> Any:
-    """The sum of lengths and of the schedule that comes last."""
+    """The sum of the lengths, plus the end of the schedule that comes last."""
     end, lengths = 0, ()
     for name in schedule.decay.order:
         value = as_one(schedule.hyperparameters[name])
@@ -60,7 +60,7 @@ def _end_of_sequence(schedule: Schedule) -> Any:
 
 
 def _sum(first: Any, second: Any) -> Any:
-    """Of two counts; integers stay within the largest step."""
+    """The sum of two counts; integers are limited to the largest step."""
     if isinstance(first, int | float) and isinstance(second, int | float):
         total = first + second
         return min(total, LAST_STEP) if isinstance(total, int) else total

@@ -1,4 +1,4 @@
-"""Schedules that follow a metric: their state, their protocol, which is Optax's, and values."""
+"""Schedules that follow a metric, with Optax's protocol for stateful schedules."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class AdaptiveState(NamedTuple):
     """The state of an `AdaptiveSchedule`.
 
     Attributes:
-        count: the step at which the schedule is evaluated: updates so far. Where the metric comes
-            less often, such as once an epoch, `state._replace(count=step)` sets it.
+        count: the step at which the schedule is evaluated: updates so far. If the metric comes
+            less often, such as once per epoch, set it with `state._replace(count=step)`.
         feedback: what the decay's `Feedback` remembers of the metric.
     """
 
@@ -36,7 +36,7 @@ class AdaptiveState(NamedTuple):
 class AdaptiveSchedule(Schedule):
     """A schedule that follows a metric: an `optax.schedules.StatefulSchedule`.
 
-    Inside `optax.inject_hyperparams` it sees the metric with each update, as `value=`. Without an
+    Inside `optax.inject_hyperparams` it sees the metric at each update, as `value=`. Without an
     optimizer, call `init`, `update` and the schedule yourself; all three are pure.
 
     Example:
@@ -58,24 +58,24 @@ class AdaptiveSchedule(Schedule):
         return AdaptiveState(jnp.zeros([], jnp.int32), self._run("_init"))
 
     def update(self, state: AdaptiveState, **extra_args: Any) -> AdaptiveState:
-        """The state one step later, after a metric: a pure function, to be compiled and mapped.
+        """The state one step later, after a metric: a pure function, to be compiled or mapped.
 
         Args:
-            state: from `init()`, or from the update before.
+            state: from `init()`, or from the previous update.
             **extra_args: `value`, the metric: a number, such as the loss; others are ignored.
 
         Returns:
             A state of the same kind.
 
         Raises:
-            TypeError: there is no `value`.
+            TypeError: `value` is missing.
             ValueError: `value` is an array of several numbers.
         """
         self._check_state(state)
         if extra_args.get("value") is None:
             raise TypeError(
-                f"{self.family} follows a metric: give it to each update as value=…, as in "
-                "optimizer.update(gradients, state, parameters, value=loss)"
+                f"{self.family} follows a metric: value=… is missing; pass it to each update, as "
+                "in optimizer.update(gradients, state, parameters, value=loss)"
             )
         value = extra_args["value"]
         if np.ndim(value):
@@ -96,15 +96,15 @@ class AdaptiveSchedule(Schedule):
             A float array, as from other schedules, with the shape of `state.count`.
 
         Raises:
-            TypeError: a step instead of a state: what calls it so, such as
-                `optax.sgd(schedule)`, would never show it a metric.
+            TypeError: called with a step instead of a state, as by `optax.sgd(schedule)`, which
+                never passes a metric.
         """
         self._check_state(state)
         return self._run("_value_of_state", state._replace(count=as_step(state.count)))
 
     @property
     def _feedback(self) -> Feedback:
-        """What its decay has, or the schedule would not be adaptive."""
+        """The feedback of the decay, which every adaptive schedule has."""
         return cast(Feedback, self.decay.feedback)
 
     def _init(self, _: bool) -> Any:
@@ -124,10 +124,9 @@ class AdaptiveSchedule(Schedule):
     def _check_state(self, state: Any) -> None:
         if not isinstance(state, AdaptiveState):
             raise TypeError(
-                f"{self.family} follows a metric and must see one at each update, got "
-                f"{_kind(state)} where its state belongs; give it to "
-                "optax.inject_hyperparams(optax.sgd)(schedule) and call optimizer.update(gradients,"
-                " state, parameters, value=loss)"
+                f"{self.family} follows a metric and must be called with its state, got "
+                f"{_kind(state)}; use optax.inject_hyperparams(optax.sgd)(schedule) and call "
+                "optimizer.update(gradients, state, parameters, value=loss)"
             )
 
 
@@ -150,7 +149,7 @@ def value_at(schedule: ScheduleLike, step: ArrayLike, state: Any = None) -> Arra
     Args:
         schedule: a schedule or a number.
         step: as for a schedule.
-        state: of an adaptive schedule, what it has seen; None for before any metric.
+        state: the state of an adaptive schedule; None for that before any metric.
 
     Returns:
         A float array.

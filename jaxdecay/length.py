@@ -1,7 +1,7 @@
 """Lengths relative to the run: shares of it, epochs, samples and tokens, and their resolution.
 
-Wherever a hyperparameter counts steps, a `Length` may stand in its place. `schedule.resolve`
-replaces each by a count of steps once the length of the run is known.
+Every hyperparameter that counts steps also takes a `Length`. `schedule.resolve` converts it to a
+count of steps once the length of the run is known.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from jaxdecay.serialization import serializable
 
 Unit = Literal["percent", "epochs", "samples", "tokens"]
 
-# `percent` and so on are annotated as returning Any: a Length stands wherever a decay declares a
-# number of steps, and inside a decay, where it is resolved, that is a number and nothing else.
+# `percent` and the others are annotated as returning Any: users pass a Length for a number of
+# steps, but the function of a decay only ever receives the resolved number.
 
 
 @jax.tree_util.register_dataclass
@@ -31,7 +31,7 @@ class Length:
 
     Attributes:
         value: how much, ≥ 0, in its unit (a leaf).
-        unit: "percent" of the steps of the run, "epochs", "samples" or "tokens" (static).
+        unit: "percent" of the steps in the run, "epochs", "samples" or "tokens" (static).
     """
 
     value: float
@@ -58,8 +58,7 @@ def percent(value: float) -> Any:
     """A share of the run, in percent of its steps.
 
     Args:
-        value: ≥ 0, in percent. Shares that follow each other and sum to 100 end exactly at the
-            last step.
+        value: ≥ 0, in percent. Consecutive shares that sum to 100 end exactly at the last step.
 
     Returns:
         A `Length`.
@@ -79,7 +78,7 @@ def epochs(value: float) -> Any:
     """A number of passes through the training data.
 
     Args:
-        value: ≥ 0; it need not be an integer.
+        value: ≥ 0; fractions are allowed.
 
     Returns:
         A `Length`.
@@ -141,7 +140,7 @@ def tokens(value: float) -> Any:
 def _length(value: float, unit: Unit) -> Length:
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
     if not number or not 0 <= value < math.inf:
-        raise ValueError(f"{unit} takes a finite number ≥ 0, got {value!r}")
+        raise ValueError(f"{unit} takes a finite number ≥ 0, such as {unit}(10), got {value!r}")
     return Length(value, unit)
 
 
@@ -149,7 +148,7 @@ _TEXT = re.compile(r"\s*([0-9][0-9_]*\.?[0-9]*(?:e[+-]?[0-9]+)?)\s*(%|epochs?|sa
 
 
 def parse_length(text: str) -> Length | None:
-    """The length that a text in a file means, such as "10%" or "3 epochs"; None for other text.
+    """Reads the length in a text, such as "10%" or "3 epochs"; None for any other text.
 
     Example:
         >>> from jaxdecay.length import parse_length
@@ -168,13 +167,13 @@ def parse_length(text: str) -> Length | None:
 def is_relative(value: Any) -> bool:
     """Whether a hyperparameter is a `Length`, or a tuple with one."""
     if isinstance(value, tuple):
-        return any(isinstance(each, Length) for each in value)
+        return any(isinstance(part, Length) for part in value)
     return isinstance(value, Length)
 
 
 @dataclasses.dataclass(frozen=True)
 class Position:
-    """A step of a schedule's own clock: as resolved, an integer, and before it was rounded."""
+    """A step on a schedule's own clock: as resolved, an integer, and before rounding."""
 
     step: float = 0
     exact: float = 0.0
@@ -182,14 +181,14 @@ class Position:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What a run is, as far as it is known, to resolve lengths for.
+    """What is known of a run, to resolve lengths.
 
     Attributes:
-        steps: updates of the run.
-        steps_per_epoch: updates of one pass through the training data.
-        samples_per_step: examples of a batch; an array holds the number for each step.
-        tokens_per_step: likewise.
-        unit: steps of the run in one step of the schedule that is resolved.
+        steps: updates in the run.
+        steps_per_epoch: updates in one pass through the training data.
+        samples_per_step: examples in a batch; an array holds one number per step.
+        tokens_per_step: tokens in a batch, likewise.
+        unit: number of steps of the run in one step of the schedule being resolved.
     """
 
     steps: float | None = None
@@ -205,22 +204,22 @@ class Run:
                 raise ValueError(f"resolve: {name} must be > 0, got {value!r}")
 
     def in_units_of(self, unit: float) -> Run:
-        """The same run for a part whose steps are `unit` times as long."""
+        """The same run for an inner schedule whose steps are `unit` times as long."""
         return dataclasses.replace(self, unit=self.unit * unit)
 
     def after(self, begin: Position, length: Length | float) -> Position:
-        """Where a length that begins at a position ends.
+        """The position at which a length ends that begins at `begin`.
 
-        Positions are rounded, never lengths, so that phases which follow each other fit.
+        Positions are rounded, never lengths, so that consecutive phases fit each other.
         """
         if not isinstance(length, Length):
             return Position(begin.step + length, begin.exact + length)
         exact = self._end(begin.exact * self.unit, length) / self.unit
-        # Parts that count tokens or samples, less than a step each, need not be rounded.
+        # A schedule that counts tokens or samples, several per step, needs no rounding.
         return Position(math.floor(exact + 0.5) if self.unit >= 1 else exact, exact)
 
     def _end(self, begin: float, length: Length) -> float:
-        """The step of the run, not rounded, at which a length from `begin` ends."""
+        """The step of the run, not rounded, at which a length that starts at `begin` ends."""
         if length.unit == "percent":
             return begin + float(length.value) / 100 * self._known("steps", length)
         if length.unit == "epochs":
@@ -237,13 +236,13 @@ class Run:
 
 
 def _passed(begin: float, amount: float, per_step: ArrayLike | Sequence[float]) -> float:
-    """The step, not rounded, at which `amount` has passed since `begin`."""
+    """The step, not rounded, at which `amount` samples or tokens have passed since `begin`."""
     if not np.ndim(per_step):
         return begin + float(amount) / float(np.asarray(per_step))
     sizes = np.asarray(per_step, float)
     passed = np.concatenate([[0.0], np.cumsum(sizes)])
     steps = np.arange(len(passed), dtype=float)
-    # After the last step that is given, batches keep their last size.
+    # After the last given step, batches have the last given size.
     start = np.interp(begin, steps, passed) + max(0.0, begin - steps[-1]) * sizes[-1]
     end = start + float(amount)
     return float(np.interp(end, passed, steps) + max(0.0, end - passed[-1]) / sizes[-1])

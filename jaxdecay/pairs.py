@@ -1,4 +1,4 @@
-"""Numbers held as the sum of two floats, with twice the digits of one: 48 bits in float32."""
+"""Numbers stored as the sum of two floats, with twice the digits of one: 48 bits in float32."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from jaxdecay.serialization import serializable_state
 
 
 class Pair(NamedTuple):
-    """The number high + low, of which `low` is at most the rounding of `high`.
+    """The number high + low, where `low` is at most the rounding error of `high`.
 
-    A hyperparameter that is marked `jaxdecay.domain.Digits` is one wherever JAX sees it: as two
-    leaves of a schedule, and as the argument of its decay. The gradient is that by `high`.
+    JAX sees a hyperparameter marked `jaxdecay.domain.Digits` as a `Pair`: as two leaves of a
+    schedule, and as the argument of its decay. Its gradient is the one with respect to `high`.
     """
 
     high: Any
     low: Any
 
     def number(self) -> Any:
-        """Both in one float, which holds half of the digits."""
+        """The sum as one float, with half of the digits."""
         return self.high + self.low
 
 
@@ -33,7 +33,7 @@ serializable_state(Pair)
 
 
 def split(value: Any) -> Any:
-    """A float as the pair of floats that float32 holds, exact in double; others as they are."""
+    """A float as a pair: `high` fits in float32, `low` is the rest; other values unchanged."""
     if isinstance(value, float):
         high = float(_as_float32(value))
         return Pair(high, value - high)
@@ -48,22 +48,22 @@ def split(value: Any) -> Any:
 
 
 def joined(value: Any) -> Any:
-    """The opposite of `split`, where that is exact; other pairs, of arrays of JAX, as they are."""
+    """The inverse of `split`, where that is exact; pairs of JAX arrays are unchanged."""
     if isinstance(value, Pair):
-        kinds = [type(each) is float or _is_double(each) for each in value]
-        return value.number() if all(kinds) else value
+        exact = all(type(part) is float or _is_double(part) for part in value)
+        return value.number() if exact else value
     return value
 
 
 def as_one(value: Any) -> Any:
-    """The number that a pair is, in one float; other values as they are."""
+    """A pair as one float; other values unchanged."""
     return value.number() if isinstance(value, Pair) else value
 
 
 def _as_float32(value: Any) -> Any:
     with np.errstate(over="ignore"):
         rounded = np.float32(value)
-    return np.where(np.isfinite(rounded), rounded, value)  # nothing is left of an infinite one
+    return np.where(np.isfinite(rounded), rounded, value)  # infinity would leave no finite rest
 
 
 def _is_double(value: Any) -> bool:
@@ -71,7 +71,7 @@ def _is_double(value: Any) -> bool:
 
 
 def pair(number: ArrayLike | Pair) -> Pair:
-    """A float, or an integer of up to 32 bits, exactly."""
+    """A float, or an integer of up to 32 bits, as a pair, exactly."""
     if isinstance(number, Pair):
         return number
     array = jnp.asarray(number)
@@ -83,7 +83,7 @@ def pair(number: ArrayLike | Pair) -> Pair:
 
 
 def normalised(number: Pair) -> Pair:
-    """The same number, of which `high` is the float next to it."""
+    """The same number, with `high` the nearest float."""
     return Pair(*_sum_of_floats(number.high, number.low))
 
 
@@ -105,7 +105,7 @@ def times(a: Pair, b: Pair) -> Pair:
 
 
 def product(a: Pair, b: Pair) -> Pair:
-    """Their product, with the slopes of that of floats; of an infinite one only `high`."""
+    """Their product, with the slopes of a product of floats; `low` is 0 if it is infinite."""
     rounded = a.high * b.high
     exact = times(*jax.lax.stop_gradient((a, b)))
     low = minus(exact, pair(jax.lax.stop_gradient(rounded))).number()
@@ -120,9 +120,9 @@ def over(a: Pair, b: Pair) -> Pair:
 
 
 def quotient(a: Pair, b: Pair) -> Pair:
-    """a/b for b > 0, as the float next to it, which has its slopes, and what that leaves.
+    """a/b for b > 0: `high` is the nearest float, with the slopes, and `low` the rest.
 
-    Of an infinite quotient nothing is left.
+    `low` is 0 if the quotient is infinite.
     """
     rounded = a.high / b.high
     (high, low), (unit, unit_low), first = jax.lax.stop_gradient((a, b, rounded))
@@ -132,9 +132,9 @@ def quotient(a: Pair, b: Pair) -> Pair:
 
 
 def floor(number: Pair) -> Pair:
-    """The largest integer that is not above a number, or so little that it has lost the digits.
+    """The largest integer that is at most the number, give or take its rounding error.
 
-    11/1.1 is 10 in decimals, and in floats of 64 bits, though the float next to 1.1 is above it.
+    11/1.1 is 10 in decimals and in float64, although the float nearest to 1.1 is above it.
     """
     whole = jnp.floor(number.high)
     more = jnp.floor((number.high - whole) + (number.low + rounding(number.high)))
@@ -142,7 +142,7 @@ def floor(number: Pair) -> Pair:
 
 
 def rounding(size: Array) -> Array:
-    """How far a pair of some size may be off after a few operations; 2⁻⁵² of it in double."""
+    """The error that a pair of some size may have after a few operations; in float64 2⁻⁵² of it."""
     return jnp.abs(size) * max(4 * float(jnp.finfo(size.dtype).eps) ** 2, 2.0**-52)
 
 
@@ -154,13 +154,13 @@ def power_of(base: Pair, exponent: Pair) -> Array:
 
 
 def log_of(number: Pair) -> Array:
-    """The logarithm of a number > 0, also of one next to 1 in all digits of a float."""
+    """The logarithm of a number > 0, exact to the digits of a float even near 1."""
     return _logarithm(number).number()
 
 
 @jax.custom_jvp
 def exp_of(number: Pair) -> Array:
-    """e^number to about the rounding of a float, and exactly where that is a power of 2."""
+    """e^number to about the rounding of a float, and exact where the result is a power of 2."""
     if jnp.finfo(number.high.dtype).bits == 64:
         return jnp.exp(number.number())
     high = jnp.clip(number.high, -88, 89)  # from 0 to infinity in float32
@@ -180,7 +180,7 @@ def _(primals: tuple[Pair], tangents: tuple[Pair]) -> tuple[Array, Array]:
 
 
 _LN2 = Pair(0.693359375, math.log(2) - 0.693359375)
-"""ln 2, of which `high` has so few digits that its product with an exponent is exact."""
+"""ln 2; `high` has so few digits that its product with an exponent is exact."""
 
 
 def _logarithm(number: Pair) -> Pair:
@@ -205,7 +205,7 @@ def _logarithm(number: Pair) -> Pair:
     most, rest = _sum_of_floats(doublings * _LN2.high, 2 * ratio.high)
     rest = rest + (doublings * _LN2.low + 2 * (ratio.low + ratio.high * series))
     most, rest = _sum_of_floats(most, rest)
-    # Of 0 so small a logarithm that its powers are 0, and 1 where the exponent is 0.
+    # For 0, a logarithm so small that powers of 0 are 0, and 1 where the exponent is 0.
     most = jnp.where(positive, most, jnp.where(given == 0, -1e30, jnp.nan))
     return Pair(most + (slope - jax.lax.stop_gradient(slope)), jnp.where(positive, rest, 0))
 

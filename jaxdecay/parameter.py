@@ -1,4 +1,4 @@
-"""Parameters of a decay, as its signature declares them: what kind, and which values."""
+"""Parameters of a decay, as its signature declares them: their kinds and domains."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Parameter:
         name: its name.
         kind: "number" (a number or a vector), "schedule", "schedules" (a tuple of them) or
             "option" (static: a `bool` or a `Literal`).
-        domain: what a number may be.
+        domain: the values that a number may take.
         choices: the values that an option may have.
         default: its default, `inspect.Parameter.empty` if it must be given.
     """
@@ -48,24 +48,23 @@ class Parameter:
         return self.default is inspect.Parameter.empty
 
     def is_default(self, value: Any) -> bool:
-        """Whether a value is its default, and of the same type."""
+        """Whether a value equals its default and has the same type."""
         same_type = not self.required and type(value) is type(self.default)
         return same_type and value == self.default
 
     def checked(self, where: str, value: Any) -> Any:
-        """A number or an option as it is stored; ValueError, which says where, for a wrong one."""
+        """The value as it is stored; ValueError, which starts with `where`, for a wrong one."""
         return self._option(where, value) if self.kind == "option" else self._number(where, value)
 
     def _option(self, where: str, value: Any) -> Any:
         value = bool(value) if isinstance(value, np.bool_) else value
-        same = [each for each in self.choices if type(each) is type(value) and each == value]
-        if not same:
-            allowed = " or ".join(repr(each) for each in self.choices)
+        if not any(type(choice) is type(value) and choice == value for choice in self.choices):
+            allowed = " or ".join(map(repr, self.choices))
             raise ValueError(f"{where} must be {allowed}, got {value!r}")
         return value
 
     def _number(self, where: str, value: Any) -> Any:
-        if isinstance(value, Pair):  # of another schedule, inside a transformation of JAX
+        if isinstance(value, Pair):  # from another schedule, inside a JAX transformation
             return value if self.domain.digits else value.number()
         if isinstance(value, Length):
             return self._relative(where, value)
@@ -78,7 +77,7 @@ class Parameter:
         if isinstance(value, Sequence) and not isinstance(value, str):
             nested = any(isinstance(each, bool | Sequence) or np.ndim(each) for each in value)
             if nested or not self.domain.rank:
-                hint = "" if nested else "; jaxdecay.grid makes a schedule of each value"
+                hint = "" if nested else "; jaxdecay.grid makes one schedule per value"
                 raise ValueError(f"{where} must be {self.domain}, got {value!r}{hint}")
             traced = any(isinstance(each, jax.Array) for each in value)
             value = jnp.stack(list(map(jnp.asarray, value))) if traced else np.asarray(value)
@@ -91,14 +90,15 @@ class Parameter:
 
     def _relative(self, where: str, value: Length) -> Length:
         if not self.domain.relative or self.domain.rank:
-            raise ValueError(f"{where} must be {self.domain}, got {value!r}, a length in time")
+            hint = "put it in a list" if self.domain.relative else "give numbers, not a length"
+            raise ValueError(f"{where} must be {self.domain}, got {value!r}; {hint}")
         return value
 
 
 def as_python(value: Any, *, count: bool) -> Any:
-    """A single concrete number as Python's, so that it prints and compares as it was written.
+    """A single concrete number as a Python number, so that it prints and compares as written.
 
-    An integer that does not count steps is a float that was written without a point.
+    An integer that does not count steps becomes a float.
     """
     if np.ndim(value):
         return value
@@ -107,11 +107,13 @@ def as_python(value: Any, *, count: bool) -> Any:
 
 
 def read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
-    """The parameter that a signature declares; TypeError for one without a name of its own."""
+    """The parameter that a signature declares; TypeError for one that cannot be passed by name."""
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise TypeError(f"{family}: a decay names its parameters, *{parameter.name} is not allowed")
+        raise TypeError(
+            f"{family}: each parameter needs a name, got *{parameter.name}; list them one by one"
+        )
     if parameter.kind is parameter.POSITIONAL_ONLY:
-        raise TypeError(f"{family}: {parameter.name} must be allowed by name; take the / away")
+        raise TypeError(f"{family}: {parameter.name} must be accepted by name; remove the /")
     annotation = parameter.annotation
     if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
         annotation = next(each for each in get_args(annotation) if each is not type(None))

@@ -1,4 +1,4 @@
-"""Schedules as plain JSON types, as files hold them, and back."""
+"""Converts schedules to plain JSON types, as in files, and back."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ def to_dict(schedule: BoundDecay) -> dict[str, Any]:
     try:
         values = {name: _plain(value) for name, value in schedule.hyperparameters.items()}
     except RecursionError:
-        raise ValueError("schedules are nested too deeply to be written") from None
+        raise ValueError("schedules are nested too deeply to be written; compose fewer") from None
     values = {name: value for name, value in values.items() if value is not None}
     return {"family": schedule.decay.name_in_files(), **values, **schedule.options}
 
 
 def from_dict(data: Any) -> Any:
-    """The schedule of a dictionary made by `to_dict`, or written by hand.
+    """The schedule that a dictionary describes, from `to_dict` or written by hand.
 
     Raises:
         ValueError: an unknown family or hyperparameter, or a value outside its domain.
     """
     if not isinstance(data, Mapping) or "family" not in data:
-        raise ValueError(f"a schedule needs a dictionary with a family, got {data!r}")
+        raise ValueError(f"a schedule must be a dictionary with the key 'family', got {data!r}")
     try:
         values = {name: from_plain(value) for name, value in data.items() if name != "family"}
         return family(data["family"])(**values)
     except TypeError as error:
         raise ValueError(str(error)) from None
     except RecursionError:
-        raise ValueError("schedules are nested too deeply to be read") from None
+        raise ValueError("schedules are nested too deeply to be read; compose fewer") from None
 
 
 def from_plain(value: Any) -> Any:
-    """A hyperparameter: dictionaries become schedules, texts such as "10%" lengths."""
+    """A hyperparameter: dictionaries become schedules, strings such as "10%" lengths."""
     if isinstance(value, Mapping):
         return from_dict(value)
     if isinstance(value, str):
         return parse_length(value) or value
-    return [from_plain(each) for each in value] if isinstance(value, list) else value
+    return [from_plain(part) for part in value] if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

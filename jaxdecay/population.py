@@ -1,8 +1,8 @@
 """Populations: many schedules as one pytree, whatever their families.
 
-`grid` makes every combination, `sample` draws at random, `stack` takes schedules one by one and
-`concat` puts populations together. A `Population` is a pytree: it can be traced, differentiated
-and passed to a compiled function, and called with a step it gives the values of all schedules.
+`grid` builds every combination, `sample` draws at random, `stack` takes single schedules and
+`concat` joins populations. A `Population` is a pytree: it can be traced, differentiated and passed
+to a compiled function. Called with a step, it returns the values of all schedules.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from jaxdecay.serialization import serializable
 
 @jax.tree_util.register_pytree_with_keys_class
 class Population:
-    """S schedules; families may differ. Made by `stack`, `grid`, `sample` and `concat`.
+    """S schedules of any families, created by `stack`, `grid`, `sample` or `concat`.
 
     Schedules of one family and structure are stored together, with stacked hyperparameters, so
     that the cost of tracing and compiling grows with the number of families, not of schedules.
 
     Attributes:
-        groups: stacked schedules, one for each family and structure (leaves have a first axis).
+        groups: stacked schedules, one for each family and structure (leaves have a leading axis).
         order: for each schedule, its position among the rows of all groups (static).
 
     Example:
@@ -81,11 +81,11 @@ class Population:
 
     @property
     def is_adaptive(self) -> bool:
-        """Whether some of its schedules follow a metric."""
+        """Whether any of its schedules follows a metric."""
         return any(isinstance(group, AdaptiveSchedule) for group in self.groups)
 
     def init_states(self) -> tuple[Any, ...]:
-        """For each group the states of its schedules before any metric, stacked.
+        """For each group, the stacked states of its schedules before any metric.
 
         Example:
             >>> import jaxdecay
@@ -104,13 +104,13 @@ class Population:
 
         Args:
             states: from `init_states()`, or from the update before.
-            values: one metric a schedule, [S].
+            values: one metric per schedule, of shape [S].
 
         Returns:
             States of the same kind.
 
         Raises:
-            ValueError: not one metric a schedule.
+            ValueError: `values` does not have the shape [S].
 
         Example:
             >>> import jaxdecay
@@ -126,8 +126,8 @@ class Population:
         values = as_number(values)
         if values.shape != (len(self),):
             raise ValueError(
-                f"a population of {len(self)} schedules takes one metric each, "
-                f"got an array of shape {values.shape}"
+                f"a population of {len(self)} schedules takes one metric each, got an array of "
+                f"shape {values.shape}; pass one of shape ({len(self)},)"
             )
         rows = values if self._in_order() else values[np.argsort(self.order)]
         starts = itertools.accumulate(map(_rows, self.groups), initial=0)
@@ -148,7 +148,7 @@ class Population:
         samples_per_step: ArrayLike | None = None,
         tokens_per_step: ArrayLike | None = None,
     ) -> Population:
-        """The population with relative lengths as counts of steps; see `Schedule.resolve`.
+        """The population with relative lengths as counts of steps, as by `Schedule.resolve`.
 
         Example:
             >>> import jaxdecay
@@ -171,7 +171,7 @@ class Population:
         )
 
     def partition(self) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], Population]]:
-        """Its hyperparameters that have a gradient, stacked; see `Schedule.partition`.
+        """The stacked hyperparameters that have a gradient; see `Schedule.partition`.
 
         Example:
             >>> import jaxdecay
@@ -192,11 +192,13 @@ class Population:
     @overload
     def __getitem__(self, index: slice | Sequence[int] | np.ndarray) -> Population: ...
     def __getitem__(self, index: Any) -> Schedule | Population:
-        """One schedule; or, for a slice, a list of indices or a mask, a population of some."""
+        """A schedule for an index; a population for a slice, a list of indices or a mask."""
         if np.ndim(index) == 0 and not isinstance(index, slice):
             index = operator.index(index)
             if not -len(self) <= index < len(self):
-                raise IndexError(f"schedule {index} of a population of {len(self)}")
+                raise IndexError(
+                    f"index {index} is out of range for a population of {len(self)} schedules"
+                )
             position = self.order[index]
             for group in self.groups:
                 if position < _rows(group):
@@ -204,8 +206,10 @@ class Population:
                 position -= _rows(group)
         chosen = np.arange(len(self))[index]
         if chosen.size == 0:
-            raise ValueError(f"no schedule of this population of {len(self)} is chosen")
-        return stack(self[int(each)] for each in chosen)
+            raise ValueError(
+                f"the index selects none of the {len(self)} schedules; a population needs one"
+            )
+        return stack(self[int(row)] for row in chosen)
 
     def __repr__(self) -> str:
         rows = self._summary()
@@ -215,12 +219,12 @@ class Population:
 
     def _repr_html_(self) -> str:
         """In a notebook: a table of the families and of the ranges of their hyperparameters."""
-        rows = ["".join(f"<td>{html.escape(each)}</td>" for each in row) for row in self._summary()]
+        rows = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._summary()]
         table = "".join(f"<tr>{row}</tr>" for row in rows)
         return f"Population of {len(self)} schedules<table>{table}</table>"
 
     def _summary(self) -> list[tuple[str, str, str]]:
-        """For each group: how many schedules, their family, the ranges of their values."""
+        """For each group: the number of schedules, their family, the ranges of their values."""
         counts = [np.shape(_first_leaf(group))[:1] for group in self.groups]
         return [
             (str(*count), _name(group), _ranges(group))
@@ -233,11 +237,11 @@ class Population:
 
     @classmethod
     def tree_unflatten(cls, order: Any, children: Iterable[Any]) -> Population:
-        """A population of whatever JAX puts in the place of the groups; never checked."""
+        """A population from whatever JAX passes as groups; never checked."""
         (groups,) = children
-        made = object.__new__(cls)
-        made.groups, made.order = groups, order
-        return made
+        population = object.__new__(cls)
+        population.groups, population.order = groups, order
+        return population
 
     def _in_order(self) -> bool:
         return self.order == tuple(range(len(self)))
@@ -255,7 +259,7 @@ serializable(
 
 
 def stack(schedules: Iterable[Schedule]) -> Population:
-    """The population of some schedules, in their order.
+    """A population of the given schedules, in their order.
 
     Args:
         schedules: at least one schedule; families may differ.
@@ -282,10 +286,12 @@ def stack(schedules: Iterable[Schedule]) -> Population:
     kinds: dict[Any, list[tuple[int, list[Any]]]] = {}
     for index, schedule in enumerate(schedules):
         if not isinstance(schedule, Schedule):
-            raise TypeError(f"a population is made of schedules, got {schedule!r}")
+            raise TypeError(
+                f"stack takes schedules, such as jaxdecay.constant(0.1), got {schedule!r}"
+            )
         leaves, structure = jax.tree.flatten(schedule)
         if not leaves:
-            raise ValueError(f"{schedule!r} has no hyperparameters to stack; give it one")
+            raise ValueError(f"{schedule!r} has no hyperparameters to stack; give its function one")
         shapes = tuple((np.shape(leaf), _is_integer(leaf)) for leaf in leaves)
         kinds.setdefault((structure, shapes), []).append((index, leaves))
     if not kinds:
@@ -300,7 +306,7 @@ def stack(schedules: Iterable[Schedule]) -> Population:
 
 
 def concat(*populations: Population) -> Population:
-    """One population of several, in their order; their families may differ.
+    """Joins populations into one, in their order; families may differ.
 
     Raises:
         TypeError: something that is not a population.
@@ -312,11 +318,11 @@ def concat(*populations: Population) -> Population:
         >>> len(jaxdecay.concat(small, small))
         4
     """
-    for each in populations:
-        if not isinstance(each, Population):
+    for population in populations:
+        if not isinstance(population, Population):
             raise TypeError(
-                f"concat takes populations, one by one, got {type(each).__name__}; "
-                "for schedules there is jaxdecay.stack"
+                "concat takes populations as separate arguments, got "
+                f"{type(population).__name__}; to combine schedules use jaxdecay.stack"
             )
     return stack(itertools.chain.from_iterable(populations))
 
@@ -326,7 +332,7 @@ def _is_integer(leaf: Any) -> bool:
 
 
 def _stack_leaves(leaves: Sequence[Any]) -> Any:
-    # NumPy keeps Python's numbers as they were written; JAX makes them float32 when it uses them.
+    # NumPy stores Python's numbers in full; JAX rounds them to float32 when it uses them.
     traced = any(isinstance(leaf, jax.Array) for leaf in leaves)
     return jnp.stack([jnp.asarray(leaf) for leaf in leaves]) if traced else np.stack(leaves)
 
@@ -348,7 +354,7 @@ def _row(group: Schedule, row: int) -> Schedule:
 
 
 def _name(group: Schedule) -> str:
-    """Its family, and those of the schedules that it is made of."""
+    """Its family and, in brackets, those of its inner schedules."""
     values = jax.tree.leaves(
         list(group.hyperparameters.values()), is_leaf=lambda each: isinstance(each, Schedule)
     )
@@ -357,26 +363,26 @@ def _name(group: Schedule) -> str:
 
 
 def _ranges(group: Schedule) -> str:
-    """What a stacked schedule does not leave at its default, each with the range of its values."""
+    """The hyperparameters and options that are not at their defaults, with their ranges."""
     words = []
     paths = jax.tree_util.tree_leaves_with_path(
         group, is_leaf=lambda each: isinstance(each, Pair | Length)
     )
-    for path, found in paths:
+    for path, value in paths:
         name = jax.tree_util.keystr(path, simple=True, separator=".")
-        unit = found.unit if isinstance(found, Length) else None
-        leaf: Any = as_one(found.value if isinstance(found, Length) else found)
+        unit = value.unit if isinstance(value, Length) else None
+        leaf: Any = as_one(value.value if isinstance(value, Length) else value)
         concrete = isinstance(leaf, np.ndarray | Array) and not isinstance(leaf, Tracer)
         if not concrete or leaf.ndim != 1 or not jnp.issubdtype(leaf.dtype, jnp.number):
             words.append(name)
             continue
         low, high = np.min(leaf), np.max(leaf)
         parameter = group.decay.parameters.get(name)
-        after = {None: "", "percent": "%"}.get(unit, f" {unit}")
+        suffix = {None: "", "percent": "%"}.get(unit, f" {unit}")
         if low < high:
-            words.append(f"{name} {low:.3g} … {high:.3g}{after}")
+            words.append(f"{name} {low:.3g} … {high:.3g}{suffix}")
         elif unit is not None or parameter is None or parameter.default != low:
-            words.append(f"{name} {low:.3g}{after}")
+            words.append(f"{name} {low:.3g}{suffix}")
     for name, value in group.options.items():
         if value != group.decay.parameters[name].default:
             words.append(f"{name} {value}")

@@ -1,4 +1,4 @@
-"""Families by name: every decay that was defined, the library's and your own."""
+"""The families by name: the library's decays and your own."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from jaxdecay.declaration import Family
 from jaxdecay.spelling import nearest
 
 families: dict[str, Family[..., Any]] = {}
-"""Every decay that was defined, by its family name."""
+"""Every defined decay by its family name."""
 
 
 def family(name: str) -> Family[..., Any]:
-    """The decay with a family name.
+    """The decay with this family name.
 
     Raises:
         ValueError: no decay has this name; the message suggests the nearest one.
@@ -32,10 +32,10 @@ def family(name: str) -> Family[..., Any]:
 def register(family: Family[..., Any]) -> None:
     """Adds a decay; ValueError if another module has already defined one with its name."""
     name = family.decay.family
-    before = families.get(name)
-    if before is not None and before.__module__ != family.__module__:
+    known = families.get(name)
+    if known is not None and known.__module__ != family.__module__:
         raise ValueError(
-            f"a decay named {name!r} exists already, in {before.__module__}; "
+            f"a decay named {name!r} exists already, in {known.__module__}; "
             "give this function another name"
         )
     families[name] = family

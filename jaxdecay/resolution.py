@@ -1,4 +1,4 @@
-"""Relative lengths of a schedule as counts of steps, each from where it begins."""
+"""Converts the relative lengths of a schedule to counts of steps."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ S = TypeVar("S", bound=BoundDecay)
 
 
 def has_lengths(tree: Any) -> bool:
-    """Whether a length depends on the run anywhere in a schedule."""
-    parts = jax.tree.leaves(tree, is_leaf=lambda each: isinstance(each, Length))
+    """Whether any length in a schedule, or in one inside it, depends on the run."""
+    parts = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, Length))
     return any(isinstance(part, Length) for part in parts)
 
 
 def resolved(schedule: S, run: Run, begin: Position) -> S:
-    """The schedule for a run, if its step 0 is at a position of the clock around it."""
+    """The schedule for a run, with its step 0 at `begin` on the clock of the schedule around it."""
     if not has_lengths(schedule):
         return schedule
     values, decay = dict(schedule.hyperparameters), schedule.decay
@@ -32,7 +32,7 @@ def resolved(schedule: S, run: Run, begin: Position) -> S:
             values[name] = _part(values[name], run, starts[-1])
         elif kinds[name] == "schedules":
             values[name] = [
-                _part(each, run, start) for each, start in zip(values[name], starts, strict=False)
+                _part(part, run, start) for part, start in zip(values[name], starts, strict=False)
             ]
         else:
             values[name], starts = _in_sequence(values[name], run, starts[-1])
@@ -48,16 +48,16 @@ def resolved(schedule: S, run: Run, begin: Position) -> S:
 
 
 def _part(value: Any, run: Run, begin: Position) -> Any:
-    """A schedule inside another one, or the number that stands for one."""
+    """Resolves a schedule inside another one; a number stays as it is."""
     return resolved(value, run, begin) if isinstance(value, BoundDecay) else value
 
 
 def _in_sequence(value: Any, run: Run, begin: Position) -> tuple[Any, list[Position]]:
-    """A length, or one after another of a vector, and where each begins and the last ends."""
+    """Resolves a length, or a vector of consecutive ones; also returns where they begin and end."""
     if isinstance(value, tuple) or np.ndim(value):
         positions = [begin]
-        for each in value:
-            positions.append(run.after(positions[-1], each))
+        for length in value:
+            positions.append(run.after(positions[-1], length))
         steps = [after.step - before.step for before, after in itertools.pairwise(positions)]
         return steps, positions
     end = run.after(begin, value)
@@ -65,10 +65,10 @@ def _in_sequence(value: Any, run: Run, begin: Position) -> tuple[Any, list[Posit
 
 
 def _from_one_begin(value: Any, run: Run, begin: Position, least: int) -> Any:
-    """A length, or a vector of steps that are all counted from one position."""
+    """Resolves a length, or a vector of steps that are all counted from one position."""
     if isinstance(value, tuple):
-        return [run.after(begin, each).step - begin.step for each in value]
+        return [run.after(begin, length).step - begin.step for length in value]
     if not isinstance(value, Length):
         return value
     steps = run.after(begin, value).step - begin.step
-    return steps if steps > 0 else max(steps, least)  # a period of a short run is a step
+    return steps if steps > 0 else max(steps, least)  # in a short run, a period is one step

@@ -30,7 +30,7 @@ from jaxdecay.serialization import serializable
 
 
 class _Known(NamedTuple):
-    """What a schedule finds out about itself when it is first called."""
+    """What a schedule caches on its first call."""
 
     leaves: list[Any]
     structure: Any
@@ -43,8 +43,8 @@ class _Known(NamedTuple):
 class Schedule(BoundDecay):
     """A decay bound to its hyperparameters: a learning rate as a function of `step`.
 
-    Made by calling a decay, for example `jaxdecay.inverse_time(0.1, decay_rate=0.5)`. It is
-    immutable; it is a pytree whose leaves are its hyperparameters; it is an `optax.Schedule`.
+    Call a decay to create one, for example `jaxdecay.inverse_time(0.1, decay_rate=0.5)`. It is
+    immutable, a pytree with its hyperparameters as leaves, and an `optax.Schedule`.
     Hyperparameters and options are attributes. `+` and `*` take numbers and schedules.
 
     Attributes:
@@ -63,7 +63,7 @@ class Schedule(BoundDecay):
         inverse_time(init_value=0.1, decay_rate=0.25)
     """
 
-    __slots__ = ("_kept",)
+    __slots__ = ("_cached",)
 
     # As a function.
 
@@ -71,18 +71,17 @@ class Schedule(BoundDecay):
         """The value at a step.
 
         Args:
-            step: number of updates finished before this one, from 0 to 2³¹−1; a number or an
-                array of any integer or float type. A negative step counts as 0, a larger
-                integer as the largest.
+            step: number of completed updates, from 0 to 2³¹−1; a number or an array of any
+                integer or float type. A negative step counts as 0, a larger integer as 2³¹−1.
 
         Returns:
-            A float array with the shape of `step`: float32, or float64 in JAX's x64 mode. It is
-            weakly typed, as a Python number is, unless a hyperparameter or the step is an array
-            of a float type, so that it does not change the type of what it multiplies.
+            A float array with the shape of `step`: float32, or float64 in JAX's x64 mode. Unless
+            a hyperparameter or the step is a float array, it is weakly typed, like a Python
+            number, and does not change the type of what it multiplies.
 
         Raises:
-            ValueError: the schedule is stacked and this is not inside `jax.vmap`, or a length is
-                relative to a run that is not known: `resolve` it first.
+            ValueError: the schedule is stacked and called outside `jax.vmap`, or a length is
+                relative to the run: call `resolve` first.
         """
         at, known = as_step(step), self._known()
         if known.evaluate is None or isinstance(at, Tracer):
@@ -90,24 +89,24 @@ class Schedule(BoundDecay):
         return known.evaluate(known.leaves, at)
 
     def _run(self, method: str, *arguments: Any) -> Any:
-        """Calls a method, compiled where nothing is traced: once for all of this structure."""
+        """Calls a method; unless something is traced, it is compiled once per structure."""
         known = self._known()
-        if known.traced or any(isinstance(each, Tracer) for each in jax.tree.leaves(arguments)):
+        if known.traced or any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(arguments)):
             return getattr(self, method)(known.weak, *arguments)
         return _compiled(known.structure, known.weak, method)(known.leaves, *arguments)
 
     def _known(self) -> _Known:
-        """Its leaves and what follows from them, found once."""
+        """The leaves and what follows from them, computed once."""
         try:
-            return self._kept
+            return self._cached
         except AttributeError:
             self._check_resolved()
             leaves, structure = jax.tree.flatten(self)
             traced = any(isinstance(leaf, Tracer) for leaf in leaves)
             weak = not any(map(is_strong, leaves))
             evaluate = None if traced else _compiled(structure, weak, "_value")
-            object.__setattr__(self, "_kept", _Known(leaves, structure, traced, weak, evaluate))
-            return self._kept
+            object.__setattr__(self, "_cached", _Known(leaves, structure, traced, weak, evaluate))
+            return self._cached
 
     def _value(self, weak: bool, step: Array) -> Array:
         step = clamped(step)
@@ -116,7 +115,8 @@ class Schedule(BoundDecay):
         value = jnp.asarray(self.decay.value(step, self._arguments()), float)
         if value.ndim:
             raise ValueError(
-                f"{self.family}: one step must give one value, got an array of shape {value.shape}"
+                f"{self.family}: one step must give one value, got an array of shape "
+                f"{value.shape}; return a number"
             )
         return weakly_typed(value) if weak and not is_strong(step) else value
 
@@ -129,7 +129,7 @@ class Schedule(BoundDecay):
         return {**numbers, **self.options}
 
     def parts(self) -> Schedule:
-        """The schedule that a compound is composed of; other schedules are their own.
+        """The schedule that a compound is composed of; any other schedule returns itself.
 
         Example:
             >>> import jaxdecay
@@ -150,24 +150,24 @@ class Schedule(BoundDecay):
         samples_per_step: ArrayLike | None = None,
         tokens_per_step: ArrayLike | None = None,
     ) -> Self:
-        """The schedule with its relative lengths as counts of steps.
+        """The schedule with its relative lengths converted to counts of steps.
 
         Lengths that follow each other, such as warm-up, plateau and decay, are added up before
         they are rounded: shares that sum to 100 % end at `steps` exactly.
 
         Args:
-            steps: updates of the run, > 0; needed where a length is a `percent` of it.
-            steps_per_epoch: updates of one pass through the data, > 0; needed for `epochs`.
-            samples_per_step: examples of a batch, > 0; needed for `samples`. Where batches grow,
-                an array with the number for each step; after its last, the last one holds.
-            tokens_per_step: tokens of a batch, likewise; needed for `tokens`.
+            steps: updates in the run, > 0; needed for `percent`.
+            steps_per_epoch: updates in one pass through the data, > 0; needed for `epochs`.
+            samples_per_step: examples in a batch, > 0; needed for `samples`. For batches that
+                grow, an array with one number per step; its last number holds for later steps.
+            tokens_per_step: tokens in a batch, likewise; needed for `tokens`.
 
         Returns:
-            A schedule without relative lengths; the same one if it has none.
+            A schedule without relative lengths; the same object if it had none.
 
         Raises:
-            ValueError: what a length needs is not given, or lengths do not fit each other once
-                they are resolved.
+            ValueError: an argument that a length needs is missing, or the resolved lengths do
+                not fit each other.
 
         Example:
             >>> import jaxdecay
@@ -183,7 +183,7 @@ class Schedule(BoundDecay):
         return resolved(self, run, Position())
 
     def partition(self) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], Self]]:
-        """The hyperparameters that have a gradient, and how to put others in their place.
+        """The hyperparameters that have a gradient, and a function that replaces them.
 
         Returns:
             A dictionary of the float leaves by name, such as "init_value" or
@@ -223,7 +223,7 @@ class Schedule(BoundDecay):
 
     __array_ufunc__ = None  # NumPy leaves `array * schedule` to the schedule
 
-    # As arithmetic, made of decays in `compose`, which are found by name: that file needs this one.
+    # As arithmetic. The decays are looked up by name, as `compose` imports this file.
 
     def __add__(self, other: Schedule | ArrayLike) -> Schedule:
         return family("add")(self, second=other)
@@ -244,7 +244,7 @@ class Schedule(BoundDecay):
     def tree_flatten_with_keys(self) -> tuple[tuple[tuple[Any, Any], ...], Any]:
         """Hyperparameters with their names; the rest is static.
 
-        A number that is marked `Digits` is two leaves, `high` and `low`: JAX would round one.
+        A number marked `Digits` becomes two leaves, `high` and `low`: JAX would round a single one.
         """
         parameters = self.decay.parameters
         children = tuple(
@@ -258,7 +258,7 @@ class Schedule(BoundDecay):
 
     @classmethod
     def tree_unflatten(cls, auxiliary: Any, children: Iterable[Any]) -> Schedule:
-        """A schedule of whatever JAX puts in the place of hyperparameters; never checked."""
+        """A schedule from whatever JAX passes as hyperparameters; never checked."""
         decay, options = auxiliary
         names = (name for name, each in decay.parameters.items() if each.kind != "option")
         values = dict(zip(names, map(joined, children), strict=True))
@@ -291,7 +291,7 @@ class Schedule(BoundDecay):
         """The schedule as plain JSON types: its family, hyperparameters and options by name.
 
         Raises:
-            ValueError: its decay has no name, as those of `from_function`.
+            ValueError: its decay has no name, as with `from_function`.
 
         Example:
             >>> import jaxdecay
@@ -302,7 +302,7 @@ class Schedule(BoundDecay):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Schedule:
-        """The schedule of a dictionary made by `to_dict`, or written by hand.
+        """The schedule that a dictionary describes, from `to_dict` or written by hand.
 
         Raises:
             ValueError: an unknown family or hyperparameter, or a value outside its domain.
@@ -316,7 +316,7 @@ class Schedule(BoundDecay):
 
 
 def known_to_others(kind: type[Schedule]) -> None:
-    """Makes a kind of schedule known to `jax.export` and Flax."""
+    """Registers a class of schedules with `jax.export` and Flax."""
     serializable(
         kind,
         children=lambda schedule: dict(schedule.hyperparameters),
@@ -330,7 +330,7 @@ known_to_others(Schedule)
 
 
 def partition(tree: Any) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], Any]]:
-    """The float leaves of a pytree by name, and a function that rebuilds it from others."""
+    """The float leaves of a pytree by name, and a function that rebuilds it with other values."""
     leaves, structure = jax.tree_util.tree_flatten_with_path(
         tree, is_leaf=lambda each: isinstance(each, Pair)
     )
@@ -351,7 +351,7 @@ def partition(tree: Any) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], 
 
 @functools.lru_cache(maxsize=1024)
 def _compiled(structure: Any, weak: bool, method: str) -> Any:
-    """A method of all schedules of a structure, compiled; their leaves are arguments."""
+    """A method, compiled for all schedules with this structure; their leaves are arguments."""
 
     def run(leaves: list[Any], *arguments: Any) -> Any:
         return getattr(structure.unflatten(leaves), method)(weak, *arguments)

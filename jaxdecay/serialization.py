@@ -1,7 +1,7 @@
-"""Our classes in formats of others: functions that JAX exports, and the state of Flax.
+"""Registers the library's classes with `jax.export` and with Flax's serialization.
 
-Each class is declared where it is defined. `jax.export` learns of it at once. Flax does when it is
-loaded, as we do not load it: with the first schedule that is created afterwards.
+A class is registered with `jax.export` where it is defined. The library does not import Flax: once
+Flax is imported, the next schedule that is created registers the classes with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _Kind(NamedTuple):
 
 
 _waiting: list[_Kind] = []
-"""Kinds that Flax does not know of yet."""
+"""Classes that are not registered with Flax yet."""
 
 
 def serializable(
@@ -32,14 +32,14 @@ def serializable(
     static: Callable[[Any], Any],
     from_static: Callable[[Any], Any],
 ) -> None:
-    """Makes a class that is a pytree known to `jax.export` and to `flax.serialization`.
+    """Registers a pytree class with `jax.export` and `flax.serialization`.
 
     Args:
         kind: the class.
-        children: what a state dictionary holds of an instance, by name.
+        children: returns the entries of the state dictionary of an instance, by name.
         restored: `restored(instance, children)`, the instance with other children.
-        static: the auxiliary data of the pytree as JSON types.
-        from_static: the auxiliary data from what `static` returned.
+        static: converts the auxiliary data of the pytree to JSON types.
+        from_static: the inverse of `static`.
     """
     jax.export.register_pytree_node_serialization(
         kind,
@@ -51,12 +51,12 @@ def serializable(
 
 
 def serializable_state(kind: type) -> None:
-    """Makes the state of an adaptive schedule, a named tuple, known to `jax.export`."""
+    """Registers a named tuple, such as the state of an adaptive schedule, with `jax.export`."""
     jax.export.register_namedtuple_serialization(kind, serialized_name=f"jaxdecay.{kind.__name__}")
 
 
 def introduce_to_flax() -> None:
-    """Tells Flax of our classes, if it is loaded and has not been told."""
+    """Registers the waiting classes with Flax, if it is imported."""
     if _waiting and "flax.serialization" in sys.modules:
         while _waiting:
             _register(sys.modules["flax.serialization"], _waiting.pop())
@@ -70,8 +70,8 @@ def _register(flax: Any, kind: _Kind) -> None:
         expected = kind.children(instance)
         if set(state) != set(expected):
             raise ValueError(
-                f"a state of {', '.join(state)} cannot be restored to {instance!r}, "
-                f"which has {', '.join(expected)}"
+                f"a state with {', '.join(state)} cannot be restored to {instance!r}, which has "
+                f"{', '.join(expected)}; restore it to a schedule of the same family"
             )
         values = {
             name: flax.from_state_dict(value, state[name], name=name)

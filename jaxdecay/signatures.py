@@ -1,4 +1,4 @@
-"""The signatures of families, for what reads them: inspect, typing, command-line builders."""
+"""The signatures of families for tools that read them: inspect, typing, command-line builders."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def describe(public: Any, signature: inspect.Signature, function: Callable[..., 
 
     Args:
         public: the function that users call.
-        signature: of its hyperparameters, with domains.
+        signature: its hyperparameters, annotated with domains.
         function: the decay.
     """
     parameters = [
-        each.replace(annotation=in_plain_types(each.annotation))
-        for each in signature.parameters.values()
+        parameter.replace(annotation=in_plain_types(parameter.annotation))
+        for parameter in signature.parameters.values()
     ]
     public.__signature__ = signature.replace(parameters=parameters)
     public.__annotations__ = {
-        **{each.name: each.annotation for each in parameters},
+        **{parameter.name: parameter.annotation for parameter in parameters},
         "return": signature.return_annotation,
     }
-    # Where its source is; some take the annotations from there as well.
+    # Tools look for its source here, and some for its annotations too.
     if isinstance(function, types.FunctionType):
         public.__wrapped__ = types.FunctionType(
             function.__code__,
@@ -43,9 +43,9 @@ def describe(public: Any, signature: inspect.Signature, function: Callable[..., 
 
 
 def in_plain_types(annotation: Any) -> Any:
-    """An annotation with Python's numbers for JAX's arrays, for what builds from signatures.
+    """An annotation with Python numbers in place of JAX arrays, for tools that read signatures.
 
-    Command-line builders cannot make an array of a text, and check the marks of a domain on each
+    Command-line builders cannot parse an array from text, and check the marks of a domain on each
     number.
 
     Example:
@@ -55,8 +55,8 @@ def in_plain_types(annotation: Any) -> Any:
         <class 'float'>
     """
     if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
-        given = [each for each in get_args(annotation) if each is not type(None)]
-        return Union[*map(in_plain_types, given), None]
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        return Union[*map(in_plain_types, members), None]
     if get_origin(annotation) is Sequence:
         return Sequence[in_plain_types(*get_args(annotation))]
     if get_origin(annotation) is not Annotated:
@@ -69,14 +69,14 @@ def in_plain_types(annotation: Any) -> Any:
 
 
 def _plain_type(annotation: Any, *, count: bool) -> Any:
-    """What an array may be in its place, a number; other types as they are."""
+    """Number types in place of an array type; other types unchanged."""
     members = get_args(annotation) or (annotation,)
     if jax.Array not in members:
         return annotation
     others = [
-        each
-        for each in members
-        if each not in get_args(ArrayLike) and get_origin(each) is not Sequence
+        member
+        for member in members
+        if member not in get_args(ArrayLike) and get_origin(member) is not Sequence
     ]
     numbers = (int, float) if count else (float,)
     return Union[*numbers, *others]

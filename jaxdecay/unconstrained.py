@@ -1,4 +1,4 @@
-"""Unconstrained coordinates: all of ℝ mapped to an interval, for optimizers that know no limits."""
+"""Unconstrained coordinates: all of ℝ mapped to an interval, for optimizers without constraints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 LARGEST = 1e30
-"""From here on a coordinate grows in proportion to its number, so that nothing overflows."""
+"""Above this number a coordinate grows linearly, so that nothing overflows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Interval:
         high: the upper limit, or inf.
         low_closed: whether `low` belongs to it.
         high_closed: whether `high` belongs to it.
-        scale: a usual distance from the only limit.
+        scale: a typical distance from the limit, if only one is finite.
     """
 
     low: float = -math.inf
@@ -34,7 +34,7 @@ class Interval:
     scale: float = 1.0
 
     def to_free(self, value: ArrayLike) -> Array:
-        """The coordinate of a number of the interval, of any shape."""
+        """The coordinates of numbers in the interval, of any shape."""
         value = jnp.asarray(value, float)
         if math.isinf(self.low):
             return value if math.isinf(self.high) else self._mirrored().to_free(-value)
@@ -49,7 +49,7 @@ class Interval:
         return -jnp.log(share) if self.high_closed else jnp.log(share) - jnp.log(rest)
 
     def from_free(self, free: ArrayLike) -> Array:
-        """The number of a coordinate, of any shape; inside the interval whatever the coordinate."""
+        """The numbers for coordinates of any shape; always inside the interval."""
         free = jnp.asarray(free, float)
         if math.isinf(self.low):
             return free if math.isinf(self.high) else -self._mirrored().from_free(free)
@@ -75,7 +75,7 @@ class Interval:
     def _distance(self, free: Array) -> Array:
         """s·sinh(abs(x)) from a limit that belongs to the interval, s·e^x from one that does not.
 
-        It has a slope at 0 too, the one to the right.
+        Its slope at 0 is the one to the right.
         """
         last = self._last()
         size = _absolute(free) if self.low_closed else free
@@ -94,7 +94,7 @@ class Interval:
         return math.asinh(ratio) if self.low_closed else math.log(ratio)
 
     def _inside(self, value: Array) -> Array:
-        """The value, not rounded to a limit that is none of the interval's, with its slope."""
+        """The value with its slope, moved off a limit that is not part of the interval."""
         kind = value.dtype.type
         low, high = kind(self.low), kind(self.high)
         if not self.low_closed:
@@ -105,5 +105,5 @@ class Interval:
 
 
 def _absolute(number: Array) -> Array:
-    """The size of a number, of which the slope at 0 is that to the right."""
+    """The absolute value, whose slope at 0 is the one to the right."""
     return jnp.where(number < 0, -number, number)

@@ -273,7 +273,7 @@ def test_an_optimizer_that_shows_it_no_metric_is_refused(make: Any, schedule: An
     parameters = jnp.ones(3)
     state = optimizer.init(parameters)
     message = (
-        rf"{schedule.family} follows a metric and must see one at each update.*"
+        rf"{schedule.family} follows a metric and must be called with its state.*"
         r"optax.inject_hyperparams\(optax.sgd\)\(schedule\).*value=loss"
     )
     for update in (optimizer.update, jax.jit(optimizer.update)):
@@ -286,7 +286,7 @@ def test_an_update_without_the_metric_is_refused(schedule: Any) -> None:
     optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=schedule)
     parameters = jnp.ones(3)
     state = optimizer.init(parameters)
-    message = f"{schedule.family} follows a metric: give it to each update as value=…"
+    message = f"{schedule.family} follows a metric: value=… is missing"
     for extra in ({}, {"value": None}, {"loss": 1.0}):
         with pytest.raises(TypeError, match=message):
             optimizer.update(parameters, state, parameters, **extra)

@@ -232,7 +232,9 @@ def test_a_damaged_description_is_an_error(task, population, copy, text):
 
 def test_checkpoints_of_another_sweep_are_refused(task, population, copy):
     other = jaxdecay.stack([*list(population)[:3], jaxdecay.inverse_time(0.01, decay_rate=0.2)])
-    with pytest.raises(ValueError, match=r"schedules\[3\] was inverse_time.*0\.1\) and is.*0\.2\)"):
+    with pytest.raises(
+        ValueError, match=r"schedules\[3\] was inverse_time.*0\.1\) and is now.*0\.2"
+    ):
         go_on(task, other, copy)
     with pytest.raises(ValueError, match="the number of schedules was 4 and is now 2"):
         go_on(task, population[:2], copy)

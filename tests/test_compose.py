@@ -67,7 +67,9 @@ def test_what_does_not_fit(family: str, arguments: dict[str, Any], message: str)
     ids=repr,
 )
 def test_extend_does_not_guess_an_end(without_an_end_of_its_own: Any) -> None:
-    with pytest.raises(ValueError, match="extend: transition_steps must say at which step"):
+    with pytest.raises(
+        ValueError, match=r"extend: transition_steps is missing, .*does not declare"
+    ):
         jaxdecay.extend(without_an_end_of_its_own, at=5, new_transition_steps=200)
     jaxdecay.extend(without_an_end_of_its_own, at=5, new_transition_steps=200, transition_steps=110)
 

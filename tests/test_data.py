@@ -217,11 +217,11 @@ def test_own_data_that_are_cut_short_are_damaged(tmp_path, share):
     np.savez_compressed(path, **own())
     contents = path.read_bytes()
     path.write_bytes(contents[: int(share * len(contents))])
-    with pytest.raises(jaxdecay.DataError, match="or damaged"):
+    with pytest.raises(jaxdecay.DataError, match="or is damaged"):
         jaxdecay.data_from_file(path)
     middle = len(contents) // 2
     path.write_bytes(contents[:middle] + b"\0" * 64 + contents[middle + 64 :])
-    with pytest.raises(jaxdecay.DataError, match="or damaged"):
+    with pytest.raises(jaxdecay.DataError, match="or is damaged"):
         jaxdecay.data_from_file(path)
     with pytest.raises(FileNotFoundError, match=r"data file .* does not exist"):
         jaxdecay.data_from_file(tmp_path / "none.npz")

@@ -105,9 +105,9 @@ def test_labels_that_jax_cannot_hold_are_refused(labels, message):
         (np.full((2, 3), None), "inputs must be real numbers, got an array of object"),
         (np.zeros((2, 3), "M8[s]"), "inputs must be real numbers, got an array of datetime64"),
         (np.full((2, 3), 1e39), r"numbers must be finite as float32, got 1e\+39; scale them down"),
-        (scipy.sparse.csr_matrix(np.eye(2)), r"a sparse csr_matrix of shape \(2, 2\).*toarray"),
+        (scipy.sparse.csr_matrix(np.eye(2)), r"a sparse csr_matrix with shape \(2, 2\).*toarray"),
         (np.ma.masked_less(np.eye(2), 0.5), r"without a mask; fill masked values with \.filled"),
-        ({"a": [1, 2], "b": [3, 4]}, r"one array, got a dict of a, b; put.*np\.stack"),
+        ({"a": [1, 2], "b": [3, 4]}, r"one array, got a dict with a, b; join.*np\.stack"),
     ],
 )
 def test_inputs_that_jax_cannot_hold_are_refused(inputs, message):

@@ -83,7 +83,7 @@ def test_examples_in_pages(page, tmp_path, monkeypatch):
     count = run_examples(text, page.name)
     assert count > 5 or page.stem in ("index", "names", "reference")
     if page.stem == "README":
-        assert (tmp_path / "runs" / "readme" / "members.csv").exists()
+        assert (tmp_path / "runs" / "readme" / "report.html").exists()
 
 
 def test_the_runner_of_examples_can_fail():

@@ -219,9 +219,9 @@ def test_functions_that_are_no_decays_are_refused() -> None:
 
     for function, message in [
         (named, "cannot be named 'family'"),
-        (without_step, "the first parameter of a decay is its step"),
-        (without_names, "a decay names its parameters"),
-        (by_position, "must be allowed by name"),
+        (without_step, "the first parameter of a decay must be its step"),
+        (without_names, "each parameter needs a name"),
+        (by_position, "must be accepted by name"),
         (of_numbers, "must be annotated with a domain"),
     ]:
         with pytest.raises(TypeError, match=message):
@@ -274,7 +274,7 @@ def test_a_truth_value_is_no_number_of_a_vector() -> None:
 
 @pytest.mark.parametrize("step", [np.array([5 + 3j]), None, "3", {}])
 def test_a_step_that_is_no_real_number_is_refused(step: Any) -> None:
-    with pytest.raises(TypeError, match="a step is a real number"):
+    with pytest.raises(TypeError, match="step must be a real number"):
         jaxdecay.linear(1.0, end_value=0.0, transition_steps=10)(step)
 
 
@@ -288,7 +288,7 @@ def test_too_deep_a_nest_is_refused() -> None:
 
 @pytest.mark.parametrize("data", ["cosine", None, [1], {}])
 def test_what_is_no_dictionary_with_a_family_is_refused(data: Any) -> None:
-    with pytest.raises(ValueError, match="needs a dictionary with a family"):
+    with pytest.raises(ValueError, match="must be a dictionary with the key 'family'"):
         Schedule.from_dict(data)
 
 
@@ -317,7 +317,7 @@ def test_what_is_no_dictionary_with_a_family_is_refused(data: Any) -> None:
             ),
             "lower must be at most upper",
         ),
-        (lambda: jaxdecay.cosine(0.1, transition_steps=2**40), "so large a count must be a float"),
+        (lambda: jaxdecay.cosine(0.1, transition_steps=2**40), "so large a count as a float"),
     ],
 )
 def test_numbers_that_do_not_fit_each_other(make: Any, message: str) -> None:

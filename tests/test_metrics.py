@@ -220,10 +220,10 @@ def values_of(value):
         ({"score": None}, r"'score' must be one value for each.*shape \(30,\); got None"),
         ({"score": [1.0, 2.0]}, r"'score' must be one value for each example.*; got a list"),
         ({"score": "high"}, r"'score' must be one value for each example.*; got a str"),
-        ({"score": np.zeros(4)}, r"an array of shape \(30,\), got one of shape \(4,\)"),
-        (lambda batch: {"score": batch.inputs}, r"of shape \(30,\), got one of shape \(30, 1\)"),
-        (None, r"must return \{name: values\}, \{\} for none, got None"),
-        ([1.0], r"must return \{name: values\}, \{\} for none, got a list"),
+        ({"score": np.zeros(4)}, r"an array of shape \(30,\), got shape \(4,\)"),
+        (lambda batch: {"score": batch.inputs}, r"of shape \(30,\), got shape \(30, 1\)"),
+        (None, r"must return \{name: values\}, or \{\} if it has none, got None"),
+        ([1.0], r"must return \{name: values\}, or \{\} if it has none, got a list"),
     ],
 )
 def test_what_metrics_cannot_return_is_one_line(found, message):
@@ -284,7 +284,7 @@ def test_numbers_of_python_and_numpy_are_parameters(zero):
     ("changes", "message"),
     [
         ({"measures": {"score": True}}, "measures of a Task must be a list of its metrics"),
-        ({"measures": [SCORE, SCORE]}, "names 'score' twice"),
+        ({"measures": [SCORE, SCORE]}, "list 'score' twice"),
         (
             {"measures": [SCORE], "ranks_by": "scor"},
             r"one of loss, score; got 'scor' \(did you mean",

@@ -185,10 +185,16 @@ def test_sweep_json_is_the_last_file_and_absent_while_others_change(tmp_path, mo
     assert not any(there for name, there in written if name in files.NAMES)
 
 
-def test_a_file_is_written_completely_or_not_at_all(tmp_path):
+def test_a_file_is_written_completely_or_not_at_all(tmp_path, monkeypatch):
     files.write(tmp_path / "file", b"before")
-    with pytest.raises(TypeError):
-        files.write(tmp_path / "file", "no bytes")  # pyright: ignore[reportArgumentType]
+
+    def refuse(beside, path):
+        assert (beside.read_bytes(), path.read_bytes()) == (b"after", b"before")
+        raise PermissionError("refused")
+
+    monkeypatch.setattr(files.os, "replace", refuse)
+    with pytest.raises(PermissionError, match="refused"):
+        files.write(tmp_path / "file", b"after")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"before"}
 
 

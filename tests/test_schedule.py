@@ -130,7 +130,7 @@ def test_unknown_hyperparameters_name_the_nearest() -> None:
 def test_missing_and_surplus_hyperparameters() -> None:
     with pytest.raises(TypeError, match="linear: missing a required argument: 'transition_steps'"):
         jaxdecay.linear(0.1, end_value=0.0)
-    message = "constant takes one positional argument, value, but 2 were given; and no other"
+    message = "constant takes one positional argument, value, got 2; leave out the others"
     with pytest.raises(TypeError, match=message):
         jaxdecay.constant(0.1, 0.2)
 
@@ -142,7 +142,7 @@ def test_one_argument_has_a_position_and_all_others_a_name(case: Case) -> None:
     first, *others = values
     family = jaxdecay.family(schedule.family)
     assert family(values[first], **{name: values[name] for name in others}) == schedule
-    named = f"give the others by name: {', '.join(others)}" if others else "and no other"
+    named = f"pass by name: {', '.join(others)}" if others else "leave out the others"
     for surplus in range(1, max(2, len(values))):
         given = [*values.values(), 0.1][: 1 + surplus]
         rest = {name: values[name] for name in others[surplus:]}
@@ -331,7 +331,7 @@ def test_parameters_are_read_from_annotations() -> None:
 def test_a_decay_names_its_parameters(star: str) -> None:
     made: dict[str, Any] = {}
     exec(f"def stars(step, {star}): return step", made)
-    with pytest.raises(TypeError, match=r"stars: a decay names its parameters, \*rates"):
+    with pytest.raises(TypeError, match=r"stars: each parameter needs a name, got \*rates"):
         jaxdecay.decay(made["stars"])
 
 

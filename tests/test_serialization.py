@@ -46,7 +46,7 @@ def test_flax_writes_and_reads_populations_and_states(tree: Any) -> None:
 
 def test_the_state_of_another_family_is_refused() -> None:
     state = flax.serialization.to_state_dict(jaxdecay.constant(0.1))
-    with pytest.raises(ValueError, match="state of value cannot be restored to cosine"):
+    with pytest.raises(ValueError, match="a state with value cannot be restored to cosine"):
         flax.serialization.from_state_dict(jaxdecay.cosine(0.1, transition_steps=9), state)
     cosine = jaxdecay.cosine(0.1, transition_steps=9)
     state = flax.serialization.to_state_dict(cosine)

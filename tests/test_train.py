@@ -265,17 +265,17 @@ def test_a_module_with_other_state_is_refused():
     def model(rngs):
         return nnx.Sequential(nnx.Linear(8, 10, rngs=rngs), nnx.BatchNorm(10, rngs=rngs))
 
-    with pytest.raises(ValueError, match=r"nnx\.Param only, this one has BatchStat"):
+    with pytest.raises(ValueError, match=r"nnx\.Param only, this one also has BatchStat"):
         jaxdecay.classifier(jaxdecay.digits(), model)
 
 
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (lambda rngs: nnx.Linear(8, 5, rngs=rngs), r"at least 10\), for labels 0 … 9; it gives"),
+        (lambda rngs: nnx.Linear(8, 5, rngs=rngs), r"at least 10\), for labels 0 … 9; it returns"),
         (
             lambda rngs: nnx.Sequential(lambda each: each.mean(1), nnx.Linear(8, 9, rngs=rngs)),
-            r"must map \(2, 8, 8\) to logits of shape \(2, at least 10\).* gives \(2, 9\)",
+            r"must map \(2, 8, 8\) to logits of shape \(2, at least 10\).* returns \(2, 9\)",
         ),
         (lambda rngs: nnx.Linear(64, 10, rngs=rngs), r"not take inputs of shape \(2, 8, 8\)"),
     ],

@@ -1,6 +1,6 @@
 """Adaptive schedules: decays whose value also depends on a metric, such as the validation loss.
 
-Inside `optax.inject_hyperparams` they see the metric with each update, in a sweep once an epoch.
+Inside `optax.inject_hyperparams` they see the metric at each update, in a sweep after each epoch.
 """
 
 # In the order of the catalogue.

@@ -1,4 +1,4 @@
-"""A schedule that goes up while its metric gets better, and down while it does not."""
+"""A schedule that rises while its metric improves, and falls while it does not."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ from jaxdecay.serialization import serializable_state
 __all__ = ["greedy"]
 
 LARGEST_WINDOW = 100
-"""The most metrics that `greedy` takes the mean of: its state has room for so many."""
+"""The most metrics that `greedy` averages: the number that its state stores."""
 
 
 Window = Annotated[ArrayLike, Ge(1), Le(LARGEST_WINDOW), Count(relative=False), Search(1, 20)]
 
 
 class GreedyState(NamedTuple):
-    """What `greedy` knows of its metric.
+    """What `greedy` remembers of its metric.
 
     Attributes:
         scale: multiplies the schedule's value.
-        rest: what the product of all factors is above `scale`, which has too few digits to be
-            multiplied a hundred times.
+        rest: the exact product of all factors minus `scale`, whose digits alone do not suffice
+            for a hundred multiplications.
         best: the best mean so far.
-        good: means in a row that were better than the best before.
-        bad: means in a row that were not.
-        resting: metrics that the cooldown or warm-up will still leave uncounted.
-        lows: reductions that ended at the smallest scale, since the last increase.
-        seen: metrics since the start.
-        latest: the last metrics, newest first.
+        good: number of means in a row that were better than the best before.
+        bad: number of means in a row that were not.
+        resting: number of metrics that the cooldown or warm-up will still ignore.
+        lows: number of reductions that ended at the smallest scale, since the last increase.
+        seen: number of metrics since the start.
+        latest: the latest metrics, newest first.
     """
 
     scale: Array
@@ -131,9 +131,9 @@ def _greedy_update(
         seen=seen,
         latest=latest,
     )
-    anew = _greedy_init(cooldown=cooldown, warmup=warmup, mode=mode)._replace(resting=resting)
+    restarted = _greedy_init(cooldown=cooldown, warmup=warmup, mode=mode)._replace(resting=resting)
     reset = at_low & ~_exceeds(reset_after, lows)
-    return chosen(reset, anew, followed)
+    return chosen(reset, restarted, followed)
 
 
 def _mean_of_latest(latest: Array, seen: Array, window: Array) -> Array:
@@ -150,7 +150,8 @@ def _exceeds(count: Array, limit: Array) -> Array:
 def _check_scales(min_scale: Any, max_scale: Any, **_: Any) -> None:
     if is_any(np.greater, min_scale, max_scale):
         raise ValueError(
-            f"greedy: min_scale must be at most max_scale, got {min_scale} and {max_scale}"
+            f"greedy: min_scale must be at most max_scale, got {min_scale} and {max_scale}; "
+            "swap them"
         )
 
 
@@ -176,28 +177,28 @@ def greedy(
     mode: Mode = "min",
     threshold_mode: ThresholdMode = "absolute",
 ) -> ArrayLike:
-    """A schedule that goes up while a metric gets better and down while it does not: GreedyLR.
+    """A schedule that rises while a metric improves and falls while it does not: GreedyLR.
 
     Formula: schedule(t)·s. At first s = 1; after more than `patience` good metrics in a row s
     becomes min(s/factor, max_scale), after more than `patience` bad ones max(s·factor,
-    min_scale), and counting starts again. A metric is good if it is below b − threshold
-    (absolute) or b − threshold·abs(b) (relative), where b is the best that was counted; with
-    `mode="max"`, above b + …. A metric that is not a number is bad.
+    min_scale), and counting restarts. A metric is good if it is below b − threshold (absolute)
+    or b − threshold·abs(b) (relative), where b is the best that was counted; with `mode="max"`,
+    above b + …. NaN is bad.
 
     Args:
         schedule: the schedule to change, or a number for a constant one.
-        factor: > 0 and < 1, without unit: a reduction multiplies by it, an increase divides.
+        factor: > 0 and < 1, without unit: reductions multiply by it, increases divide by it.
         patience: how many good or bad metrics in a row change nothing, ≥ 0.
         threshold: by how much a metric must be better than the best, ≥ 0: in units of the metric
             if `threshold_mode` is "absolute", a share of the best if it is "relative".
-        cooldown: how many metrics after a reduction are not counted at all, ≥ 0.
-        warmup: how many metrics after an increase are not counted at all, ≥ 0.
-        min_scale: the smallest s that a reduction leads to, ≥ 0, without unit.
-        max_scale: the largest s that an increase leads to, > 0, without unit.
-        reset_after: after so many reductions that end at `min_scale`, without an increase, the
-            state starts anew; 2³¹−1 means never.
-        window: take the mean of so many last metrics, 1 … 100; 1 takes each as it is.
-        mode: "min" if less is better (a loss), "max" if more is (an accuracy).
+        cooldown: how many metrics after a reduction are ignored, ≥ 0.
+        warmup: how many metrics after an increase are ignored, ≥ 0.
+        min_scale: the smallest s that a reduction can reach, ≥ 0, without unit.
+        max_scale: the largest s that an increase can reach, > 0, without unit.
+        reset_after: after this many reductions that end at `min_scale`, without an increase, the
+            state is reset; 2³¹−1 means never.
+        window: judge the mean of this many latest metrics, 1 … 100; 1 judges each metric alone.
+        mode: "min" if lower is better (a loss), "max" if higher is (an accuracy).
         threshold_mode: "absolute" or "relative".
 
     Returns:
@@ -218,9 +219,9 @@ def greedy(
         [0.5, 1.0, 1.0, 1.0, 0.5]
 
     Source:
-        arXiv 2512.14527; Hugging Face `GreedyLR`, whose min_lr and max_lr are rates (min_scale =
-        min_lr/lr; the defaults here are its own at a rate of 0.1), whose reset_start is
-        `reset_after`, whose window_size counts if smooth is set, and whose eps leaves out changes
-        of at most 1e-8.
+        arXiv 2512.14527; Hugging Face `GreedyLR`. Its min_lr and max_lr are rates (min_scale =
+        min_lr/lr; the defaults here equal its own at a rate of 0.1), its reset_start is
+        `reset_after`, its window_size counts only if smooth is set, and its eps skips changes of
+        at most 1e-8.
     """
     return value_at(schedule, step)

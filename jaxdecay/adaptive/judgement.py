@@ -1,4 +1,4 @@
-"""Whether a metric is better, and what then becomes of the scale."""
+"""Compares a metric with the best so far, and reduces or increases a scale."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ ThresholdMode = Literal["relative", "absolute"]
 
 
 def worst(mode: str) -> Array:
-    """The metric that any other is better than."""
+    """The worst possible metric."""
     return jnp.asarray(jnp.inf if mode == "min" else -jnp.inf, float)
 
 
 def is_better(
     metric: Array, best: Array, threshold: Array, mode: str, threshold_mode: str
 ) -> Array:
-    """Whether a metric is better by the threshold; one that is not a number never is."""
-    # Before the first metric the best is infinite: a share of it would not be a number.
+    """Whether a metric is better than the best by the threshold; NaN never is."""
+    # Before the first metric the best is infinite, and a share of it NaN.
     size = jnp.abs(jnp.where(jnp.isfinite(best), best, 0)) if threshold_mode == "relative" else 1.0
     return metric < best - threshold * size if mode == "min" else metric > best + threshold * size
 
 
 def reduced_scale(scale: Pair, factor: Pair, min_scale: Array) -> Pair:
-    """scale·factor, but not below `min_scale`, unless it is there already."""
+    """scale·factor, but at least `min_scale`; a scale already below it is unchanged."""
     smaller = normalised(product(scale, factor))
     smaller = chosen(smaller.high < min_scale, pair(min_scale), smaller)
     return chosen(smaller.high < scale.high, smaller, scale)
 
 
 def increased_scale(scale: Pair, factor: Pair, max_scale: Array) -> Pair:
-    """scale/factor, but not above `max_scale`, unless it is there already."""
+    """scale/factor, but at most `max_scale`; a scale already above it is unchanged."""
     larger = normalised(quotient(scale, factor))
     larger = chosen(larger.high > max_scale, pair(max_scale), larger)
     return chosen(larger.high > scale.high, larger, scale)
 
 
 def chosen(condition: Array, first: Any, second: Any) -> Any:
-    """One of two pytrees."""
+    """The first pytree where the condition holds, else the second."""
     return jax.tree.map(functools.partial(jnp.where, condition), first, second)

@@ -1,4 +1,4 @@
-"""A schedule that is reduced when its metric stands still."""
+"""A schedule that is reduced when its metric stops improving."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ Size = Annotated[ArrayLike, Ge(1), Le(LAST_STEP), Count(relative=False), Search(
 
 
 class PlateauState(NamedTuple):
-    """What `reduce_on_plateau` knows of its metric.
+    """What `reduce_on_plateau` remembers of its metric.
 
     Attributes:
         scale: multiplies the schedule's value.
-        rest: what the product of all factors is above `scale`, which has too few digits to be
-            multiplied a hundred times.
+        rest: the exact product of all factors minus `scale`, whose digits alone do not suffice
+            for a hundred multiplications.
         best: the best metric so far.
-        bad: metrics in a row that were not better.
-        resting: metrics that the cooldown will still leave uncounted.
-        mean: of the metrics since the last full window.
-        seen: how many those are.
+        bad: number of metrics in a row that were not better.
+        resting: number of metrics that the cooldown will still ignore.
+        mean: the mean of the metrics since the last full window.
+        seen: the number of these metrics.
     """
 
     scale: Array
@@ -78,7 +78,7 @@ def _plateau_init(*, cooldown: Array, mode: str, **_: Any) -> PlateauState:
 def _plateau_update(
     state: PlateauState, value: Array, *, accumulation_size: Array, **settings: Any
 ) -> PlateauState:
-    """Judges the mean of each window of metrics; a window of 1 is the metric itself."""
+    """Judges the mean of each window of metrics; with a window of 1, each metric."""
     seen = state.seen + 1
     mean = (state.mean * as_number(state.seen) + value) / as_number(seen)
     counted, size = same_kind(seen, accumulation_size)
@@ -134,24 +134,24 @@ def reduce_on_plateau(
     threshold_mode: ThresholdMode = "relative",
     patience_rule: Literal["exceeds", "reaches"] = "exceeds",
 ) -> ArrayLike:
-    """A schedule that is reduced each time a metric has stopped getting better.
+    """A schedule that is reduced each time a metric stops improving.
 
     Formula: schedule(t)·s. At first s = 1; when more than `patience` metrics in a row were bad,
-    s becomes max(s·factor, min_scale) and counting starts again. A metric is bad unless it is
-    below b − threshold·abs(b) (relative) or b − threshold (absolute), where b is the best so far;
-    with `mode="max"`, above b + …. A metric that is not a number is bad.
+    s becomes max(s·factor, min_scale) and counting restarts. A metric is bad unless it is below
+    b − threshold·abs(b) (relative) or b − threshold (absolute), where b is the best so far; with
+    `mode="max"`, above b + …. NaN is bad.
 
     Args:
         schedule: the schedule to reduce, or a number for a constant one.
-        factor: > 0 and < 1, without unit: what each reduction leaves.
+        factor: > 0 and < 1, without unit: each reduction multiplies s by it.
         patience: how many bad metrics in a row are tolerated, ≥ 0.
         threshold: by how much a metric must be better than the best, ≥ 0: a share of the best
             if `threshold_mode` is "relative", in units of the metric if it is "absolute".
         cooldown: how many metrics after a reduction are not counted as bad, ≥ 0.
-        min_scale: the smallest s, ≥ 0, without unit; from 1 on nothing is ever reduced.
-        accumulation_size: judge the mean of so many metrics instead of each, ≥ 1. A loss at each
-            step is noisy; 1 fits one metric an epoch.
-        mode: "min" if less is better (a loss), "max" if more is (an accuracy).
+        min_scale: the smallest s, ≥ 0, without unit; with 1 or more nothing is reduced.
+        accumulation_size: judge the mean of this many metrics, ≥ 1. The loss of each step is
+            noisy and needs more than 1; use 1 for one metric per epoch.
+        mode: "min" if lower is better (a loss), "max" if higher is (an accuracy).
         threshold_mode: "relative" or "absolute".
         patience_rule: reduce when the number of bad metrics "exceeds" patience (PyTorch) or when
             it "reaches" it (Keras, Optax), which is one metric earlier.
@@ -181,12 +181,11 @@ def reduce_on_plateau(
         >>> updates, state = optimizer.update(parameters, state, parameters, value=3.0)
 
     Source:
-        PyTorch `ReduceLROnPlateau`: the same arguments, min_scale = min_lr/lr, and its eps leaves
-        out changes of at most 1e-8. Keras `ReduceLROnPlateau`: "absolute", "reaches", and a
-        cooldown of max(0, cooldown − 1), since its last one counts. Optax
+        PyTorch `ReduceLROnPlateau`: the same arguments, with min_scale = min_lr/lr; its eps skips
+        changes of at most 1e-8. Keras `ReduceLROnPlateau`: "absolute", "reaches", and a cooldown
+        of max(0, cooldown − 1), as it counts the last metric of its own. Optax
         `contrib.reduce_on_plateau`: "reaches", with rtol relative or atol absolute, and the same
-        accumulation_size. PyTorch and
-        Optax take a share of b instead of `abs(b)`: of a negative metric, one that stays the same
-        is then always better, and nothing is ever reduced.
+        accumulation_size. PyTorch and Optax use b instead of `abs(b)`: a negative metric that
+        stays the same then always counts as better, and nothing is reduced.
     """
     return value_at(schedule, step)

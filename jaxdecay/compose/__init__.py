@@ -1,4 +1,4 @@
-"""Decays of schedules: their hyperparameters are schedules, or numbers that stand for them."""
+"""Decays that take schedules, or numbers in place of constant ones, as hyperparameters."""
 
 # In the order of the catalogue.
 # isort: off

@@ -114,7 +114,7 @@ def _check_limits(lower: Any, upper: Any, **_: Any) -> None:
     if upper is not None and is_any(np.greater, lower, upper):
         raise ValueError(
             f"clip: lower must be at most upper, got {lower!r} and {upper!r}; "
-            "for one value there is jaxdecay.constant"
+            "for a constant rate use jaxdecay.constant"
         )
 
 
@@ -133,7 +133,7 @@ def clip(
     Args:
         schedule: a schedule, or a number for a constant one.
         lower: the smallest learning rate, ≥ 0.
-        upper: the largest, ≥ 0; None means no limit. (Traced and below `lower`, it wins.)
+        upper: the largest, ≥ 0; None means no limit. A traced one below `lower` wins.
 
     Returns:
         A `Schedule`.
@@ -150,6 +150,6 @@ def clip(
         [0.75, 0.75, 0.5, 0.25, 0.25]
 
     Source:
-        The lower limit is `min_lr` of many training stacks.
+        The lower limit is the `min_lr` of many training stacks.
     """
     return jnp.clip(value_at(schedule, step), lower, upper)

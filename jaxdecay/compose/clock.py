@@ -1,4 +1,4 @@
-"""The same schedule by another clock: held, later, earlier, again, in other units."""
+"""A schedule on another clock: held, delayed, advanced, repeated, in other units."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["advance", "count_units", "delay", "hold", "per_epoch", "repeat"]
 
 
 def _hold_phases(schedule: Any, clock: Clock) -> Marks:
-    if clock.step(schedule.begin) != clock.until:  # with the end of the run all is done
+    if clock.step(schedule.begin) != clock.until:  # else the run ends when the hold begins
         yield clock.turn("hold", schedule.begin)
     yield from phases(
         schedule.schedule, clock.within(schedule.begin, "hold begins", may_be_cut=True)
@@ -34,13 +34,13 @@ def _hold_phases(schedule: Any, clock: Clock) -> Marks:
 
 @decay(phases=_hold_phases, group=Group.COMPOSED)
 def hold(step: ArrayLike, schedule: ScheduleLike, *, begin: Steps) -> ArrayLike:
-    """A schedule until a step, from where its value is held.
+    """A schedule up to a step, from which its value is held.
 
     Formula: schedule(min(t, B)).
 
     Args:
         schedule: a schedule, or a number for a constant one.
-        begin: B, the step from which on the value is held, 0 … 2³¹−1.
+        begin: B, the step from which the value is held, 0 … 2³¹−1.
 
     Returns:
         A `Schedule`.
@@ -57,19 +57,19 @@ def hold(step: ArrayLike, schedule: ScheduleLike, *, begin: Steps) -> ArrayLike:
         [1.0, 0.5, 0.25, 0.25]
 
     Source:
-        What Keras's `CosineDecay` does with its step at its end, for any schedule and step.
+        Keras's `CosineDecay` limits its step this way; here any schedule and any step.
     """
     return value_at(schedule, jnp.minimum(*same_kind(step, begin)))
 
 
 def _delay_phases(schedule: Any, clock: Clock) -> Marks:
-    yield clock.turn("what is delayed", schedule.delay_steps)
+    yield clock.turn("the delayed schedule", schedule.delay_steps)
     yield from phases(schedule.schedule, clock.after(schedule.delay_steps))
 
 
 @decay(order=("delay_steps", "schedule"), phases=_delay_phases, group=Group.COMPOSED)
 def delay(step: ArrayLike, schedule: ScheduleLike, *, delay_steps: Steps) -> ArrayLike:
-    """The start of a schedule is held, and the schedule begins later.
+    """A schedule that begins later; until then its first value is held.
 
     Formula: schedule(max(0, t − D)).
 
@@ -104,7 +104,7 @@ def _advance_phases(schedule: Any, clock: Clock) -> Marks:
 
 @decay(phases=_advance_phases, group=Group.COMPOSED)
 def advance(step: ArrayLike, schedule: ScheduleLike, *, advance_steps: Steps) -> ArrayLike:
-    """A schedule that has already begun: its first steps are left out.
+    """A schedule without its first steps.
 
     Formula: schedule(t + A).
 
@@ -143,14 +143,14 @@ def _repeat_phases(schedule: Any, clock: Clock) -> Marks:
 
 @decay(phases=_repeat_phases, group=Group.COMPOSED)
 def repeat(step: ArrayLike, schedule: ScheduleLike, *, period: Period) -> ArrayLike:
-    """The first steps of a schedule, again and again.
+    """The first steps of a schedule, repeated.
 
     Formula: schedule(t mod period).
 
     Args:
         schedule: a schedule, or a number for a constant one.
-        period: in steps, > 0. A schedule that ends at `period` starts again in the very step in
-            which it would reach its end.
+        period: in steps, > 0. A schedule that ends at `period` restarts at the step at which it
+            would reach its end.
 
     Returns:
         A `Schedule`.
@@ -191,8 +191,8 @@ def count_units(
 
     Args:
         schedule: a schedule whose steps are units.
-        units_per_step: units, such as the examples of a batch, that pass in a step, > 0. If it is
-            an integer units are exact to 2³¹−1, and floats from there on.
+        units_per_step: units in a step, such as the examples of a batch, > 0. With an integer,
+            units are exact up to 2³¹−1 and floats beyond.
 
     Returns:
         A `Schedule`.
@@ -235,7 +235,7 @@ def per_epoch(step: ArrayLike, schedule: ScheduleLike, *, steps_per_epoch: Perio
 
     Args:
         schedule: a schedule whose steps are epochs, as in PyTorch, where `scheduler.step()` is
-            called once an epoch, or in a Keras `LearningRateScheduler` callback.
+            called once per epoch, or in a Keras `LearningRateScheduler` callback.
         steps_per_epoch: in steps, > 0.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A run prolonged while it is under way: the rest of its schedule is slowed down."""
+"""Extending a run under way: the rest of its schedule is slowed down."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ __all__ = ["extend"]
 
 
 def _check_extension(schedule: Any, transition_steps: Any, **_: Any) -> None:
-    # The lengths of a run that is not known yet are added up once they are resolved.
+    # Relative lengths are added up once they are resolved.
     if transition_steps is None and not has_lengths(schedule) and end_of(schedule) is None:
         raise ValueError(
-            "extend: transition_steps must say at which step the schedule ends, which "
-            f"{schedule!r} does not say by itself; give extend(…, transition_steps=…)"
+            f"extend: transition_steps is missing, and {schedule!r} does not declare the step at "
+            "which it ends; give extend(…, transition_steps=…)"
         )
 
 
@@ -50,25 +50,25 @@ def extend(
     new_transition_steps: Steps,
     transition_steps: Steps | None = None,
 ) -> ArrayLike:
-    """A run prolonged while it goes on: from a step on, the rest of its schedule is slowed down.
+    """The schedule of a run that is extended under way: from a step on, it is slowed down.
 
     Formula: schedule(t) for t ≤ A; then schedule(A + (t − A)·(T − A)/(T' − A)) until T'; then
     schedule(T). The value is continuous at A.
 
     Args:
-        schedule: the schedule of the run that was planned.
-        at: A, the step at which the run is prolonged, 0 … 2³¹−1.
-        new_transition_steps: T', the step at which it now ends, 0 … 2³¹−1; at most A means that
-            it ends at A. It may be below T: the run is cut short, and its schedule hurries.
+        schedule: the schedule of the planned run.
+        at: A, the step at which the run is extended, 0 … 2³¹−1.
+        new_transition_steps: T', the step at which it now ends, 0 … 2³¹−1; with T' ≤ A it ends at
+            A. With T' < T the run is shortened, and its schedule is sped up.
         transition_steps: T, the step at which the schedule ends, 0 … 2³¹−1. Default: the sum of
-            the lengths that the schedule declares, its warm-up included.
+            the lengths that the schedule declares, including its warm-up.
 
     Returns:
         A `Schedule`.
 
     Raises:
-        ValueError: a hyperparameter outside its range, or a schedule that does not say by itself
-            when it ends, without `transition_steps`.
+        ValueError: a hyperparameter outside its range, or no `transition_steps` for a schedule
+            that does not declare its end.
 
     Example:
         >>> import jaxdecay
@@ -78,14 +78,14 @@ def extend(
         [0.75, 0.5, 0.25, 0.0]
 
     Source:
-        OLMo's `override_decay` has the purpose; no peer slows an arbitrary schedule down. The
-        slowed step is exact to its fraction, of integers up to step 2²⁴, though between two
-        steps that float32 holds the schedule is a parabola; from there on it is the whole step
-        before.
+        OLMo's `override_decay` serves the same purpose; no peer slows down an arbitrary
+        schedule. With integer counts, the slowed step keeps its exact fraction up to step 2²⁴,
+        where a parabola interpolates the schedule between two floats; beyond, it is rounded
+        down to an integer.
     """
     end = end_of(schedule) if transition_steps is None else transition_steps
-    counts = [as_number(each, count=True) for each in (step, at, new_transition_steps, end)]
-    integers = all(jnp.issubdtype(each.dtype, jnp.integer) for each in counts)
+    counts = [as_number(count, count=True) for count in (step, at, new_transition_steps, end)]
+    integers = all(jnp.issubdtype(count.dtype, jnp.integer) for count in counts)
     step, at, new_end, end = counts if integers else map(as_number, counts)
     end = jnp.maximum(end, at)
     left, done = countdown(step - at, new_end - at)
@@ -96,7 +96,7 @@ def extend(
         share = (end - at) / (left + done)
         slowed = jnp.where(done < left, at + done * share, end - left * share)
         rough = value_at(schedule, jnp.where(inside, slowed, outside))
-        # The slope is that at the rounded step, the value that at the step itself.
+        # The slope is taken at the rounded step, the value at the exact one.
         safe_end = jnp.where(inside, new_end, 2 * at + 1)
         still = jax.lax.stop_gradient((schedule, step, at, safe_end, end))
         exact = _value_between(still[0], *_slowed_pair(*still[1:]))
@@ -113,13 +113,13 @@ def extend(
 
 
 _LAST_FRACTION = 2**24
-"""From here on a float holds no fraction of a step."""
+"""The step from which a float32 holds no fraction."""
 
 
 def _slowed(left: Array, done: Array, begin: Array, end: Array) -> tuple[Array, Array]:
-    """The step with `done` of the way from `begin` to `end` done, as a whole one and a fraction.
+    """The slowed step between `begin` and `end`, as an integer and a fraction.
 
-    The fraction is that from the nearer end, and below 0 if that is `end`.
+    Both count from the nearer end; the fraction is negative if that is `end`.
     """
     early = done < left
     steps, fraction = _exact_share(jnp.where(early, done, left), end - begin, left + done)
@@ -127,7 +127,7 @@ def _slowed(left: Array, done: Array, begin: Array, end: Array) -> tuple[Array, 
 
 
 def _slowed_pair(step: Array, at: Array, new_end: Array, end: Array) -> Pair:
-    """The slowed step of counts that are floats, with the digits that one float would lose."""
+    """The slowed step for counts that are floats, with digits that one float would lose."""
     begin = pair(at)
     done, total = minus(pair(step), begin), minus(pair(new_end), begin)
     share = over(times(done, minus(pair(end), begin)), total)
@@ -135,14 +135,14 @@ def _slowed_pair(step: Array, at: Array, new_end: Array, end: Array) -> Pair:
 
 
 def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Array:
-    """The value at a step of which a float holds only the first digits.
+    """The value at a step that lies between two floats.
 
-    Between the floats around it the schedule is taken for a parabola, unless it jumps.
+    A parabola interpolates the schedule between these, unless it jumps there.
     """
     start = as_number(whole)
     below = start + fraction
     below = jnp.where(below - start > fraction, jnp.nextafter(below, jnp.zeros_like(below)), below)
-    # The next float; from 0 the next that is not flushed to 0.
+    # The next float; for 0 the first that is not flushed to 0.
     above = jnp.nextafter(below, jnp.full_like(below, jnp.inf))
     above = jnp.maximum(above, below + jnp.finfo(below.dtype).tiny)
 
@@ -151,7 +151,7 @@ def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Arr
 
     (first, slope), (last, last_slope) = value_and_slope(below), value_and_slope(above)
     gap = above - below
-    # Both shares from the whole step: neither loses its digits where it is small.
+    # Both shares are counted from the integer step: a small one keeps its digits.
     gone, left = (fraction - (below - start)) / gap, ((above - start) - fraction) / gap
     change = gap * slope
     parabola = last * gone**2 + (first + (first + change) * gone) * left
@@ -163,9 +163,9 @@ def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Arr
 
 @jax.jit  # compiled once, also where the schedule is called eagerly
 def _exact_share(count: Array, part: Array, total: Array) -> tuple[Array, Array]:
-    """count·part/total, of integers with count < total, as a whole number and a fraction.
+    """count·part/total, for integers with count < total, as an integer and a fraction.
 
-    The product does not fit into an integer, so both are built bit by bit of `part`.
+    The product does not fit into an integer, so both are computed bit by bit of `part`.
     """
 
     def add(whole: Array, rest: Array, more: Array) -> tuple[Array, Array]:

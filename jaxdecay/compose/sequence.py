@@ -1,4 +1,4 @@
-"""One schedule after another: a warm-up before it, a cooldown after it, a row of them."""
+"""Schedules in sequence: a warm-up before one, a cooldown after one, or several in a row."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def warmup(
     shape: Literal["linear", "cosine", "sqrt"] = "linear",
     first_step: Literal["init", "one_over_w"] = "init",
 ) -> ArrayLike:
-    """A ramp up to the start of a schedule, which then begins.
+    """A ramp up to the first value of a schedule, which then begins.
 
     Formula: I + (P − I)·g(t/W) for t < W, and schedule(t − W) from W on, with P = schedule(0);
     "linear" g(p) = p, "cosine" g(p) = ½(1 − cos πp), "sqrt" g(p) = 1 − √(1 − p). With
@@ -101,7 +101,7 @@ def warmup(
 def check_cooldown(
     *, end_value: Any, shape: str, power: Any = 0.5, family: str = "cooldown", **_: Any
 ) -> None:
-    """ValueError if a cooldown of this shape cannot end there, or does not use the power."""
+    """ValueError if this shape cannot reach `end_value`, or does not use `power`."""
     if shape in ("inverse", "exponential") and is_any(np.equal, end_value, 0):
         raise ValueError(
             f"{family}: end_value must be a number > 0 with shape={shape!r}, which never reaches "
@@ -138,7 +138,7 @@ def cooldown(
     power: Exponent = 0.5,
     shape: Literal["linear", "cosine", "sqrt", "power", "inverse", "exponential"] = "linear",
 ) -> ArrayLike:
-    """A schedule until a step, from where its value goes to `end_value`, which is then held.
+    """A schedule up to a step, from which its value moves to `end_value`, which is then held.
 
     Formula: schedule(t) for t < B; then, with P = schedule(B) and p = min(t − B, T)/T,
     E + (P − E)·g(p): "linear" g(p) = 1 − p, "cosine" ½(1 + cos πp), "sqrt" 1 − √p, "power"
@@ -149,9 +149,9 @@ def cooldown(
         begin: B, the step at which the cooldown begins, 0 … 2³¹−1.
         transition_steps: T, its length in steps, 0 … 2³¹−1; 0 means `end_value` from B on.
         end_value: E, the learning rate from step B + T on, ≥ 0; > 0 if the shape is "inverse"
-            or "exponential". (Traced and 0, their value is 0 after B.)
-        power: ≥ 0, without unit; only of the shape "power". 0 means `end_value` from B on.
-        shape: the way down.
+            or "exponential". (With a traced 0, these two are 0 after B.)
+        power: ≥ 0, without unit; only for the shape "power". 0 means `end_value` from B on.
+        shape: the function g, see the formula.
 
     Returns:
         A `Schedule`.
@@ -167,7 +167,7 @@ def cooldown(
 
     Source:
         Hägele et al., arXiv 2405.18392 (1 − √p); arXiv 2508.01483 compares shapes.
-        "inverse" is a straight line of 1/rate; "exponential" one of its logarithm.
+        "inverse" is a straight line in 1/rate, "exponential" in the logarithm of the rate.
     """
     step, begin = same_kind(step, begin)
     begun = value_at(schedule, jnp.minimum(step, begin))
@@ -185,7 +185,7 @@ def cooldown(
 
 
 def _inverse_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights:
-    """Of 1/((1 − p)/I + p/E) as a mean of I and E; 0 where one of them is."""
+    """The weights of I and E in 1/((1 − p)/I + p/E), as a mean; 0 where I or E is 0."""
 
     def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
         of_init = as_number(end_value * remaining)
@@ -197,7 +197,7 @@ def _inverse_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights:
 
 
 def _exponential_weights(init_value: ArrayLike, end_value: ArrayLike) -> Weights:
-    """Of I·(E/I)^p as a multiple of the nearer of I and E; 0 where one of them is."""
+    """The weights of I and E in I·(E/I)^p, all on the nearer one; 0 where I or E is 0."""
     positive = jnp.greater(init_value, 0) & jnp.greater(end_value, 0)
     logarithm = jnp.log(jnp.where(positive, end_value, 1))
     logarithm -= jnp.log(jnp.where(positive, init_value, 1))
@@ -216,13 +216,13 @@ def _check_lengths(schedules: tuple[Any, ...], lengths: Any) -> None:
         raise ValueError("join: schedules must hold at least one schedule, got none")
     if jnp.shape(lengths)[-1:] not in ((len(schedules),), (len(schedules) - 1,)):
         raise ValueError(
-            "join: lengths must hold one length a schedule, or all but that of the last one, "
+            "join: lengths must hold one length per schedule, or all but the last, "
             f"got {len(schedules)} schedules and lengths of shape {jnp.shape(lengths)}"
         )
     if is_any(_is_too_long, lengths):
         raise ValueError(
             f"join: lengths must sum to at most {LAST_STEP}, got {lengths}; "
-            "longer ones must be floats"
+            "give longer ones as floats"
         )
 
 
@@ -246,18 +246,18 @@ def _join_phases(schedule: Any, clock: Clock) -> Marks:
     for before, index in itertools.pairwise(shown):
         start, earlier, later = starts[index], schedule.schedules[before], schedule.schedules[index]
         if _is_level(earlier, clock) and _is_level(later, clock):
-            yield Jumps(clock, at=(start,))  # stairs made by hand
+            yield Jumps(clock, at=(start,))  # stairs written by hand
         else:
             yield Seam(clock, start, earlier, lengths[before], later)
     yield clock.phase("join", "hold", 0, end)
 
 
 def _is_level(schedule: Any, clock: Clock) -> bool:
-    """Whether a schedule, or a number, has one value for ever."""
+    """Whether a schedule, or a number, has the same value at every step."""
     if not isinstance(schedule, Schedule):
         return True
     marks = phases(schedule, clock)
-    return isinstance(next(marks, None), Level) and all(isinstance(each, Level) for each in marks)
+    return isinstance(next(marks, None), Level) and all(isinstance(mark, Level) for mark in marks)
 
 
 @decay(
@@ -267,19 +267,19 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], *, lengths: Boundar
     """One schedule after another, each counting its own steps from 0.
 
     Formula: schedule i at t − (sum of the lengths before i), for the last i that has begun. If the
-    last schedule has a length it holds its value there; else it goes on for ever.
+    last schedule has a length, its value at that length is held; else it continues.
 
     Args:
         schedules: at least one schedule, or number for a constant one.
-        lengths: vector of steps, one a schedule or one fewer, each ≥ 0. A schedule of length 0 is
-            skipped; the last one holds its first value.
+        lengths: vector of steps, one per schedule or one fewer, each ≥ 0. A schedule of length 0
+            is skipped; if it is the last, its first value is held.
 
     Returns:
         A `Schedule`.
 
     Raises:
-        ValueError: lengths and schedules of different number, a length outside its range, or
-            lengths that sum to more than 2³¹−1.
+        ValueError: the number of lengths does not fit that of the schedules, a length is outside
+            its range, or their sum is above 2³¹−1.
 
     Example:
         >>> import jaxdecay
@@ -297,8 +297,8 @@ def join(step: ArrayLike, schedules: Sequence[ScheduleLike], *, lengths: Boundar
     starts = itertools.accumulate([jnp.zeros((), lengths.dtype), *lengths[: len(schedules) - 1]])
     value = jnp.zeros(())
     for schedule, start, length in itertools.zip_longest(schedules, starts, lengths):
-        # Each schedule sees only steps of its own phase, so that those it does not answer for
-        # are finite in value and gradient.
+        # Each schedule gets only steps of its own phase, so that its value and gradient are
+        # finite also where they are not used.
         value = jnp.where(
             step < start, value, value_at(schedule, jnp.clip(step - start, 0, length))
         )

@@ -1,7 +1,7 @@
 """The families, one function each, in files by shape.
 
-In the formulas t is `step`, the number of updates finished before this one, and T is
-`transition_steps`. Rates are in whatever unit the optimizer reads them; steps are updates.
+In the formulas t is `step`, the number of completed updates, and T is `transition_steps`.
+Learning rates are in the unit of the optimizer; steps are updates.
 """
 
 # In the order of the catalogue.

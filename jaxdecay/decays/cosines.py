@@ -1,4 +1,4 @@
-"""Half a cosine wave, and the one whose time is bent."""
+"""Half a cosine wave, in plain and in warped time."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def cosine(
 
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means `end_value` at once. An integer
             is exact at any step; a float can be differentiated.
         end_value: E, the learning rate from step T on, ≥ 0.
-        power: ≥ 0, without unit; 0 stays at `init_value` for ever.
-        cycle: rise and fall for ever instead of holding `end_value`; then T = 0 counts as 1.
+        power: ≥ 0, without unit; 0 holds `init_value` forever.
+        cycle: rise and fall again and again instead of holding `end_value`; T = 0 counts as 1.
 
     Returns:
         A `Schedule`.
@@ -65,8 +65,8 @@ def cosine(
 
     Source:
         Loshchilov and Hutter, arXiv 1608.03983; Optax `cosine_decay_schedule` with
-        end_value = alpha · init_value; Keras `CosineDecay`. PyTorch's `CosineAnnealingLR` and
-        the one of Hugging Face have `cycle`.
+        end_value = alpha · init_value; Keras `CosineDecay`. The cosines of PyTorch
+        (`CosineAnnealingLR`) and Hugging Face behave as with `cycle`.
     """
     left, done = countdown(step, transition_steps)
     if cycle:
@@ -95,7 +95,7 @@ def k_decay(
     power: Exponent = 1.0,
     shape: Literal["cosine", "polynomial"] = "cosine",
 ) -> ArrayLike:
-    """A cosine or polynomial whose time is bent by a power k: large k keeps the rate up longer.
+    """A cosine or polynomial in time warped by a power k: a large k keeps the rate high longer.
 
     Formula: E + (I − E)·(½(1 + cos πq))^power, or with `shape="polynomial"`
     E + (I − E)·(1 − q)^power, with q = p^k and p = min(t, T)/T.
@@ -103,11 +103,10 @@ def k_decay(
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
         end_value: E, the learning rate from step T on, ≥ 0.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means `end_value` at once. An integer
             is exact at any step; a float can be differentiated.
-        k: ≥ 0, without unit: 1 is the plain cosine or polynomial; with 0 the fall is over at
-            step 0.
-        power: ≥ 0, without unit; 0 stays at `init_value` for ever.
+        k: ≥ 0, without unit: 1 is the plain cosine or polynomial; 0 means `end_value` at once.
+        power: ≥ 0, without unit; 0 holds `init_value` forever.
         shape: "cosine" or "polynomial".
 
     Returns:

@@ -1,4 +1,4 @@
-"""What decays with an end have in common."""
+"""Ends and boundaries, as several decays check and declare them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxdecay.inspection.marks import Clock, Jumps, Marks
 
 
 def check_end(family: str, init_value: Any, end_value: Any, decay_rate: Any = 0.5) -> None:
-    """ValueError for an end on the side that a rate below 1 (or above 1) leads away from."""
+    """ValueError if the rate moves away from the end: up for one above 1, down for one below."""
 
     def beyond(init_value: Any, end_value: Any, decay_rate: Any) -> Any:
         above, below = end_value > init_value, end_value < init_value
@@ -23,12 +23,12 @@ def check_end(family: str, init_value: Any, end_value: Any, decay_rate: Any = 0.
         side = "at most" if is_any(np.less, decay_rate, 1) else "at least"
         raise ValueError(
             f"{family}: end_value must be {side} init_value, {init_value!r}, got {end_value!r}; "
-            f"for one value there is jaxdecay.constant({end_value!r})"
+            f"for a constant rate use jaxdecay.constant({end_value!r})"
         )
 
 
 def at_transition_steps(transition_steps: Any, cycle: bool = False, **_: Any) -> Any:
-    """The end of a decay that holds its value from `transition_steps` on, unless it cycles."""
+    """The end of a decay that holds its value from `transition_steps`, unless it cycles."""
     return None if cycle else transition_steps
 
 

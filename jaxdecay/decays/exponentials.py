@@ -39,10 +39,10 @@ def exponential(
     end_value: NonNegative | None = None,
     staircase: bool = False,
 ) -> ArrayLike:
-    """Multiplied by `decay_rate` in each `transition_steps` steps, smoothly or in stairs.
+    """Multiplied by `decay_rate` every `transition_steps` steps, smoothly or in stairs.
 
-    Formula: I·r^(t/T); with `staircase` I·r^⌊t/T⌋. With r per epoch, T = steps per epoch and
-    `staircase`, it is d^e·α0 with d < 1.
+    Formula: I·r^(t/T); with `staircase` I·r^⌊t/T⌋. With T = steps per epoch and `staircase` this
+    is the textbook α0·d^e in epoch e.
 
     Args:
         init_value: I, the learning rate at step 0, > 0.
@@ -71,7 +71,7 @@ def exponential(
     base, exponent = pair(decay_rate), transitions(step, transition_steps, staircase)
     if end_value is None:
         return init_value * power_of(base, exponent)
-    # Far above the ceiling the power would be infinite, and its gradient not a number.
+    # Far above the ceiling the power would be infinite, and its gradient NaN.
     log = log_of(base)
     rises = log > 0
     growth = exponent.high * log

@@ -43,13 +43,13 @@ def rex(
     transition_steps: Duration,
     end_value: NonNegative = 0.0,
 ) -> ArrayLike:
-    """Slow at first and ever faster towards the end: a reflected exponential.
+    """Slow at first, then faster and faster towards the end: a reflected exponential.
 
     Formula: E + (I − E)·(1 − p)/(1 − ½p), with p = min(t, T)/T.
 
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means `end_value` at once. An integer
             is exact at any step; a float can be differentiated.
         end_value: E, the learning rate from step T on, ≥ 0.
 
@@ -71,8 +71,8 @@ def rex(
     left, done = countdown(step, transition_steps)
 
     def weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
-        whole = remaining + progress / 2  # 1 − ½p
-        return remaining / whole, progress / 2 / whole
+        total = remaining + progress / 2  # 1 − ½p
+        return remaining / total, progress / 2 / total
 
     return transition(init_value, end_value, left, done, weights)
 
@@ -81,14 +81,14 @@ def rex(
 def inverse_linear(
     step: ArrayLike, init_value: Positive, *, end_value: Positive, transition_steps: Duration
 ) -> ArrayLike:
-    """The inverse of the rate goes in a straight line: fast at first, slow at the end.
+    """The inverse of the rate is a straight line: fast at first, slow at the end.
 
     Formula: 1/((1 − p)/I + p/E), with p = min(t, T)/T.
 
     Args:
         init_value: I, the learning rate at step 0, > 0.
         end_value: E, the learning rate from step T on, > 0.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means `end_value` at once. An integer
             is exact at any step; a float can be differentiated.
 
     Returns:
@@ -119,7 +119,7 @@ def _check_hyperbola(
     if is_any(np.greater, end_value, init_value):
         raise ValueError(
             f"{family}: end_value must be at most init_value, got {end_value} above "
-            f"{init_value}; a hyperbola only falls, jaxdecay.warmup rises"
+            f"{init_value}; a hyperbola only falls: to rise use jaxdecay.warmup"
         )
     if upper_bound is not None and is_any(np.greater, transition_steps, upper_bound):
         raise ValueError(
@@ -142,7 +142,7 @@ def hyperbolic(
     transition_steps: Steps,
     upper_bound: PositiveSteps | None = None,
 ) -> ArrayLike:
-    """Part of a hyperbola, whose first steps hardly change when the run is made longer.
+    """Part of a hyperbola: the first steps hardly change when the run gets longer.
 
     Formula: I + (I − m)·(f(n) − f(0)), with f(x) = √((T − x)/U·(2 − (T + x)/U)) and
     n = min(t, T). The value at T, which is then held, is m if U = T, and above m if U > T.
@@ -150,10 +150,10 @@ def hyperbolic(
     Args:
         init_value: I, the learning rate at step 0, > 0.
         end_value: m, the learning rate at step U, which it never falls below, 0 … I.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at its last value. An integer
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means the last value at once. An integer
             is exact at any step; a float can be differentiated.
-        upper_bound: U, in steps, ≥ T: the most steps that a run may have; the same U for runs
-            of different T gives them nearly the same first steps. None means T.
+        upper_bound: U, in steps, ≥ T: the length of the longest run. Runs with the same U and
+            different T have nearly the same first steps. None means T.
 
     Returns:
         A `Schedule`.
@@ -198,10 +198,10 @@ def exponential_hyperbolic(
     Args:
         init_value: I, the learning rate at step 0, > 0.
         end_value: m, the learning rate at step U, which it never falls below, > 0, at most I.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at its last value. An integer
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means the last value at once. An integer
             is exact at any step; a float can be differentiated.
-        upper_bound: U, in steps, ≥ T: the most steps that a run may have; the same U for runs
-            of different T gives them nearly the same first steps. None means T.
+        upper_bound: U, in steps, ≥ T: the length of the longest run. Runs with the same U and
+            different T have nearly the same first steps. None means T.
 
     Returns:
         A `Schedule`.
@@ -230,9 +230,9 @@ def exponential_hyperbolic(
 def _hyperbola_weights(
     step: ArrayLike, transition_steps: ArrayLike, upper_bound: ArrayLike | None
 ) -> tuple[Array, Array]:
-    """1 + f(n) − f(0) and f(0) − f(n), as sums and products of what is not negative.
+    """1 + f(n) − f(0) and f(0) − f(n), as sums and products of nonnegative terms.
 
-    In units of U: `beyond` lies after T, `left` before it, `done` is n; they sum to 1.
+    In units of U, `done` is n, `left` is T − n and `beyond` is U − T; they sum to 1.
     """
     steps = as_number(transition_steps, count=True)
     steps = jnp.where(steps > 0, steps, 0)
@@ -241,7 +241,7 @@ def _hyperbola_weights(
     bound = jnp.where(bound >= steps, bound, steps)
     unit = as_number(jnp.where(bound > 0, bound, 1))
     left, beyond = as_number(left) / unit, as_number(bound - steps) / unit
-    done, length = (jnp.where(bound > 0, as_number(each) / unit, 1) for each in (done, steps))
+    done, length = (jnp.where(bound > 0, as_number(count) / unit, 1) for count in (done, steps))
     first = _root(length * (1 + beyond))
     now = _root(left * (2 * beyond + left))
     fallen = done * (1 + beyond + left) / jnp.where(length > 0, first + now, 1)

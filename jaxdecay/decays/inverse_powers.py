@@ -44,7 +44,7 @@ def inverse_time(
         init_value: I, the learning rate at step 0, > 0.
         decay_rate: r, ≥ 0, per T steps.
         transition_steps: T, in steps, > 0.
-        power: ≥ 0, without unit: 1 is the plain division, 0 no decay at all.
+        power: ≥ 0, without unit: 1 is plain division, 0 no decay.
         staircase: change only at multiples of T.
 
     Returns:
@@ -84,7 +84,7 @@ def inverse_sqrt(
     α0·k/√e for the epoch e = 1, 2, ….
 
     Args:
-        init_value: I, a learning rate, > 0; the one at step 0 if scale and offset are 1.
+        init_value: I, a learning rate, > 0; if scale and offset are 1, the one at step 0.
         scale: k, > 0, without unit.
         transition_steps: T, in steps, > 0.
         offset: o, in units of T, > 0, so that the value at step 0 is finite.
@@ -118,10 +118,10 @@ def _noam_phases(schedule: Any, clock: Clock) -> Marks:
 def noam(
     step: ArrayLike, d_model: Positive, *, warmup_steps: PositiveSteps, scale: Positive = 1.0
 ) -> ArrayLike:
-    """A straight rise and then 1/√t, both from the width of a model.
+    """A straight rise, then 1/√t, both scaled by the width of the model.
 
-    Formula: k·d^(−½)·min((t + 1)^(−½), (t + 1)·W^(−3/2)). The largest value, k/√(d·W), is that
-    of step W − 1.
+    Formula: k·d^(−½)·min((t + 1)^(−½), (t + 1)·W^(−3/2)). The largest value, k/√(d·W), is reached
+    at step W − 1.
 
     Args:
         d_model: d, the width of the model, > 0, without unit.
@@ -174,7 +174,7 @@ def power_law(
         init_value: I, the learning rate until step T, > 0.
         power: ≥ 0, without unit: 0.5 is 1/√t.
         transition_steps: T, in steps, > 0.
-        end_value: E, ≥ 0 and not above I, never undershot.
+        end_value: E, the smallest learning rate, 0 … I.
 
     Returns:
         A `Schedule`.

@@ -1,4 +1,4 @@
-"""Decays that come back: restarts, triangles and sines, for ever."""
+"""Decays that repeat: restarts, triangles and sines."""
 
 from __future__ import annotations
 
@@ -50,19 +50,19 @@ def cosine_restarts(
 ) -> ArrayLike:
     """Half cosine waves down to `end_value`, one after the other, each from a new start.
 
-    Formula: E + (I·g^i − E)·½(1 + cos πp) in cycle i = 0, 1, …, which lasts T·m^i steps, with p
-    the share of it that is done. At a restart the value is that of the new start.
+    Formula: E + (I·g^i − E)·½(1 + cos πp) in cycle i = 0, 1, …, which lasts T·m^i steps; p is the
+    completed share of the cycle. At a restart the new cycle's first value holds.
 
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
         period: T, the length of the first cycle in steps, > 0.
-        end_value: E, the learning rate that each cycle ends towards, ≥ 0.
-        period_multiplier: m, ≥ 1, without unit: how much longer each cycle is than the one
-            before. Restarts come at their step, except that one may come a step early or late
-            after more than some ten thousand growing cycles. If T is no integer, the share p is
-            exact to 10⁻⁶ until step 10⁸, and to 10⁻⁵ until the last.
-        peak_multiplier: g, > 0, without unit: how much of its start each cycle leaves to the next.
-            Above 1 the starts grow to at most e⁴⁰·I, so that nothing overflows.
+        end_value: E, the learning rate that each cycle falls towards, ≥ 0.
+        period_multiplier: m, ≥ 1, without unit: the length of each cycle divided by that of the
+            one before. Restarts are exact to the step, except that after about ten thousand
+            growing cycles one may be a step early or late. If T is not an integer, p is exact
+            to 10⁻⁶ up to step 10⁸ and to 10⁻⁵ beyond.
+        peak_multiplier: g, > 0, without unit: the start of each cycle divided by that of the one
+            before. Above 1 the starts grow to at most e⁴⁰·I, so that nothing overflows.
 
     Returns:
         A `Schedule`.
@@ -105,10 +105,10 @@ def cyclic(
     decay_rate: Base = 1.0,
     decay_every: Literal["cycle", "step"] = "cycle",
 ) -> ArrayLike:
-    """Triangles: in a straight line up to `peak_value` and back, for ever.
+    """Triangles: in a straight line up to `peak_value` and back, again and again.
 
-    Formula: I + (P − I)·r^c·s, with s rising from 0 to 1 in U steps and falling back to 0 in D
-    steps, and c the number of cycles done; with `decay_every="step"` c is t. Never below 0.
+    Formula: I + (P − I)·r^c·s, where s rises from 0 to 1 in U steps and falls back to 0 in D
+    steps, and c is the number of complete cycles; with `decay_every="step"` c is t. Never below 0.
 
     Args:
         init_value: I, the learning rate at step 0 and at the end of each cycle, ≥ 0.
@@ -116,8 +116,8 @@ def cyclic(
         up_steps: U, in steps, 0 … 2³¹−1; 0 means that each cycle starts at its top.
         down_steps: D, in steps, 0 … 2³¹−1, or None for as many as `up_steps`; 0 means that a new
             cycle starts where the top would be. With both 0 the value is I.
-        decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I. Above 1 the
-            height grows to at most e⁴⁰ of the first, so that nothing overflows.
+        decay_rate: r, > 0, without unit: multiplies the height P − I after each cycle. Above 1
+            the height grows to at most e⁴⁰·(P − I), so that nothing overflows.
         decay_every: "cycle", or "step" to shrink the height smoothly, in each step.
 
     Returns:
@@ -164,7 +164,7 @@ def sine_wave(
     decay_rate: Base = 1.0,
     decay_every: Literal["cycle", "step"] = "cycle",
 ) -> ArrayLike:
-    """Sine waves above `init_value`: up to `peak_value` and back, for ever.
+    """Sine waves above `init_value`: up to `peak_value` and back, again and again.
 
     Formula: I + (P − I)·r^c·abs(sin(½πt/T)), with c = ⌊t/2T⌋; with `decay_every="step"` c is t.
     Never below 0.
@@ -173,8 +173,8 @@ def sine_wave(
         init_value: I, the learning rate at step 0 and at the end of each cycle, ≥ 0.
         peak_value: P, the learning rate at the top of the first cycle, ≥ 0.
         up_steps: T, the steps from I up to the top, > 0; a cycle lasts 2T.
-        decay_rate: r, > 0, without unit: what each cycle leaves of the height P − I. Above 1 the
-            height grows to at most e⁴⁰ of the first, so that nothing overflows.
+        decay_rate: r, > 0, without unit: multiplies the height P − I after each cycle. Above 1
+            the height grows to at most e⁴⁰·(P − I), so that nothing overflows.
         decay_every: "cycle", or "step" to shrink the height smoothly, in each step.
 
     Returns:
@@ -217,12 +217,12 @@ def _wave(
     """I + (P − I)·r^n·height, given depth = 1 − height, without cancellation; I at the bottom."""
     inside = height > 0
     times = _where(inside, times)
-    kept = _repeated(decay_rate, times)
-    near = (kept > 0.5) & (kept < 2)  # where 1 − kept would lose digits
+    factor = _repeated(decay_rate, times)
+    near = (factor > 0.5) & (factor < 2)  # where 1 − factor would lose digits
     small = _where(near, times).high * log_of(decay_rate)
-    lost = jnp.where(near, -jnp.expm1(small), 1 - kept)
-    of_peak = kept * height
-    of_init = jnp.where(of_peak < 0.5, 1 - of_peak, lost + kept * depth)
+    lost = jnp.where(near, -jnp.expm1(small), 1 - factor)
+    of_peak = factor * height
+    of_init = jnp.where(of_peak < 0.5, 1 - of_peak, lost + factor * depth)
     mean = kept_between(init_value, peak_value, init_value * of_init + peak_value * of_peak)
     # Above the first peak a mean would be a difference of large numbers.
     value = jnp.where(
@@ -232,7 +232,7 @@ def _wave(
 
 
 def _repeated(rate: Pair, times: Pair) -> Array:
-    """rate**times, which stops growing at e**40, so that nothing made of it overflows."""
+    """rate**times, limited to e**40 so that no product with it overflows."""
     log = log_of(rate)
     most = 40 / jnp.where(log > 0, log, 1)
     within = (log <= 0) | (times.high < most)
@@ -241,18 +241,18 @@ def _repeated(rate: Pair, times: Pair) -> Array:
 
 
 def _where(condition: Array, number: Pair) -> Pair:
-    """A number, or 0."""
-    return Pair(*(jnp.where(condition, each, 0) for each in number))
+    """The number where the condition holds, else 0."""
+    return Pair(*(jnp.where(condition, part, 0) for part in number))
 
 
 def _less(count: Pair, steps: Array) -> Array:
-    """Steps left of a count that is a pair."""
+    """The steps that remain of a count, which is a pair."""
     exact = minus(count, pair(jax.lax.stop_gradient(steps))).number()
     return jnp.abs(with_slope_of(exact, count.high - steps))
 
 
 def _triangle(step: Any, up: Any, down: Any) -> tuple[Pair, Pair, Any, Any, Any]:
-    """The step, the cycles done, the steps above the bottom, those below the top, up or down."""
+    """The step, the complete cycles, the steps from the bottom and the top, and between them."""
     step, up, down = _counts(step, up, down)
     period: Any = plus(up, down) if isinstance(up, Pair) else up + down
     cycle, done, left = since(step, period)
@@ -268,14 +268,14 @@ def _triangle(step: Any, up: Any, down: Any) -> tuple[Pair, Pair, Any, Any, Any]
 
 
 def _counts(*counts: Any) -> list[Any]:
-    """Counts of one type: if all are integers, of one that holds the sum of any two, else pairs."""
-    numbers = [each for each in counts if not isinstance(each, Pair)]
-    arrays = [as_number(each, count=True) for each in numbers]
-    integers = all(jnp.issubdtype(each.dtype, jnp.integer) for each in arrays)
+    """Counts in one type: uint32, which holds the sum of any two, for integers; else pairs."""
+    numbers = [count for count in counts if not isinstance(count, Pair)]
+    arrays = [as_number(number, count=True) for number in numbers]
+    integers = all(jnp.issubdtype(array.dtype, jnp.integer) for array in arrays)
     if integers and len(numbers) == len(counts):
         return [jnp.maximum(array, 0).astype(jnp.uint32) for array in arrays]
     return [
-        pair(each if isinstance(each, Pair) else as_number(each, count=True)) for each in counts
+        pair(count if isinstance(count, Pair) else as_number(count, count=True)) for count in counts
     ]
 
 
@@ -284,9 +284,9 @@ def _counts(*counts: Any) -> list[Any]:
 
 @jax.jit  # many small operations, slow one by one
 def _cycle(step: ArrayLike, transition_steps: Any, multiplier: Any) -> tuple[Pair, Array, Array]:
-    """The index of the cycle that a step is in, the steps left in it and the steps done.
+    """The index of the cycle at a step, the steps left in it and the steps done.
 
-    They are counted where they can be, and have the slopes of the formula in floats.
+    Values are counted, not computed in floats, where possible; slopes are those of the formula.
     """
     step, period = _counts(step, transition_steps)
     if isinstance(period, Pair):
@@ -306,7 +306,7 @@ def _cycle(step: ArrayLike, transition_steps: Any, multiplier: Any) -> tuple[Pai
 
 
 def _located(step: Any, period: Any, multiplier: Pair) -> tuple[Pair, Array, Array]:
-    """Index, steps left and steps done; equal cycles are simply divided."""
+    """Index, steps left and steps done; cycles of equal length need only a division."""
     growing = _located_among_growing(step, period, multiplier)
     cycles, done, left = since(step, period)
     even = cycles, as_number(left), as_number(done)
@@ -315,12 +315,12 @@ def _located(step: Any, period: Any, multiplier: Pair) -> tuple[Pair, Array, Arr
 
 
 def _located_among_growing(step: Any, period: Any, multiplier: Pair) -> tuple[Any, ...]:
-    """For multipliers above 1: a float holds too few digits of a cycle's start."""
+    """For multipliers above 1, in pairs: a float has too few digits for the start of a cycle."""
     step, unit = pair(step), pair(period)
     whole = _is_whole(multiplier) & _is_whole(unit)
 
     def counted(number: Pair) -> Pair:
-        """Whole where it must be, without the rounding of its last digits."""
+        """Rounds off errors in the last digits of a number that must be an integer."""
         return Pair(number.high, jnp.where(whole, jnp.round(number.low), number.low))
 
     estimate = _estimated_index(step.high / unit.high, multiplier)

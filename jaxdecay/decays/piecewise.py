@@ -1,4 +1,4 @@
-"""Decays given by values: constant, in pieces, between points."""
+"""Decays given as values: constant, in pieces, between points."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _level(schedule: Any, clock: Clock) -> Marks:
 
 @decay(phases=_level, group=Group.EXPLICIT)
 def constant(step: ArrayLike, value: NonNegative) -> ArrayLike:
-    """One value for ever.
+    """The same value at every step.
 
     Formula: value.
 
@@ -61,7 +61,7 @@ def _check_sorted(family: str, boundaries: Any) -> None:
     if np.any(steps[..., 1:] < steps[..., :-1]):
         raise ValueError(
             f"{family}: boundaries must be sorted, got {steps.tolist()}; "
-            f"in order they are {np.sort(steps).tolist()}"
+            f"in order: {np.sort(steps).tolist()}"
         )
 
 
@@ -77,14 +77,14 @@ def _check_pieces(values: Any, boundaries: Any) -> None:
 
 @decay(check=_check_pieces, phases=at_boundaries, group=Group.EXPLICIT)
 def piecewise_constant(step: ArrayLike, values: Values, *, boundaries: Boundaries) -> ArrayLike:
-    """One value between each two boundaries; at a boundary the new value holds.
+    """One value between consecutive boundaries; at a boundary the new value holds.
 
     Formula: values[number of boundaries ≤ t].
 
     Args:
         values: vector of learning rates, each ≥ 0, one longer than `boundaries`.
-        boundaries: vector of steps, each ≥ 0, sorted; of equal ones the last counts. Traced ones
-            are not checked: in any order they are counted as the formula says.
+        boundaries: vector of steps, each ≥ 0, sorted; of equal ones the last counts. The order of
+            traced ones is not checked; the formula holds in any order.
 
     Returns:
         A `Schedule`.
@@ -100,8 +100,8 @@ def piecewise_constant(step: ArrayLike, values: Values, *, boundaries: Boundarie
         [1.0, 0.5, 0.25]
 
     Source:
-        PyTorch's and Optax's side of the boundary. Keras `PiecewiseConstantDecay` keeps the old
-        value at a boundary: add 1 to each boundary to get its numbers.
+        PyTorch and Optax also use the new value at a boundary. Keras `PiecewiseConstantDecay`
+        uses the old one: add 1 to each boundary to get the same numbers.
     """
     step, boundaries = same_kind(step, boundaries)
     return as_number(values)[jnp.sum(step >= boundaries)]
@@ -111,7 +111,7 @@ def _check_points(values: Any, boundaries: Any, shape: str) -> None:
     many, few = jnp.shape(values), jnp.shape(boundaries)
     if many[-1:] and few[-1:] and (many[-1] != few[-1] or not many[-1]):
         raise ValueError(
-            "piecewise_linear: values and boundaries must be of one length, at least 1, "
+            "piecewise_linear: values and boundaries must have the same length, at least 1, "
             f"got {many[-1]} values and {few[-1]} boundaries"
         )
     _check_sorted("piecewise_linear", boundaries)
@@ -131,16 +131,16 @@ def piecewise_linear(
     boundaries: Boundaries,
     shape: Literal["linear", "cosine"] = "linear",
 ) -> ArrayLike:
-    """A line through points, straight or wavy, held before the first and after the last.
+    """Straight lines or half cosine waves through points; constant before and after them.
 
     Formula: between two points (b, v) and (b', v'), v + (v' − v)·p with p = (t − b)/(b' − b); with
     `shape="cosine"` v + (v' − v)·½(1 − cos πp).
 
     Args:
         values: vector of learning rates, each ≥ 0, at least one.
-        boundaries: vector of steps, one a value, each ≥ 0, sorted. Two equal ones are a jump, at
-            which the later value holds. Traced ones are not checked: each counts as at least
-            the one before.
+        boundaries: vector of steps, one per value, each ≥ 0, sorted. Two equal ones are a jump,
+            at which the later value holds. The order of traced ones is not checked: each counts
+            as at least the one before.
         shape: "linear" for straight lines, "cosine" for half waves.
 
     Returns:
@@ -164,7 +164,7 @@ def piecewise_linear(
     step, boundaries = same_kind(step, boundaries)
     boundaries = _at_least_the_one_before(boundaries)
     passed, last = jnp.sum(step >= boundaries), len(boundaries) - 1
-    # Before the first point and after the last both are the same one, and no way is left between.
+    # Before the first point and after the last, both are the same point.
     before, after = jnp.clip(passed - 1, 0), jnp.clip(passed, max=last)
     return transition(
         values[before],
@@ -176,7 +176,7 @@ def piecewise_linear(
 
 
 def _at_least_the_one_before(boundaries: Array) -> Array:
-    """The running maximum, chosen by index, so that its gradient goes to the one chosen."""
+    """The running maximum, selected by index, so that its gradient goes to the selected one."""
     fixed = jax.lax.stop_gradient(boundaries)
     leads = fixed >= jax.lax.cummax(fixed)
     return boundaries[jax.lax.cummax(jnp.where(leads, jnp.arange(len(fixed)), 0))]
@@ -196,7 +196,7 @@ def _table(schedule: Any, clock: Clock) -> Marks:
 def interpolate(step: ArrayLike, values: Values, *, transition_steps: Period = 1) -> ArrayLike:
     """A schedule from a table: one value every `transition_steps` steps, straight lines between.
 
-    Formula: values[i] at step i·T; between, the straight line; after the last, the last.
+    Formula: values[i] at step i·T, a straight line in between, and the last value after the last.
 
     Args:
         values: vector of learning rates, each ≥ 0, at least one.

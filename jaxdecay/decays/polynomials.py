@@ -1,4 +1,4 @@
-"""Powers of the steps that remain; a straight line is the first."""
+"""Powers of the remaining steps; the first power is a straight line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def linear(
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
         end_value: E, the learning rate from step T on, ≥ 0; it may be above `init_value`.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means `end_value` at once. An integer
             is exact at any step; a float can be differentiated.
 
     Returns:
@@ -67,17 +67,17 @@ def polynomial(
     transition_steps: Duration,
     cycle: bool = False,
 ) -> ArrayLike:
-    """A power of the share of steps that remain, from `init_value` to `end_value`.
+    """A power of the remaining share of steps, from `init_value` to `end_value`.
 
     Formula: E + (I − E)·(1 − p)^power, with p = min(t, T)/T; with `cycle` p = t/T', where T' is
-    the next multiple of T, so that the rate jumps up after each T steps, less high each time.
+    the next multiple of T, so that the rate jumps up after each T steps, lower each time.
 
     Args:
         init_value: I, the learning rate at step 0, ≥ 0.
         end_value: E, the learning rate at step T, ≥ 0.
-        power: ≥ 0, without unit: 1 is a straight line, more falls early, less falls late; 0
-            stays at `init_value` for ever.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at `end_value`. An integer
+        power: ≥ 0, without unit: 1 is a straight line, a larger power falls earlier, a smaller
+            one later; 0 holds `init_value` forever.
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means `end_value` at once. An integer
             is exact at any step; a float can be differentiated.
         cycle: start again from a longer T' instead of holding `end_value`.
 

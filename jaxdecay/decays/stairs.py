@@ -36,7 +36,7 @@ def step_decay(
 
     Args:
         init_value: I, the learning rate at step 0, > 0.
-        decay_rate: r, > 0, without unit: what is left after each drop.
+        decay_rate: r, > 0, without unit: the factor of each drop.
         transition_steps: T, in steps, > 0.
 
     Returns:
@@ -72,15 +72,15 @@ def discrete_staircase(
     transition_steps: Period = 1,
     end_value: NonNegative = 0.0,
 ) -> ArrayLike:
-    """The same amount less every `transition_steps` steps, down to `end_value`.
+    """Lowered by the same amount every `transition_steps` steps, down to `end_value`.
 
     Formula: max(I − d·⌊t/T⌋, E): the "time based" α0 − d·t.
 
     Args:
         init_value: I, the learning rate at step 0, > 0.
-        decrement: d, ≥ 0, the amount taken off after each T steps.
+        decrement: d, ≥ 0, the amount subtracted every T steps.
         transition_steps: T, in steps, > 0.
-        end_value: E, ≥ 0, never undershot.
+        end_value: E, the smallest learning rate, ≥ 0.
 
     Returns:
         A `Schedule`.
@@ -95,14 +95,14 @@ def discrete_staircase(
         [1.0, 0.75, 0.25, 0.0]
 
     Source:
-        The "time based" discrete staircase of introductions to learning-rate decay. The value is
-        within 1e-6 of the exact difference of what float32 holds, so that a last step which is 0
-        in decimals, such as 0.1 − 10·0.01, is 4·10⁻⁹.
+        The "time based" discrete staircase in introductions to learning-rate decay. The value is
+        within 1e-6 of the exact difference of the float32 numbers, so that a last value which is
+        0 in decimals, such as 0.1 − 10·0.01, is 4·10⁻⁹.
     """
     drops = whole_transitions(step, transition_steps)
-    # r·n is rounded in an eager program and not in a compiled one (a fused multiply-add), which
-    # shows where I and r·n cancel. In parts of 12 bits each product is exact, and so is the
-    # difference; the barrier keeps the compiler from adding up constant parts first.
+    # Eager code rounds d·n and compiled code does not (a fused multiply-add), which shows where I
+    # and d·n cancel. In parts of 12 bits each product is exact, and so is the difference; the
+    # barrier stops the compiler from adding up constant parts first.
     high = jax.lax.reduce_precision(decrement, exponent_bits=8, mantissa_bits=11)
     high = jax.lax.stop_gradient(jax.lax.optimization_barrier(high))
     value = init_value
@@ -123,7 +123,7 @@ def multi_step(
 
     Args:
         init_value: I, the learning rate before every boundary, > 0.
-        decay_rate: r, > 0, without unit: what is left after each boundary.
+        decay_rate: r, > 0, without unit: the factor at each boundary.
         boundaries: vector of steps, each ≥ 0. They may be traced and in any order; two equal ones
             count twice.
 

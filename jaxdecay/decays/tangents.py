@@ -35,7 +35,7 @@ def _check_tanh(lower: Any, upper: Any, **_: Any) -> None:
     if is_any(np.greater, lower, upper):
         raise ValueError(
             f"tanh_decay: lower must be at most upper, got {lower!r} and {upper!r}; to rise, "
-            "exchange init_value and end_value"
+            "swap init_value and end_value"
         )
 
 
@@ -52,14 +52,14 @@ def tanh_decay(
 ) -> ArrayLike:
     """Part of a hyperbolic tangent: long near `init_value`, a steep middle, a slow end.
 
-    Formula: E + (I − E)·w, with w = ½(1 − tanh(L·(1 − p) + U·p)) and p = min(t, T)/T. It comes
-    only near the two values; with `normalized` w is shifted and scaled to be 1 at step 0 and 0
-    from T on.
+    Formula: E + (I − E)·w, with w = ½(1 − tanh(L·(1 − p) + U·p)) and p = min(t, T)/T. The rate
+    only approaches the two values; with `normalized` w is shifted and scaled to be 1 at step 0
+    and 0 from T on.
 
     Args:
-        init_value: I, the learning rate that it starts near, ≥ 0.
-        end_value: E, the learning rate that it ends near, ≥ 0.
-        transition_steps: T, in steps, 0 … 2³¹−1; 0 means already at its last value. An integer
+        init_value: I, the learning rate near which it starts, ≥ 0.
+        end_value: E, the learning rate near which it ends, ≥ 0.
+        transition_steps: T, in steps, 0 … 2³¹−1; 0 means the last value at once. An integer
             is exact at any step; a float can be differentiated.
         lower: L, without unit, where the tangent begins.
         upper: U, without unit, where it ends. With `normalized` L = U is a straight line.

@@ -17,7 +17,7 @@ from jaxdecay.pairs import Pair, as_one, floor, minus, pair, quotient, rounding,
 def whole_transitions(step: ArrayLike, transition_steps: ArrayLike | Pair) -> Array:
     """⌊t/T⌋, an integer if the step is one; T ≤ 0 counts as 1.
 
-    It is exact where T is an integer, and where T is a `Pair` as exact as in float64.
+    Exact for an integer T, and as exact as float64 for a `Pair`.
 
     Example:
         >>> from jaxdecay.decays.time import whole_transitions
@@ -31,7 +31,7 @@ def whole_transitions(step: ArrayLike, transition_steps: ArrayLike | Pair) -> Ar
     if not _are_integers(steps):
         return counted.number()
     largest = jnp.iinfo(steps.dtype).max
-    fits = counted.high < largest  # which is above the largest in float32
+    fits = counted.high < largest  # float32 rounds `largest` up
     whole = jnp.where(fits, counted.high, 0).astype(steps.dtype) + counted.low.astype(steps.dtype)
     return jnp.where(fits, whole, largest)
 
@@ -51,7 +51,7 @@ def elapsed(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool
 
 
 def transitions(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: bool) -> Pair:
-    """What `elapsed` gives, with twice the digits."""
+    """The same as `elapsed`, with twice the digits."""
     steps, unit = _counts(step, transition_steps)
     if staircase and _are_integers(steps, unit):
         # Of unsigned integers a division is one instruction; steps are not below 0.
@@ -64,16 +64,16 @@ def transitions(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: 
 
 
 def since(step: ArrayLike, period: ArrayLike | Pair) -> tuple[Pair, Array, Array]:
-    """Periods that are done, the steps done since and those left until the next; T ≤ 0 counts as 1.
+    """Complete periods, steps since the last one ended and steps left; T ≤ 0 counts as 1.
 
-    Just before the end of a period, by less than what the digits hold, the next has begun.
+    A step that rounding cannot distinguish from the end of a period counts as the end.
     """
-    given, length = _counts(step, period)
-    if _are_integers(given, length):
+    count, length = _counts(step, period)
+    if _are_integers(count, length):
         unit = jnp.where(length > 0, length, 1)
-        done = jnp.remainder(given, unit)
-        return pair(jnp.floor_divide(given, unit)), done, unit - done
-    steps, unit = _pairs(given, length)
+        done = jnp.remainder(count, unit)
+        return pair(jnp.floor_divide(count, unit)), done, unit - done
+    steps, unit = _pairs(count, length)
     periods = jax.lax.stop_gradient(floor(quotient(steps, unit)))
     done = minus(steps, times(periods, unit))
     begun = done.high > rounding(steps.high)
@@ -87,9 +87,9 @@ def since(step: ArrayLike, period: ArrayLike | Pair) -> tuple[Pair, Array, Array
 
 
 def countdown(step: ArrayLike, transition_steps: ArrayLike | Pair) -> tuple[Array, Array]:
-    """Steps left until T, and steps done, both within 0 … T; exact where both are integers.
+    """Steps left until T, and steps done, both within 0 … T; exact if both are integers.
 
-    Where T is a `Pair`, few steps left keep their digits.
+    If T is a `Pair`, a small number of steps left is accurate too.
 
     Example:
         >>> from jaxdecay.decays.time import countdown
@@ -100,7 +100,7 @@ def countdown(step: ArrayLike, transition_steps: ArrayLike | Pair) -> tuple[Arra
         plain = as_number(step)
         left = minus(transition_steps, pair(as_number(step, count=True))).number()
         if not _are_integers(as_number(step, count=True)):
-            # A step that is itself rounded is at the end once the end may be it.
+            # A rounded step counts as the end as soon as it may be the end.
             left = jnp.where(left <= jnp.finfo(plain.dtype).eps / 2 * plain, 0, left)
         left = with_slope_of(left, transition_steps.high - plain)
         return jnp.maximum(left, 0), jnp.clip(plain, 0, transition_steps.high)
@@ -116,7 +116,7 @@ def same_kind(step: ArrayLike, steps: ArrayLike | Sequence[ArrayLike]) -> tuple[
 
 
 def with_slope_of(value: Array, other: Array) -> Array:
-    """A value that has no slope of use, with that of another which is nearly equal."""
+    """The first value, with the slope of the second, which is nearly equal."""
     return jax.lax.stop_gradient(value) + (other - jax.lax.stop_gradient(other))
 
 

@@ -1,4 +1,4 @@
-"""The way from one value to another: exact at both ends, and the shapes it may have."""
+"""Transitions from one value to another, exact at both ends, and their shapes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jax.typing import ArrayLike
 from jaxdecay.number import as_number
 
 Weights = Callable[[Array, Array], tuple[Array, Array]]
-"""Of the share of steps that remain and the share that is done: the weights of both ends."""
+"""A function of the remaining and the completed share of steps: the weights of both ends."""
 
 
 def linear_weights(remaining: Array, progress: Array) -> tuple[Array, Array]:
@@ -32,15 +32,15 @@ def transition(
 ) -> Array:
     """From `init_value`, while no step is done, to `end_value`, once no step is left.
 
-    `first` and `last` are other values for then: a power of 0 is 1 at once, and for ever.
+    `first` and `last` replace these two values, as for a power of 0, which is 1 at every step.
 
     Both ends are exact, in value and gradient. Between them the value is the mean of the ends
-    with the weights that `weights` computes from the share of steps that remain and the share
-    that is done. No share and no weight is computed as 1 minus the other where it is small: that
-    would lose its digits, and a compiler may turn it into a value past the end (as happens to
-    Optax: a jitted linear schedule to 0 ends below 0).
+    with the weights that `weights` computes from the remaining and the completed share of steps.
+    No small share or weight is computed as 1 minus the other: that would lose its digits, and a
+    compiler may turn it into a value past the end (in Optax, a jitted linear schedule to 0 ends
+    below 0).
     """
-    inside = ~((left <= 0) | (done <= 0))  # a step that is not a number is neither
+    inside = ~((left <= 0) | (done <= 0))  # also for a step that is NaN
     left_share, done_share = as_number(left), as_number(done)
     total = jnp.where(inside, left_share + done_share, 1)
     of_init, of_end = weights(
@@ -53,7 +53,7 @@ def transition(
 
 
 def kept_between(one: ArrayLike, other: ArrayLike, value: ArrayLike) -> Array:
-    """A value that is between two, but may have been rounded past one; its slopes stay."""
+    """Clips a value that rounding may have moved past one of two bounds; its slopes stay."""
     return _clipped(value, jnp.minimum(one, other), jnp.maximum(one, other))
 
 
@@ -68,9 +68,9 @@ def _(primals: tuple[Array, ...], tangents: tuple[Array, ...]) -> tuple[Array, A
 
 
 def shares(left: Array, done: Array) -> tuple[Array, Array]:
-    """The share of steps that remain and the share that is done; of no steps, 0 and 1."""
+    """The remaining and the completed share of steps; 0 and 1 if there are no steps."""
     left, done = as_number(left), as_number(done)
-    some = ~(left + done <= 0)  # also of a step that is not a number
+    some = ~(left + done <= 0)  # also for a step that is NaN
     total = jnp.where(some, left + done, 1)
     return jnp.where(some, left / total, 0), jnp.where(some, done / total, 1)
 
@@ -101,11 +101,11 @@ SHAPES: Mapping[str, Weights] = {
     "cosine": cosine_weights,
     "sqrt": sqrt_weights,
 }
-"""The shapes of a fall that need nothing but a name."""
+"""The shapes of a fall without parameters."""
 
 
 def mirrored(weights: Weights) -> Weights:
-    """The shape run backwards in time: of a fall from the first value, a rise to the second.
+    """The shape run backwards in time: a fall from the first value becomes a rise to the second.
 
     Example:
         >>> import jax.numpy as jnp
@@ -141,7 +141,7 @@ def power_weights(weight: Array, complement: Array, exponent: ArrayLike) -> tupl
 
 
 def by_the_smaller(weight: Array, complement: Array) -> tuple[Array, Array]:
-    """Each as computed where it is the smaller, in value and gradient, else 1 minus the other."""
+    """Each weight as computed where it is the smaller, else 1 minus the other; so are gradients."""
     small = weight < 0.5
     return jnp.where(small, weight, 1 - complement), jnp.where(small, 1 - weight, complement)
 

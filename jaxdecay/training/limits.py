@@ -67,10 +67,10 @@ def check_limits(
     if checkpoints is not None:
         stored = checkpoints.keep + 1
         free = shutil.disk_usage(_existing(Path(checkpoints.folder))).free + checkpoints.size()
-        where = f"disk space in {checkpoints.folder}"
+        disk = f"disk space in {checkpoints.folder}"
         remedy = "another folder, or keep fewer checkpoints"
         of_all_processes = members * jax.process_count()  # which share the disk
-        _check(where, of_all_processes, stored * member_bytes, 0, free, remedy)
+        _check(disk, of_all_processes, stored * member_bytes, 0, free, remedy)
 
 
 def _check(
