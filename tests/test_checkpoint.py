@@ -25,6 +25,7 @@ damage = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWar
 """Where it cannot read, Orbax leaves tasks behind."""
 
 SETTINGS = {"batch_size": 140, "seeds": 2, "block": 3}
+CODE = {"loss": "x", "decay mine": "y"}
 
 
 @pytest.fixture(scope="module")
@@ -259,6 +260,27 @@ def test_checkpoints_of_another_sweep_are_refused(task, population, copy):
         go_on(task, population, copy, optimizer=optax.sgd)
     with pytest.raises(ValueError, match=r"member\["):
         go_on(task, population, copy, optimizer=named_adam)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ({"member": {"a": 1}, "code": CODE}, r"member\[b\] was 2 and is now None"),
+        ({"member": {"a": 1, "b": 2, "c": 3}, "code": CODE}, r"member\[c\] was None and is now 3"),
+        ({"member": {"a": 1, "b": 2}, "code": {"loss": "x"}}, "another sweep: decay mine changed"),
+        (
+            {"member": {"a": 1, "b": 2}, "code": {"loss": "z", "decay mine": "y", "init": "i"}},
+            "another sweep: loss and init changed",
+        ),
+    ],
+)
+def test_what_was_added_or_left_out_is_named(tmp_path, now, words):
+    stored = {"member": {"a": 1, "b": 2}, "code": CODE}
+    (tmp_path / "about.json").write_text(json.dumps({"block": 4, "about": stored}))
+    checkpoints = jaxdecay.Checkpoints(tmp_path)
+    assert checkpoints.block(stored) == 4
+    with pytest.raises(ValueError, match=words):
+        checkpoints.block(now)
 
 
 def named_adam(rate):
