@@ -83,11 +83,16 @@ def assert_same(result, expected):
 
 
 def test_a_sweep_that_goes_on_finds_the_same_to_the_last_bit(task, population, copy, whole):
-    seen = []
+    seen, progress = [], []
     result = go_on(
-        task, population, copy, callback=lambda epoch, each: seen.append(each["test_loss"])
+        task,
+        population,
+        copy,
+        callback=lambda epoch, each: seen.append(each["test_loss"]),
+        progress=lambda *counts: progress.append(counts),
     )
     assert_same(result, whole)
+    assert (progress[0], progress[-1]) == ((4 * 8, 6 * 8), (6 * 8, 6 * 8))
     np.testing.assert_array_equal(seen, whole.history["test_loss"])
     assert result.run_seconds > 0
     assert sorted(path.name for path in copy.iterdir()) == ["4", "5", "6", "about.json"]
@@ -214,6 +219,16 @@ def test_an_optimizer_that_draws_random_numbers_goes_on(task, tmp_path):
 
 
 @damage
+def test_starting_from_scratch_removes_checkpoints_of_any_kind_and_nothing_else(tmp_path):
+    for name in ("3", "12.unread", "4.orbax-checkpoint-tmp-7", "best", "3x"):
+        (tmp_path / name / "sweep").mkdir(parents=True)
+    for name in ("about.json", "notes.txt"):
+        (tmp_path / name).touch()
+    checkpoint.remove(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3x", "best", "notes.txt"]
+    checkpoint.remove(tmp_path / "none")
+
+
 def test_no_checkpoint_that_can_be_read_is_an_error(task, population, copy):
     for epoch in ("2", "3", "4"):
         for path in files_of(copy / epoch):

@@ -369,6 +369,13 @@ def test_an_error_is_one_line_and_an_exit_code(capsys, error, code, line):
     assert capsys.readouterr().err == f"error: {line}\n"
 
 
+def test_nothing_is_printed_for_a_reader_that_has_gone(capsys):
+    with pytest.raises(typer.Exit) as ended, one_line_errors():
+        raise BrokenPipeError(32, "Broken pipe")
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr() == ("", "")
+
+
 def test_an_error_that_is_a_mistake_of_ours_is_not_hidden():
     with pytest.raises(ZeroDivisionError), one_line_errors():
         _ = 1 / 0
