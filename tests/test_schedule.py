@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import Case, one_of_each_kind
+from case import Case
+from cases import one_of_each_kind
 from jax.typing import ArrayLike
 from references import LAST_STEP
 
