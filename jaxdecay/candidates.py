@@ -103,7 +103,7 @@ def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
     one_vector = parameter is not None and (
         parameter.kind == "schedules" or bool(parameter.domain.rank)
     )
-    if one_vector and not (choices and all(np.ndim(each) == 1 for each in choices)):
+    if one_vector and not (choices and all(np.ndim(choice) == 1 for choice in choices)):
         return [value]
     return choices
 

@@ -203,8 +203,8 @@ class Decay:
         self.signature = _signature_without_step(self.family, function, kind, is_compound)
         self.parameters: Mapping[str, Parameter] = types.MappingProxyType(
             {
-                name: read_parameter(self.family, each)
-                for name, each in self.signature.parameters.items()
+                name: read_parameter(self.family, parameter)
+                for name, parameter in self.signature.parameters.items()
             }
         )
 
@@ -226,9 +226,9 @@ class Decay:
         }
         # Relative lengths are compared once they are resolved.
         if self.check is not None and not any(map(is_relative, values.values())):
-            self.check(**{name: as_one(each) for name, each in values.items()})
-        options = {name: each for name, each in values.items() if self._is_option(name)}
-        hyperparameters = {name: each for name, each in values.items() if name not in options}
+            self.check(**{name: as_one(value) for name, value in values.items()})
+        options = {name: value for name, value in values.items() if self._is_option(name)}
+        hyperparameters = {name: value for name, value in values.items() if name not in options}
         return self.schedule(hyperparameters, options)
 
     def schedule(self, hyperparameters: Mapping[str, Any], options: Mapping[str, Any]) -> Any:
@@ -281,8 +281,8 @@ class Decay:
             if isinstance(value, BoundDecay) or not isinstance(value, Iterable):
                 raise ValueError(f"{where} must be a sequence of schedules, got {value!r}")
             return tuple(
-                _checked_operand(f"{where}[{index}]", parameter.domain, each)
-                for index, each in enumerate(value)
+                _checked_operand(f"{where}[{index}]", parameter.domain, part)
+                for index, part in enumerate(value)
             )
         return parameter.checked(where, value)
 
@@ -306,7 +306,8 @@ def _signature_without_step(
                 f"def {family}(step, …)"
             )
         parameters = parameters[1:]
-    taken = [each.name for each in parameters if hasattr(kind, each.name) or each.name in _STATEFUL]
+    names = [parameter.name for parameter in parameters]
+    taken = [name for name in names if hasattr(kind, name) or name in _STATEFUL]
     if taken:
         raise TypeError(
             f"{family}: a hyperparameter cannot be named {taken[0]!r}, as schedules have another "

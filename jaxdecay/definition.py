@@ -39,7 +39,8 @@ class NamedDecay(Decay):
             "phases": self.phases,
             "group": self.group,
         }
-        annotations = {name: each.annotation for name, each in self.signature.parameters.items()}
+        parameters = self.signature.parameters.values()
+        annotations = {parameter.name: parameter.annotation for parameter in parameters}
         return _restored, (self.function, annotations, declared)
 
 
@@ -215,9 +216,9 @@ def compound(
 def _defined(known: Decay, function: Callable[..., Any]) -> Any:
     """The public function of a decay, registered."""
     positional = [
-        name
-        for name, each in known.signature.parameters.items()
-        if each.kind is not each.KEYWORD_ONLY
+        parameter.name
+        for parameter in known.signature.parameters.values()
+        if parameter.kind is not parameter.KEYWORD_ONLY
     ]
     if len(positional) > 1:
         raise TypeError(

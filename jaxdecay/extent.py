@@ -34,7 +34,7 @@ def end_of(schedule: Any) -> Any:
     if decay.end is not None:
         values = {name: as_one(value) for name, value in schedule.hyperparameters.items()}
         return decay.end(**values, **schedule.options)
-    counts = {name for name, each in decay.parameters.items() if each.domain.count}
+    counts = {name for name, parameter in decay.parameters.items() if parameter.domain.count}
     if decay.order and counts <= set(decay.order):
         return _end_of_sequence(schedule)
     return end_of(schedule.parts()) if decay.is_compound else None

@@ -233,6 +233,6 @@ def _halves(number: Array) -> tuple[Array, Array]:
     kind = jnp.finfo(number.dtype)
     integers = jnp.uint32 if kind.bits == 32 else jnp.uint64
     bits = jax.lax.bitcast_convert_type(number, integers)
-    kept = jax.lax.shift_left(bits >> (kind.nmant // 2 + 1), integers(kind.nmant // 2 + 1))
-    high = jax.lax.bitcast_convert_type(kept, number.dtype)
+    leading = jax.lax.shift_left(bits >> (kind.nmant // 2 + 1), integers(kind.nmant // 2 + 1))
+    high = jax.lax.bitcast_convert_type(leading, number.dtype)
     return high, number - high

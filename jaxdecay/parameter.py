@@ -69,17 +69,17 @@ class Parameter:
         if isinstance(value, Length):
             return self._relative(where, value)
         listed = isinstance(value, list | tuple)
-        if listed and self.domain.rank and any(isinstance(each, Length) for each in value):
+        if listed and self.domain.rank and any(isinstance(part, Length) for part in value):
             single = dataclasses.replace(self, domain=dataclasses.replace(self.domain, rank=0))
             return tuple(
-                single.checked(f"{where}[{index}]", each) for index, each in enumerate(value)
+                single.checked(f"{where}[{index}]", part) for index, part in enumerate(value)
             )
         if isinstance(value, Sequence) and not isinstance(value, str):
-            nested = any(isinstance(each, bool | Sequence) or np.ndim(each) for each in value)
+            nested = any(isinstance(part, bool | Sequence) or np.ndim(part) for part in value)
             if nested or not self.domain.rank:
                 hint = "" if nested else "; jaxdecay.grid makes one schedule per value"
                 raise ValueError(f"{where} must be {self.domain}, got {value!r}{hint}")
-            traced = any(isinstance(each, jax.Array) for each in value)
+            traced = any(isinstance(part, jax.Array) for part in value)
             value = jnp.stack(list(map(jnp.asarray, value))) if traced else np.asarray(value)
         if isinstance(value, Tracer):
             return value
@@ -116,7 +116,7 @@ def read_parameter(family: str, parameter: inspect.Parameter) -> Parameter:
         raise TypeError(f"{family}: {parameter.name} must be accepted by name; remove the /")
     annotation = parameter.annotation
     if get_origin(annotation) in (Union, types.UnionType) and type(None) in get_args(annotation):
-        annotation = next(each for each in get_args(annotation) if each is not type(None))
+        annotation = next(kind for kind in get_args(annotation) if kind is not type(None))
     kind, choices = "number", ()
     if annotation is bool:
         kind, choices = "option", (False, True)

@@ -59,5 +59,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Length):
         return str(value)
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [_plain(part) for part in value]
     return value.tolist() if hasattr(value, "tolist") else value

@@ -356,7 +356,7 @@ def _row(group: Schedule, row: int) -> Schedule:
 def _name(group: Schedule) -> str:
     """Its family and, in brackets, those of its inner schedules."""
     values = jax.tree.leaves(
-        list(group.hyperparameters.values()), is_leaf=lambda each: isinstance(each, Schedule)
+        list(group.hyperparameters.values()), is_leaf=lambda node: isinstance(node, Schedule)
     )
     inner = [_name(value) for value in values if isinstance(value, Schedule)]
     return f"{group.family}({', '.join(inner)})" if inner else group.family
@@ -366,7 +366,7 @@ def _ranges(group: Schedule) -> str:
     """The hyperparameters and options that are not at their defaults, with their ranges."""
     words = []
     paths = jax.tree_util.tree_leaves_with_path(
-        group, is_leaf=lambda each: isinstance(each, Pair | Length)
+        group, is_leaf=lambda node: isinstance(node, Pair | Length)
     )
     for path, value in paths:
         name = jax.tree_util.keystr(path, simple=True, separator=".")

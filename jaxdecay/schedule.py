@@ -260,7 +260,8 @@ class Schedule(BoundDecay):
     def tree_unflatten(cls, auxiliary: Any, children: Iterable[Any]) -> Schedule:
         """A schedule from whatever JAX passes as hyperparameters; never checked."""
         decay, options = auxiliary
-        names = (name for name, each in decay.parameters.items() if each.kind != "option")
+        parameters = decay.parameters.items()
+        names = (name for name, parameter in parameters if parameter.kind != "option")
         values = dict(zip(names, map(joined, children), strict=True))
         return cls(decay, values, dict(options))
 
@@ -271,7 +272,7 @@ class Schedule(BoundDecay):
         if any(isinstance(leaf, Tracer) for leaf in leaves):
             return (id(self),)
         arrays = [as_used(np.asarray(leaf)) for leaf in leaves]
-        return structure, tuple((each.dtype, each.shape, each.tobytes()) for each in arrays)
+        return structure, tuple((array.dtype, array.shape, array.tobytes()) for array in arrays)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Schedule):
@@ -332,7 +333,7 @@ known_to_others(Schedule)
 def partition(tree: Any) -> tuple[dict[str, Any], Callable[[Mapping[str, Any]], Any]]:
     """The float leaves of a pytree by name, and a function that rebuilds it with other values."""
     leaves, structure = jax.tree_util.tree_flatten_with_path(
-        tree, is_leaf=lambda each: isinstance(each, Pair)
+        tree, is_leaf=lambda node: isinstance(node, Pair)
     )
     names = [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in leaves]
     values = dict(zip(names, (joined(leaf) for _, leaf in leaves), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import os
 import re
@@ -17,6 +18,17 @@ from jaxdecay.cli.commands import app
 from jaxdecay.cli.streams import degrade
 
 COLUMNS = "100"
+TWO = """
+[[schedule]]
+family = "constant"
+value = 0.1
+
+[[schedule]]
+family = "inverse_time"
+init_value = [0.1, 0.3]
+decay_rate = 0.01
+"""
+"""A schedules file with one schedule and a grid of two."""
 
 
 def finished(words: list[str], cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -69,3 +81,8 @@ def error_of(done: subprocess.CompletedProcess[str], code: int) -> str:
     assert not re.search("Traceback|Warning", done.stderr + done.stdout)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith(("error:", "Error:"))]
     return line
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

@@ -46,3 +46,24 @@ def relaxed_promotion() -> Iterator[None]:
     """JAX's own promotion rules, for tests that call other people's code (Optax, Keras)."""
     with jax.numpy_rank_promotion("allow"), jax.numpy_dtype_promotion("standard"):
         yield
+
+
+@pytest.fixture
+def float32() -> Iterator[None]:
+    """Float32 also in a run with x64 on: for what is true of float32 only."""
+    with jax.enable_x64(False):
+        yield
+
+
+@pytest.fixture
+def double() -> Iterator[None]:
+    """As peers calculate: in float32 a rate is rounded at each change."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def on_cpu() -> Iterator[None]:
+    """What a peer's compiled program rounds to depends on the device."""
+    with jax.default_device(jax.devices("cpu")[0]):
+        yield

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from cases import Case, case
+from case import Case, case
 from hypothesis import strategies
 from references import LAST_STEP, Reference
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import test_peers  # noqa: F401  enters its verdicts
+import test_peers_by_hand  # noqa: F401  enters its verdicts
+import test_peers_gradients  # noqa: F401  enters its verdicts
+import test_peers_keras  # noqa: F401  enters its verdicts
+import test_peers_optax  # noqa: F401  enters its verdicts
+import test_peers_torch  # noqa: F401  enters its verdicts
+import test_peers_wrong  # noqa: F401  enters its verdicts
+import test_recorded_defects  # noqa: F401  enters its verdicts
 import test_recorded_peers  # noqa: F401  enters its verdicts
 from parity import PEERS, VERDICTS
 
@@ -28,12 +34,12 @@ tests/peers_table.py` writes this file from the tests.
 - "peer is wrong": the named test shows that the peer is wrong and jaxdecay is right.
 - "–": the peer does not have the family.
 
-`test_peers.py` runs Optax and Keras. `test_recorded_peers.py` compares with recorded values of the
-other peers; `recorded/*.json` has their versions. `test_adaptive.py` compares schedules that follow
-a metric; their rates may differ by 3e-8, because PyTorch and Hugging Face ignore changes of 1e-8 or
-less. The peers calculate in float64. jaxdecay calculates in float32, or with twice the digits for a
-number that float32 does not represent (a boundary between two steps, a base of 0.97) or that is
-multiplied many times.
+`test_peers_*.py` run Optax and Keras. `test_recorded_*.py` compare with recorded values of the
+other peers; `recorded/*.json` has their versions. `test_adaptive_peers.py` compares schedules that
+follow a metric; their rates may differ by 3e-8, because PyTorch and Hugging Face ignore changes of
+1e-8 or less. The peers calculate in float64. jaxdecay calculates in float32, or with twice the
+digits for a number that float32 does not represent (a boundary between two steps, a base of 0.97)
+or that is multiplied many times.
 
 """
 

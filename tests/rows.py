@@ -8,7 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from cases import Case
+from case import Case
 
 from jaxdecay import Schedule, value_at
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,13 +22,6 @@ from jaxdecay.domain import Factor
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 RECORDED = Path(__file__).parent / "recorded" / "torch_more.json"
-
-
-@pytest.fixture
-def double() -> Iterator[None]:
-    """As PyTorch calculates: in float32 a rate that is changed 26 times is rounded 26 times."""
-    with jax.enable_x64(True):
-        yield
 
 
 def recorded() -> list[dict[str, Any]]:

@@ -9,15 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import (
-    LAST_STEP,
-    Case,
-    beyond_the_first,
-    kinds,
-    one_of_each_family,
-    one_of_each_kind,
-    structures,
-)
+from case import Case
+from cases import beyond_the_first, kinds, one_of_each_family, one_of_each_kind, structures
+from references import LAST_STEP
 from rows import called, errors, leaf_names
 
 import jaxdecay

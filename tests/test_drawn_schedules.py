@@ -16,7 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from annotated_types import Ge, Interval, Le
-from cases import Case, one_of_each_kind
+from case import Case
+from cases import one_of_each_kind
 from hypothesis import strategies
 from jax.typing import ArrayLike
 from references import LAST_STEP

@@ -45,19 +45,8 @@ class Kind:
         return lengths[(wrong & (lengths >= self.shortest)).any(axis=1), 0]
 
 
-def _kinds() -> dict[str, Kind]:
+def _powers_and_waves() -> dict[str, Kind]:
     linear, polynomial, cosine = jaxdecay.linear, jaxdecay.polynomial, jaxdecay.cosine
-    k_decay, tanh, warmup, cooldown = (
-        *(jaxdecay.k_decay, jaxdecay.tanh_decay),
-        *(jaxdecay.warmup, jaxdecay.cooldown),
-    )
-    hyperbolas = {
-        "hyperbolic": jaxdecay.hyperbolic,
-        "exponential hyperbolic": jaxdecay.exponential_hyperbolic,
-    }
-    shapes = ("linear", "cosine", "sqrt")
-    falling = (*shapes, "power", "inverse", "exponential")
-    line = linear(0.1, end_value=0.01, transition_steps=10)
     return {
         "linear to zero": Kind(lambda n: linear(0.1, end_value=0.0, transition_steps=n), 0.1, 0.0),
         "linear falling": Kind(
@@ -81,6 +70,12 @@ def _kinds() -> dict[str, Kind]:
             lambda n: cosine(0.1, transition_steps=n, end_value=0.03), 0.1, 0.03
         ),
         "cosine rising": Kind(lambda n: cosine(0.03, transition_steps=n, end_value=0.1), 0.03, 0.1),
+    }
+
+
+def _steeper() -> dict[str, Kind]:
+    k_decay, tanh = jaxdecay.k_decay, jaxdecay.tanh_decay
+    return {
         "k-decay to zero": Kind(
             lambda n: k_decay(0.1, end_value=0.0, transition_steps=n, k=1.5), 0.1, 0.0
         ),
@@ -100,6 +95,15 @@ def _kinds() -> dict[str, Kind]:
         "tanh rising": Kind(
             lambda n: tanh(0.03, end_value=0.1, transition_steps=n, normalized=True), 0.03, 0.1
         ),
+    }
+
+
+def _quotients() -> dict[str, Kind]:
+    hyperbolas = {
+        "hyperbolic": jaxdecay.hyperbolic,
+        "exponential hyperbolic": jaxdecay.exponential_hyperbolic,
+    }
+    return {
         "rex to zero": Kind(lambda n: jaxdecay.rex(0.1, transition_steps=n), 0.1, 0.0),
         "rex falling": Kind(
             lambda n: jaxdecay.rex(0.1, transition_steps=n, end_value=0.03), 0.1, 0.03
@@ -116,6 +120,14 @@ def _kinds() -> dict[str, Kind]:
             )
             for name, make in hyperbolas.items()
         },
+    }
+
+
+def _pieces() -> dict[str, Kind]:
+    warmup, cooldown = jaxdecay.warmup, jaxdecay.cooldown
+    shapes = ("linear", "cosine", "sqrt")
+    falling = (*shapes, "power", "inverse", "exponential")
+    return {
         "points": Kind(
             lambda n: jaxdecay.piecewise_linear([0.1, 0.03], boundaries=_from_0(n)), 0.1, 0.03
         ),
@@ -146,6 +158,12 @@ def _kinds() -> dict[str, Kind]:
             )
             for shape in falling[:4]
         },
+    }
+
+
+def _phases() -> dict[str, Kind]:
+    line = jaxdecay.linear(0.1, end_value=0.01, transition_steps=10)
+    return {
         "extended line": Kind(
             lambda n: jaxdecay.extend(line, at=0, new_transition_steps=n), 0.1, 0.01, shortest=1
         ),
@@ -184,7 +202,7 @@ def _from_0(length: Any) -> Any:
     return jnp.stack([jnp.zeros_like(length), jnp.asarray(length)])
 
 
-KINDS = _kinds()
+KINDS = _powers_and_waves() | _steeper() | _quotients() | _pieces() | _phases()
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 

@@ -57,7 +57,7 @@ MISTAKES = {
     ),
     "run of a warm-up": (
         warm(jaxdecay.cosine(0.1, transition_steps=900), 1000),
-        [("unreached", 1000, "what follows the warm-up comes at step 1,000, as the run ends")],
+        [("unreached", 1000, "the schedule after the warm-up begins at step 1,000, as the run")],
     ),
     "run of a warm-up by hand": (
         jaxdecay.join(
@@ -67,13 +67,13 @@ MISTAKES = {
             ],
             lengths=[1000, 900],
         ),
-        [("unreached", 1000, r"schedules\[1\] of join comes at step 1,000, as the run ends")],
+        [("unreached", 1000, r"schedules\[1\] of join begins at step 1,000, as the run ends")],
     ),
     "cooldown with the end": (
         jaxdecay.cooldown(
             jaxdecay.cosine(0.1, transition_steps=2000), begin=1000, transition_steps=100
         ),
-        [("unreached", 1000, "the cooldown comes at step 1,000, as the run ends")],
+        [("unreached", 1000, "the cooldown begins at step 1,000, as the run ends")],
     ),
     "cooldown after the end": (
         jaxdecay.infinite_schedule(
@@ -86,7 +86,7 @@ MISTAKES = {
             transition_steps=100,
             init_value=0.001,
         ),
-        [("unreached", 1000, "the cooldown in infinite_schedule comes at step 1,110")],
+        [("unreached", 1000, "the cooldown in infinite_schedule begins at step 1,110")],
     ),
     "decay as long as the run, and a warm-up": (
         warm(jaxdecay.cosine(0.1, transition_steps=1000), 100),
@@ -94,7 +94,7 @@ MISTAKES = {
     ),
     "warm-up longer than the run": (
         warm(jaxdecay.cosine(0.1, transition_steps=900), 2000),
-        [("unreached", 1000, "follows the warm-up comes at step 2,000")],
+        [("unreached", 1000, "the schedule after the warm-up begins at step 2,000")],
     ),
     "joined decay too short": (
         jaxdecay.join(
@@ -123,13 +123,13 @@ MISTAKES = {
             lengths=[800, 300, 100],
         ),
         [
-            ("unreached", 1000, r"schedules\[2\] of join comes at step 1,100"),
+            ("unreached", 1000, r"schedules\[2\] of join begins at step 1,100"),
             ("cut", 1000, "linear ends at step 1,100"),
         ],
     ),
     "joined schedule that stands still at its length": (
         jaxdecay.join([0.1, jaxdecay.inverse_sqrt(0.1)], lengths=[100, 100]),
-        [("early", 200, "join ends at step 200 and stands at 0.00995 for the 800 steps")],
+        [("early", 200, "join ends at step 200 and stays at 0.00995 for the 800 steps")],
     ),
     "short ramp to another value": (
         jaxdecay.join(
@@ -194,7 +194,7 @@ MISTAKES = {
     ),
     "stands at its end": (
         jaxdecay.cosine(0.1, transition_steps=500, end_value=0.01) * 2.0,
-        [("early", 500, "cosine ends at step 500 and stands at 0.02")],
+        [("early", 500, "cosine ends at step 500 and stays at 0.02")],
     ),
     "epochs taken for steps": (
         jaxdecay.linear(0.1, end_value=0.01, transition_steps=10),
@@ -217,11 +217,11 @@ MISTAKES = {
         jaxdecay.per_epoch(
             jaxdecay.step_decay(0.1, decay_rate=0.5, transition_steps=30), steps_per_epoch=100
         ),
-        [("unreached", 1000, "the first drop of step_decay comes at step 3,000")],
+        [("unreached", 1000, "the first drop of step_decay begins at step 3,000")],
     ),
     "boundary after the end": (
         jaxdecay.piecewise_constant([0.1, 0.01, 0.001], boundaries=[500, 5000]),
-        [("unreached", 1000, "a boundary of piecewise_constant comes at step 5,000")],
+        [("unreached", 1000, "a boundary of piecewise_constant begins at step 5,000")],
     ),
     "unit of time forgotten": (
         jaxdecay.inverse_time(0.1, decay_rate=30.0),
@@ -229,7 +229,7 @@ MISTAKES = {
     ),
     "cycles through 0": (
         jaxdecay.polynomial(0.1, end_value=0.0, power=1.0, transition_steps=250, cycle=True),
-        [("zero", 250, r"updates on the way .*\(3 of them\)")],
+        [("zero", 250, r"updates in the middle .*\(3 of them\)")],
     ),
     "nothing at all": (jaxdecay.constant(0.0), [("zero", 0, "all updates")]),
     "far too large": (jaxdecay.constant(1e7), [("large", 0, "1e\\+07, .* at 1,000 more steps")]),

@@ -16,7 +16,8 @@ import hypothesis
 import jax
 import numpy as np
 import pytest
-from cases import CASES, Case, kinds, one_of_each_kind, representable, structures
+from case import Case
+from cases import CASES, kinds, one_of_each_kind, representable, structures
 from hypothesis import strategies
 from rows import (
     TOO_LARGE,

@@ -13,13 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from cases import (
-    CASES,
-    LAST_STEP,
-    Case,
-    one_of_each_family,
-    structures,
-)
+from case import Case
+from cases import CASES, one_of_each_family, structures
+from references import LAST_STEP
 from rows import errors, leaf_names, values_at
 
 import jaxdecay

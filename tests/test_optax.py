@@ -14,7 +14,8 @@ import numpy as np
 import optax
 import optax.contrib
 import pytest
-from cases import CASES, Case
+from case import Case
+from cases import CASES
 from jax.typing import ArrayLike
 
 import jaxdecay

@@ -5,7 +5,8 @@ from __future__ import annotations
 import jax
 import numpy as np
 import pytest
-from cases import Case, one_of_each_family
+from case import Case
+from cases import one_of_each_family
 
 import jaxdecay
 from jaxdecay import value_at

@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_recorded_peers import values_after
+from recorded_rates import values_after
 
 import jaxdecay
 

@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import Case, one_of_each_kind
+from case import Case
+from cases import one_of_each_kind
 from jax.typing import ArrayLike
 from references import LAST_STEP
 
@@ -149,8 +150,7 @@ def test_one_argument_has_a_position_and_all_others_a_name(case: Case) -> None:
         with pytest.raises(TypeError) as caught:
             family(*given, **rest)
         assert str(caught.value) == (
-            f"{schedule.family} takes one positional argument, {first}, but {1 + surplus} were "
-            f"given; {named}"
+            f"{schedule.family} takes one positional argument, {first}, got {1 + surplus}; {named}"
         )
 
 

@@ -13,7 +13,8 @@ import cloudpickle
 import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
-from cases import Case, one_of_each_family
+from case import Case
+from cases import one_of_each_family
 
 import jaxdecay
 from jaxdecay.domain import NonNegative

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import countdown
 from jaxdecay.decays.transition import (
-    kept_between,
+    clipped_between,
 )
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
@@ -158,7 +158,9 @@ def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Arr
     steepest = jnp.maximum(jnp.abs(slope), jnp.abs(last_slope))
     smooth = jnp.abs(last - first) <= 3 * gap * steepest
     before = first + gone * change  # the jump, or the stair, comes with the next float
-    return jnp.where(smooth, kept_between(first, last, parabola), jnp.where(before < 0, 0, before))
+    return jnp.where(
+        smooth, clipped_between(first, last, parabola), jnp.where(before < 0, 0, before)
+    )
 
 
 @jax.jit  # compiled once, also where the schedule is called eagerly

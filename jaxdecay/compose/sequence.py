@@ -43,7 +43,7 @@ def _warmup_phases(schedule: Any, clock: Clock) -> Marks:
     begun = float(schedule.init_value)
     if begun and begun > float(value_at(schedule.schedule, 0)):
         yield clock.phase("the warm-up", "down", 0, schedule.warmup_steps)
-    yield clock.turn("what follows the warm-up", schedule.warmup_steps)
+    yield clock.turn("the schedule after the warm-up", schedule.warmup_steps)
     yield from phases(schedule.schedule, clock.after(schedule.warmup_steps))
 
 
@@ -239,10 +239,10 @@ def _join_phases(schedule: Any, clock: Clock) -> Marks:
     last = len(schedule.schedules) - 1
     shown = [index for index, length in enumerate(lengths) if length or index == last]
     for index in shown:
-        start, each = starts[index], schedule.schedules[index]
+        start, part = starts[index], schedule.schedules[index]
         yield clock.turn(f"schedules[{index}] of join", start)
-        part = clock.after(start).within(lengths[index], "its length in join ends")
-        yield from phases(each, part)
+        inner = clock.after(start).within(lengths[index], "its length in join ends")
+        yield from phases(part, inner)
     for before, index in itertools.pairwise(shown):
         start, earlier, later = starts[index], schedule.schedules[before], schedule.schedules[index]
         if _is_level(earlier, clock) and _is_level(later, clock):

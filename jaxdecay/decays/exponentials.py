@@ -76,7 +76,7 @@ def exponential(
     rises = log > 0
     growth = exponent.high * log
     above = rises & (growth > jnp.log(end_value / init_value) + 1)
-    near = Pair(*(jnp.where(above, 0, each) for each in exponent))
+    near = Pair(*(jnp.where(above, 0, part) for part in exponent))
     value = init_value * power_of(base, near)
     floored = jnp.maximum(value, end_value)
     capped = jnp.where(above, end_value, jnp.minimum(value, end_value))

@@ -14,7 +14,7 @@ from jaxdecay.decays.ends import at_transition_steps
 from jaxdecay.decays.time import countdown, same_kind
 from jaxdecay.decays.transition import (
     by_the_smaller,
-    kept_between,
+    clipped_between,
     shares,
     transition,
 )
@@ -109,7 +109,7 @@ def inverse_linear(
     left, done = countdown(step, transition_steps)
     remaining, progress = shares(left, done)
     between = 1 / (remaining / init_value + progress / end_value)
-    between = kept_between(init_value, end_value, between)
+    between = clipped_between(init_value, end_value, between)
     return jnp.where(left <= 0, end_value, jnp.where(done <= 0, init_value, between))
 
 
@@ -173,7 +173,7 @@ def hyperbolic(
     """
     of_init, of_infimum = _hyperbola_weights(step, transition_steps, upper_bound)
     mean = init_value * of_init + end_value * of_infimum
-    return kept_between(init_value, end_value, mean)
+    return clipped_between(init_value, end_value, mean)
 
 
 @decay(

@@ -111,7 +111,7 @@ def inverse_sqrt(
 
 
 def _noam_phases(schedule: Any, clock: Clock) -> Marks:
-    yield clock.turn("what follows the warm-up of noam", schedule.warmup_steps)
+    yield clock.turn("the fall after the warm-up of noam", schedule.warmup_steps)
 
 
 @decay(phases=_noam_phases, group=Group.RATES)

@@ -11,7 +11,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import since, with_slope_of
-from jaxdecay.decays.transition import cosine_weights, kept_between, transition
+from jaxdecay.decays.transition import clipped_between, cosine_weights, transition
 from jaxdecay.definition import decay
 from jaxdecay.domain import (
     Base,
@@ -80,7 +80,7 @@ def cosine_restarts(
 
     Source:
         SGDR: Loshchilov and Hutter, arXiv 1608.03983; PyTorch `CosineAnnealingWarmRestarts`.
-        Keras `CosineDecayRestarts` shrinks what is above its floor:
+        Keras `CosineDecayRestarts` shrinks only the part above its floor:
         `cosine_restarts(I − E, T, 0, m, g) + E`.
     """
     cycle, left, done = _cycle(step, period, period_multiplier)
@@ -214,7 +214,7 @@ def _wave(
     decay_rate: Pair,
     times: Pair,
 ) -> Array:
-    """I + (P − I)·r^n·height, given depth = 1 − height, without cancellation; I at the bottom."""
+    """I + (P − I)·r^n·height without cancellation, from depth = 1 − height; I at the bottom."""
     inside = height > 0
     times = _where(inside, times)
     factor = _repeated(decay_rate, times)
@@ -223,7 +223,7 @@ def _wave(
     lost = jnp.where(near, -jnp.expm1(small), 1 - factor)
     of_peak = factor * height
     of_init = jnp.where(of_peak < 0.5, 1 - of_peak, lost + factor * depth)
-    mean = kept_between(init_value, peak_value, init_value * of_init + peak_value * of_peak)
+    mean = clipped_between(init_value, peak_value, init_value * of_init + peak_value * of_peak)
     # Above the first peak a mean would be a difference of large numbers.
     value = jnp.where(
         of_peak > 1, init_value + jnp.subtract(peak_value, init_value) * of_peak, mean
@@ -347,7 +347,7 @@ def _chosen(condition: Array, these: Any, others: Any) -> Any:
 
 def _powers(base: Pair, exponent: Array) -> tuple[Pair, Pair]:
     """base**n and 1 + base + … + base**(n−1), for n = exponent, bit by bit of n."""
-    base = jax.tree.map(lambda each: jnp.broadcast_to(each, exponent.shape), base)
+    base = jax.tree.map(lambda part: jnp.broadcast_to(part, exponent.shape), base)
     one, zero = pair(jnp.ones_like(base.high)), pair(jnp.zeros_like(base.high))
     bits = 32 - jnp.min(jax.lax.clz(exponent).astype(int), initial=32)
 

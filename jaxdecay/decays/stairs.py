@@ -80,7 +80,7 @@ def discrete_staircase(
         init_value: I, the learning rate at step 0, > 0.
         decrement: d, ≥ 0, the amount subtracted every T steps.
         transition_steps: T, in steps, > 0.
-        end_value: E, the smallest learning rate, ≥ 0.
+        end_value: E, the smallest learning rate, 0 … I.
 
     Returns:
         A `Schedule`.

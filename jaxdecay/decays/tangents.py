@@ -14,7 +14,7 @@ from jaxdecay.decays.ends import at_transition_steps
 from jaxdecay.decays.time import countdown
 from jaxdecay.decays.transition import (
     by_the_smaller,
-    kept_between,
+    clipped_between,
     shares,
     transition,
 )
@@ -95,7 +95,7 @@ def tanh_decay(
     # ½(1 − tanh x), which keeps its digits where it is small; its complement likewise.
     twice = 2 * (lower * remaining + upper * progress)
     of_init, of_end = by_the_smaller(jax.nn.sigmoid(-twice), jax.nn.sigmoid(twice))
-    return kept_between(init_value, end_value, init_value * of_init + end_value * of_end)
+    return clipped_between(init_value, end_value, init_value * of_init + end_value * of_end)
 
 
 def _normalized_tanh(

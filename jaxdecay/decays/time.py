@@ -56,7 +56,7 @@ def transitions(step: ArrayLike, transition_steps: ArrayLike | Pair, staircase: 
     if staircase and _are_integers(steps, unit):
         # Of unsigned integers a division is one instruction; steps are not below 0.
         unsigned = (
-            jnp.maximum(each, least).astype(jnp.uint32) for each, least in ((steps, 0), (unit, 1))
+            jnp.maximum(count, least).astype(jnp.uint32) for count, least in ((steps, 0), (unit, 1))
         )
         return pair(jnp.floor_divide(*unsigned).astype(steps.dtype))
     exact = quotient(*_pairs(steps, unit))
@@ -130,15 +130,15 @@ def _pairs(step: ArrayLike, unit: ArrayLike | Pair) -> tuple[Pair, Pair]:
 def _counts(step: Any, unit: Any) -> tuple[Any, Any]:
     """Pairs and unsigned integers as they are, other numbers as JAX holds them."""
     step, unit = (
-        each
-        if isinstance(each, Pair) or jnp.asarray(each).dtype == jnp.uint32
-        else as_number(each, count=True)
-        for each in (step, unit)
+        count
+        if isinstance(count, Pair) or jnp.asarray(count).dtype == jnp.uint32
+        else as_number(count, count=True)
+        for count in (step, unit)
     )
     return step, unit
 
 
 def _are_integers(*counts: Array | Pair) -> bool:
     return all(
-        not isinstance(each, Pair) and jnp.issubdtype(each.dtype, jnp.integer) for each in counts
+        not isinstance(count, Pair) and jnp.issubdtype(count.dtype, jnp.integer) for count in counts
     )

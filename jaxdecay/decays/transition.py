@@ -46,13 +46,13 @@ def transition(
     of_init, of_end = weights(
         jnp.where(inside, left_share / total, 0.5), jnp.where(inside, done_share / total, 0.5)
     )
-    between = kept_between(init_value, end_value, init_value * of_init + end_value * of_end)
+    between = clipped_between(init_value, end_value, init_value * of_init + end_value * of_end)
     first = init_value if first is None else first
     last = end_value if last is None else last
     return jnp.where(left <= 0, last, jnp.where(done <= 0, first, between))
 
 
-def kept_between(one: ArrayLike, other: ArrayLike, value: ArrayLike) -> Array:
+def clipped_between(one: ArrayLike, other: ArrayLike, value: ArrayLike) -> Array:
     """Clips a value that rounding may have moved past one of two bounds; its slopes stay."""
     return _clipped(value, jnp.minimum(one, other), jnp.maximum(one, other))
 
@@ -111,9 +111,9 @@ def mirrored(weights: Weights) -> Weights:
         >>> import jax.numpy as jnp
         >>> from jaxdecay.decays.transition import mirrored, sqrt_weights
         >>> quarter, rest = jnp.float32(0.25), jnp.float32(0.75)
-        >>> [float(each) for each in sqrt_weights(rest, quarter)]
+        >>> [float(weight) for weight in sqrt_weights(rest, quarter)]
         [0.5, 0.5]
-        >>> [float(each) for each in mirrored(sqrt_weights)(quarter, rest)]
+        >>> [float(weight) for weight in mirrored(sqrt_weights)(quarter, rest)]
         [0.5, 0.5]
     """
 
@@ -125,7 +125,7 @@ def mirrored(weights: Weights) -> Weights:
 
 
 def power_weights(weight: Array, complement: Array, exponent: ArrayLike) -> tuple[Array, Array]:
-    """weight**exponent and 1 - weight**exponent, given 1 - weight, all without cancellation."""
+    """weight**exponent and 1 - weight**exponent, without cancellation, as 1 - weight is known."""
     small = weight < 0.5
     log = jnp.where(
         small,

@@ -1,1 +1,1 @@
-"""What can be said of a schedule before anything is trained with it."""
+"""Checks of a schedule before anything is trained with it."""

@@ -1,4 +1,4 @@
-"""What is probably a mistake in a schedule, found before the training that it would spoil."""
+"""Finds probable mistakes in a schedule before training."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from jax import Array
 
 from jaxdecay.domain import LAST_STEP
 from jaxdecay.feedback import value_at
-from jaxdecay.inspection.marks import Clock, Jumps, Phase, Seam, whole
+from jaxdecay.inspection.marks import Clock, Jumps, Phase, Seam, rounded_up
 from jaxdecay.inspection.phases import phases
 from jaxdecay.schedule import Schedule
 
 LOOKED_AT = 10_000_000
-"""Up to so many steps each one is evaluated; of more a sample."""
+"""Up to this many steps, each one is evaluated; of more, a sample."""
 
 LARGEST_RATE = 1e6
 SHARE_OF_TAIL = 0.1
@@ -32,14 +32,14 @@ Kind = Literal[
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One finding of `check_schedule`; `str` gives a line.
+    """One finding of `check_schedule`; `str` returns it as a line.
 
     Attributes:
         kind: "zero" (updates at rate 0), "jump", "unreached" (a phase that never begins), "cut"
-            (one that does not come to its end), "early" (the schedule stands still long before
+            (one that does not reach its end), "early" (the schedule stays constant long before
             the end), "down" (a warm-up that goes down), "nan", "infinite", "negative" or "large".
-        step: the step at which it is seen first.
-        message: what it is and what to do.
+        step: the first step at which it occurs.
+        message: what is wrong and what to do.
     """
 
     kind: Kind
@@ -51,21 +51,21 @@ class Finding:
 
 
 def check_schedule(schedule: Schedule, steps: int) -> list[Finding]:
-    """What is probably a mistake in a schedule for a run of some updates.
+    """Lists probable mistakes in a schedule for a run of `steps` updates.
 
-    Formula: the values at all steps 0 … `steps` (of more than ten million steps a million, and
-    all around the ends of phases) and the phases of the schedules that it is put together from.
-    A jump is a change from one update to the next of more than a tenth of the whole range and
-    more than 20 times the nearest other changes before and after it, or to where the schedules of
-    a `join` do not meet, give or take a step. Jumps that a family is made for are none: the drops
-    of staircases, boundaries, restarts, a `join` of constants. A schedule ends early if it falls
-    to a value above 0 and stands there for more than a tenth of its time; before a cooldown it may.
+    Formula: it checks the values at the steps 0 … `steps` (above ten million, a million of them
+    and all near the ends of phases) and the phases of the schedules inside. A jump is a change
+    between two updates by more than a tenth of the range of the values and more than 20 times the
+    nearest other changes before and after it, or a step at which the schedules of a `join` do not
+    meet, give or take a step. Intended jumps are not reported: drops of staircases, boundaries,
+    restarts, a `join` of constants. A schedule ends early if it falls to a value above 0 and stays
+    there for more than a tenth of its time, other than before a cooldown.
 
     Args:
-        schedule: a schedule with concrete hyperparameters; shares of the run are resolved. Of an
-            adaptive schedule, the values are those before any metric. Of your own decays the
-            values are looked at, not the phases.
-        steps: updates of the run, 1 … 2³¹−1: the last one is at step `steps` − 1.
+        schedule: a schedule with concrete hyperparameters; shares of the run are resolved. An
+            adaptive schedule is checked as it is before any metric. The phases of your own decays
+            are checked if they declare `phases`; their values always are.
+        steps: updates in the run, 1 … 2³¹−1: the last one is at step `steps` − 1.
 
     Returns:
         A list of `Finding`, in the order of their steps; empty for a good schedule.
@@ -99,11 +99,11 @@ steps shorter (the length of a decay does not include its warm-up)
     if not integer or not 1 <= steps <= LAST_STEP:
         raise ValueError(f"check_schedule: steps must be an integer 1 … {LAST_STEP}, got {steps!r}")
     schedule = schedule.resolve(steps=steps)
-    jax.eval_shape(value_at, schedule, 0)  # of a stacked one the error is here
+    jax.eval_shape(value_at, schedule, 0)  # raises for a stacked schedule
     marks = list(phases(schedule, Clock(until=float(steps))))
     parts = [mark for mark in marks if isinstance(mark, Phase)]
     curve = _curve(schedule, int(steps), parts)
-    found = [
+    findings = [
         *_wrong_values(curve),
         *_zeros(schedule, curve, parts),
         *_down(parts, curve),
@@ -116,12 +116,12 @@ steps shorter (the length of a decay does not include its warm-up)
             [mark for mark in marks if isinstance(mark, Seam)],
         ),
     ]
-    return sorted(found, key=lambda finding: finding.step)
+    return sorted(findings, key=lambda finding: finding.step)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Curve:
-    """Values at rising steps, the last of which is the end of the run: no update uses it."""
+    """Values at rising steps; the last is the end of the run, which no update uses."""
 
     at: np.ndarray
     values: np.ndarray
@@ -131,12 +131,12 @@ class _Curve:
         return int(self.at[-1])
 
     def index(self, step: float) -> int:
-        """The index of the first step that is not before a step."""
+        """The index of the first evaluated step that is not before `step`."""
         return int(np.searchsorted(self.at, step))
 
     @property
-    def is_whole(self) -> bool:
-        """Whether every step is there."""
+    def is_complete(self) -> bool:
+        """Whether every step is evaluated."""
         return len(self.at) == self.steps + 1
 
 
@@ -172,14 +172,14 @@ def _wrong_values(curve: _Curve) -> Iterator[Finding]:
         (
             "large",
             np.isfinite(values) & (values > LARGEST_RATE),
-            f"above {LARGEST_RATE:g}: look at the units, or clip it",
+            f"above {LARGEST_RATE:g}: check the units, or clip it",
         ),
     ]
     for kind, wrong, advice in rules:
         if wrong.any():
             first = int(np.argmax(wrong))
             more = int(np.sum(wrong)) - 1
-            others = f", and wrong alike at {more:,} more steps" if more else ""
+            others = f", likewise at {more:,} more steps" if more else ""
             yield Finding(
                 kind, int(curve.at[first]), f"the rate is {values[first]:g}{others}; {advice}"
             )
@@ -199,17 +199,17 @@ def _zeros(schedule: Schedule, curve: _Curve, parts: Iterable[Phase]) -> Iterato
         )
     between = np.flatnonzero(zero[first:last]) + first
     if len(between):
-        number = f"{len(between):,}" if curve.is_whole else "some"
+        number = f"{len(between):,}" if curve.is_complete else "some"
         yield Finding(
             "zero",
             int(curve.at[between[0]]),
-            f"updates on the way are at rate 0 and change nothing ({number} of them); keep the "
-            "lowest value above 0",
+            f"updates in the middle are at rate 0 and change nothing ({number} of them); keep "
+            "the lowest value above 0",
         )
     if last < len(zero):
         end = int(curve.at[last])
         ended = any(
-            part.kind == "fall" and abs(whole(part.end) - end) <= max(1, part.around.unit)
+            part.kind == "fall" and abs(rounded_up(part.end) - end) <= max(1, part.around.unit)
             for part in parts
         )
         if ended:
@@ -221,7 +221,7 @@ def _zeros(schedule: Schedule, curve: _Curve, parts: Iterable[Phase]) -> Iterato
 
 
 def _start_argument(schedule: Any) -> str:
-    """How a schedule that starts at 0 is told to start above it, as the end of a sentence."""
+    """The argument that makes a schedule start above 0, as the end of a sentence."""
     if isinstance(schedule, tuple):
         return next(filter(None, map(_start_argument, schedule)), "")
     if not isinstance(schedule, Schedule):
@@ -256,26 +256,28 @@ def _unreached(parts: Iterable[Phase], curve: _Curve) -> Iterator[Finding]:
     names = set()
     for part in parts:
         clock = part.around
-        told = part.name in names or clock.offset >= clock.until  # for what it is a part of
-        if not told and _is_missed(part, curve):
+        # An unreached schedule is reported itself, its parts are not.
+        reported = part.name in names or clock.offset >= clock.until
+        if not reported and _is_missed(part, curve):
             names.add(part.name)
-            begin, until = whole(part.begin), whole(clock.until)
+            begin, until = rounded_up(part.begin), rounded_up(clock.until)
             when = f"but {clock.because} at {until:,}" if begin > until else f"as {clock.because}"
             yield Finding(
                 "unreached",
                 until,
-                f"{part.name} comes at step {begin:,}, {when}; make what comes before it shorter, "
-                "or leave it out",
+                f"{part.name} begins at step {begin:,}, {when}; shorten what comes before it, or "
+                "leave it out",
             )
 
 
 def _is_missed(part: Phase, curve: _Curve) -> bool:
     """Whether a phase never begins.
 
-    A turn at the very end is missed if nothing fell before it; else the run ends between phases.
+    A turn at the very end counts as missed if the rate has not fallen before it; else the run
+    simply ends between two phases.
     """
     clock = part.around
-    begin, until = whole(part.begin), whole(clock.until)
+    begin, until = rounded_up(part.begin), rounded_up(clock.until)
     if begin != until or part.kind != "turn":
         return begin >= until
     before = curve.values[curve.index(clock.offset) : curve.index(until)]
@@ -286,7 +288,7 @@ def _cut(parts: Iterable[Phase]) -> Iterator[Finding]:
     for part in parts:
         clock = part.around
         shown = part.kind in ("fall", "cycle") and part.begin < clock.until
-        # A whole step: a decay that counts tokens may end between two updates.
+        # A complete step: a decay that counts tokens may end between two updates.
         if shown and part.end >= clock.until + 1 and not clock.may_be_cut:
             note = ""
             if clock.because == "the run ends" and clock.offset > 0:
@@ -294,14 +296,14 @@ def _cut(parts: Iterable[Phase]) -> Iterator[Finding]:
             yield Finding(
                 "cut",
                 int(clock.until),
-                f"{part.name} ends at step {whole(part.end):,}, but {clock.because} at "
-                f"{whole(clock.until):,}; {_shorter(part)}{note}",
+                f"{part.name} ends at step {rounded_up(part.end):,}, but {clock.because} at "
+                f"{rounded_up(clock.until):,}; {_shorter(part)}{note}",
             )
 
 
 def _shorter(part: Phase) -> str:
     if part.around.unit == 1:
-        longer = whole(part.end - part.around.until)
+        longer = rounded_up(part.end - part.around.until)
         return f"make it {longer:,} step{'s' if longer > 1 else ''} shorter"
     share = (part.around.until - part.begin) / (part.end - part.begin)
     return f"make it {share:.3g} times as long"
@@ -312,7 +314,7 @@ def _early(parts: Iterable[Phase], curve: _Curve) -> Iterator[Finding]:
         until = part.around.until
         tail = until - part.end
         span = until - part.around.offset
-        # Before a cooldown it is normal to stand still.
+        # Before a cooldown it is normal to stay constant.
         ends = part.kind in ("fall", "hold") and not part.around.may_be_cut
         if not ends or tail < 2 or tail <= SHARE_OF_TAIL * span:
             continue
@@ -323,12 +325,13 @@ def _early(parts: Iterable[Phase], curve: _Curve) -> Iterator[Finding]:
             yield Finding(
                 "early",
                 int(curve.at[end]),
-                f"{part.name} ends at step {whole(part.end):,} and stands at {held[0]:.3g} for "
-                f"the {whole(tail):,} steps until {part.around.because}; make it so much longer",
+                f"{part.name} ends at step {rounded_up(part.end):,} and stays at {held[0]:.3g} for "
+                f"the {rounded_up(tail):,} steps until {part.around.because}; make it that much "
+                "longer",
             )
 
 
-def _jumps(curve: _Curve, meant: list[Jumps], seams: list[Seam]) -> Iterator[Finding]:
+def _jumps(curve: _Curve, intended: list[Jumps], seams: list[Seam]) -> Iterator[Finding]:
     values, at = curve.values[:-1], curve.at[:-1]
     values = np.where(np.isfinite(values), values, np.nan)
     if len(values) < 3 or np.isnan(values).all():
@@ -340,43 +343,45 @@ def _jumps(curve: _Curve, meant: list[Jumps], seams: list[Seam]) -> Iterator[Fin
     neighbours = np.maximum(np.concatenate([[0], changed[:-1]]), np.concatenate([changed[1:], [0]]))
     large = changed > SHARE_OF_RANGE * (np.nanmax(values) - np.nanmin(values))
     odd = large & (changed > TIMES_ITS_NEIGHBOURS * neighbours) & (neighbours > 0)
-    found = set(at[moves[odd] + 1].tolist())
-    found = {step for step in found if not any(each.meant(step) for each in meant)}
-    steps = sorted(found | _open_seams(set(at[moves[large] + 1].tolist()), meant, seams))
+    candidates = set(at[moves[odd] + 1].tolist())
+    odd_steps = {
+        step for step in candidates if not any(jumps.is_intended(step) for jumps in intended)
+    }
+    steps = sorted(odd_steps | _open_seams(set(at[moves[large] + 1].tolist()), intended, seams))
     if not steps:
         return
     index = curve.index(steps[0])
     before, after = values[index - 1], values[index]
-    others = f", and so at {len(steps) - 1:,} more steps" if len(steps) > 1 else ""
+    others = f", likewise at {len(steps) - 1:,} more steps" if len(steps) > 1 else ""
     yield Finding(
         "jump",
         steps[0],
         f"the rate {'rises' if after > before else 'falls'} from {before:.3g} to {after:.3g} in "
-        f"one step{others}; if it is not meant, let the parts meet there, or make it slower",
+        f"one step{others}; if this is not intended, let the parts meet there, or change slower",
     )
 
 
-def _open_seams(large: set[int], meant: list[Jumps], seams: list[Seam]) -> set[int]:
-    """Of the steps with a large change, those at which schedules follow that do not meet.
+def _open_seams(large: set[int], intended: list[Jumps], seams: list[Seam]) -> set[int]:
+    """The steps with a large change at which one schedule follows another and they do not meet.
 
-    A short ramp changes by as much as a jump, so that neighbours cannot tell these.
+    The neighbouring changes do not show these: a short ramp changes by as much as a jump.
     """
-    found = set()
+    open_steps = set()
     for seam in seams:
-        step = whole(seam.around.step(seam.at))
-        # Drops of the schedule before the seam are no reason to jump at it.
-        stairs = (each for each in meant if step < each.around.until)
+        step = rounded_up(seam.around.step(seam.at))
+        # Drops of the schedule before the seam do not justify a jump at it.
+        stairs = (jumps for jumps in intended if step < jumps.around.until)
         shown = step in large and step < seam.around.until
-        if shown and not any(each.meant(step) for each in stairs) and _is_open(seam):
-            found.add(step)
-    return found
+        if shown and not any(jumps.is_intended(step) for jumps in stairs) and _is_open(seam):
+            open_steps.add(step)
+    return open_steps
 
 
 def _is_open(seam: Seam) -> bool:
     """Whether the schedules do not meet, even if one of them is a step early or late."""
-    whole = seam.around.unit == 1
-    one = 1 if whole else max(1.0, 1 / seam.around.unit)
-    end = math.ceil(seam.length) if whole else seam.length
+    same_unit = seam.around.unit == 1
+    one = 1 if same_unit else max(1.0, 1 / seam.around.unit)
+    end = math.ceil(seam.length) if same_unit else seam.length
     before = _values(seam.earlier, np.array([max(end - one, 0), end, end + one]))
     after = _values(seam.later, np.array([0, one]))
     gap = max(np.min(before) - np.max(after), np.min(after) - np.max(before))

@@ -1,4 +1,4 @@
-"""What a family says of the times of its schedules: phases, jumps that are meant, and seams.
+"""What a family declares of its timing: phases, intended jumps, and seams.
 
 Each part of a schedule counts its own steps; a `Clock` converts them to steps of the run.
 """
@@ -19,11 +19,11 @@ class Phase:
 
     Attributes:
         name: what it is, in words.
-        kind: "fall" (comes to an end and holds it), "cycle" (starts again at its end), "hold"
-            (stands still from its end on), "down" (a warm-up that goes down) or "turn" (a
-            moment: its beginning is its end).
+        kind: "fall" (reaches an end and holds it), "cycle" (starts again at its end), "hold"
+            (stays constant from its end on), "down" (a warm-up that goes down) or "turn" (a
+            moment: it ends where it begins).
         begin: the step at which it begins.
-        end: the step at which it has come to its end.
+        end: the step at which it has reached its end.
         around: the clock that it follows.
     """
 
@@ -36,7 +36,7 @@ class Phase:
 
 @dataclasses.dataclass(frozen=True)
 class Jumps:
-    """Steps at which a schedule is meant to jump: some (`at`), or each so many (`every`).
+    """Steps at which a jump of a schedule is intended: listed (`at`), or periodic (`every`).
 
     Both are counted by `around`.
     """
@@ -45,12 +45,12 @@ class Jumps:
     at: tuple[float, ...] = ()
     every: float = math.inf
 
-    def meant(self, step: int) -> bool:
-        """Whether the schedule is meant to jump from the step before to this one."""
+    def is_intended(self, step: int) -> bool:
+        """Whether a jump from the step before to this one is intended."""
         before, now = self.around.own(step - 1) + 1e-6, self.around.own(step) + 1e-6
-        # At its own step 0 a part begins; that it jumps is for what is around it to mean.
+        # At its own step 0 a part begins; the schedule around it declares whether it may jump.
         periodic = math.floor(now / self.every) > max(0, math.floor(before / self.every))
-        return periodic or any(before < each <= now for each in self.at)
+        return periodic or any(before < jump <= now for jump in self.at)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Clock:
     """How a part of a schedule counts: its step s is the step offset + unit·s of the run.
 
     Attributes:
-        until: the step of the run from which on the part is not shown.
+        until: the step of the run from which the part is no longer used.
         because: why it is not, in words.
-        may_be_cut: whether it is normal that the part is not at its end by then, or stands still.
+        may_be_cut: whether the part may be cut off before its end, or stay constant until then.
         offset: the step of the run at which the part begins.
         unit: steps of the run in one step of the part.
         owner: the compound that the part belongs to, as the end of its name.
@@ -109,29 +109,29 @@ class Clock:
         return self.phase(name, "turn", at, at)
 
     def after(self, begin: Any) -> Clock:
-        """The clock of a part of the part that begins later."""
+        """The clock of an inner part that begins later."""
         return dataclasses.replace(self, offset=self.step(begin))
 
     def within(self, length: Any, because: str, may_be_cut: bool = False) -> Clock:
-        """The clock of a part of the part that is not shown past a length."""
+        """The clock of an inner part that is used only up to a length."""
         until = self.step(length)
         if until >= self.until:
             return dataclasses.replace(self, may_be_cut=self.may_be_cut or may_be_cut)
         return dataclasses.replace(self, until=until, because=because, may_be_cut=may_be_cut)
 
     def in_units_of(self, unit: float) -> Clock:
-        """The clock of a part of the part whose steps are longer."""
+        """The clock of an inner part whose steps are longer."""
         return dataclasses.replace(self, unit=self.unit * unit)
 
 
 @dataclasses.dataclass(frozen=True)
 class Level:
-    """Says that a part has one value for ever: a step from it to another is meant."""
+    """Declares that a part is constant: a jump between two such parts is intended."""
 
 
 Marks = Iterator[Phase | Jumps | Seam | Level]
 
 
-def whole(step: float) -> int:
-    """The first step of the run that is not before a moment, which a unit may put in between."""
+def rounded_up(step: float) -> int:
+    """The first step of the run at or after a moment, which may lie between two steps."""
     return math.ceil(step - 1e-6)

@@ -1,8 +1,8 @@
 """The phases of a schedule, read from the schedules that it is composed of.
 
 Each part of a schedule counts its own steps. Here all are in steps of the complete run: when a
-part begins, when it comes to its end, and when what is around it stops showing it. A family
-declares its own with `@decay(phases=…)`; the functions below are those that several share.
+part begins, when it reaches its end, and when the schedule around it stops using it. A family
+declares its own with `@decay(phases=…)`; several families share the functions below.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jaxdecay.inspection.marks import Clock, Jumps, Marks
 
 
 def phases(schedule: Any, clock: Clock) -> Marks:
-    """All phases, meant jumps and seams of a schedule; none of a number, or where none is known."""
+    """All phases, intended jumps and seams of a schedule; none for a number or if undeclared."""
     if not isinstance(schedule, BoundDecay):
         return
     if schedule.decay.phases is not None:
@@ -43,6 +43,6 @@ def stairs(schedule: Any, clock: Clock) -> Marks:
 
 
 def of_each_part(schedule: Any, clock: Clock) -> Marks:
-    """Those of the schedules inside it, at the same clock."""
-    for each in schedule.hyperparameters.values():
-        yield from phases(each, clock)
+    """The phases of the schedules inside it, on the same clock."""
+    for part in schedule.hyperparameters.values():
+        yield from phases(part, clock)

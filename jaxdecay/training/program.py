@@ -84,11 +84,12 @@ class Program:
     # Members, by round.
 
     def compile(self) -> None:
-        """Compiles the program that trains a block, for any number of blocks."""
+        """Compiles the programs that train a block and compute rates, for any number of blocks."""
         history = {name: kind for name, kind in self.measured.items() if name != "diverged_at"}
         monitored(history, self.config.monitor)
         self._init  # noqa: B018
         self._run_epoch  # noqa: B018
+        self.learning_rates(self.clock.start, self.first_states())
 
     def init(self, round_: Round, keys: Array, rates: np.ndarray) -> Member:
         """Creates the members of a round; `rates` is the table of learning rates for epoch 0."""

@@ -1,4 +1,4 @@
-"""Records the learning rates that PyTorch's schedulers set, for `tests/test_peers.py`.
+"""Records the learning rates that PyTorch's schedulers set, for `tests/test_peers_torch.py`.
 
 Each case is a real optimizer under a real scheduler, stepped once an epoch as PyTorch's
 documentation says; the rate is read before each optimizer step. The rates go into `torch.json`
