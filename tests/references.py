@@ -2,8 +2,8 @@
 
 The formulas of `formulas_*.py` are written literally, in decimal arithmetic of 60 digits, without
 the care that float32 needs, without JAX, and without a look at the library. They are evaluated at
-the hyperparameters as float32 holds them, but for those that are repeated, which float64 holds:
-11 steps of 1.1 are 10 stairs, although the float next to 1.1 is above it. Counts that are integers
+the hyperparameters as float32 holds them, but for those that are repeated, which float64 holds. 11
+steps of 1.1 are 10 stairs, although the float next to 1.1 is above it. Counts that are integers
 stay exact.
 """
 

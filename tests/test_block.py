@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,7 +23,7 @@ from jaxdecay.training import block as block_module
 from jaxdecay.training import block_size
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.config import SweepConfig
-from jaxdecay.training.devices import member_mesh, store_compiled_programs
+from jaxdecay.training.devices import member_mesh
 from jaxdecay.training.layout import restored, stored
 from jaxdecay.training.placement import by_device
 from jaxdecay.training.plan import Plan, even_block, full_plan
@@ -143,56 +142,6 @@ def devices_of(code: str, **environment: str) -> int:
 
 def test_each_core_becomes_a_device():
     assert devices_of("") == len(os.sched_getaffinity(0))
-
-
-CACHE = {
-    "jax_compilation_cache_dir": None,
-    "jax_persistent_cache_min_compile_time_secs": 1.0,
-    "jax_persistent_cache_min_entry_size_bytes": 0,
-}
-"""JAX's settings of its compilation cache, and their defaults."""
-
-
-@pytest.fixture
-def user(tmp_path, monkeypatch):
-    """The cache folder of a user who has set nothing; JAX's settings come back afterwards."""
-    before = {name: jax.config.values[name] for name in CACHE}
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for setting in ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"):
-        monkeypatch.delenv(setting, raising=False)
-    for name, default in CACHE.items():
-        jax.config.update(name, default)
-    yield tmp_path
-    for name, value in before.items():
-        jax.config.update(name, value)
-
-
-def test_programs_are_stored_in_the_folder_of_the_user_each_of_them(user):
-    store_compiled_programs()
-    folder = Path(jax.config.values["jax_compilation_cache_dir"])
-    assert folder.is_dir()
-    assert folder.parent == user / "jaxdecay" / "compiled"
-    assert re.fullmatch("[0-9a-f]{16}", folder.name)
-    # JAX would leave out programs that take less than a second to compile.
-    assert jax.config.values["jax_persistent_cache_min_compile_time_secs"] == 0
-    assert jax.config.values["jax_persistent_cache_min_entry_size_bytes"] == -1
-
-
-@pytest.mark.parametrize(
-    "setting", ["JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE", "config", "a file"]
-)
-def test_programs_are_stored_as_jax_is_told_or_not_at_all(user, monkeypatch, setting):
-    expected = dict(CACHE)
-    if setting == "config":
-        expected["jax_compilation_cache_dir"] = str(user / "own")
-        jax.config.update("jax_compilation_cache_dir", str(user / "own"))
-    elif setting == "a file":
-        (user / "jaxdecay").touch()
-    else:
-        monkeypatch.setenv(setting, "")
-    store_compiled_programs()
-    assert {name: jax.config.values[name] for name in CACHE} == expected
-    assert not (user / "jaxdecay").is_dir()
 
 
 @pytest.mark.slow

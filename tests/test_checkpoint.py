@@ -25,6 +25,7 @@ damage = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWar
 """Where it cannot read, Orbax leaves tasks behind."""
 
 SETTINGS = {"batch_size": 140, "seeds": 2, "block": 3}
+CODE = {"loss": "x", "decay mine": "y"}
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +84,16 @@ def assert_same(result, expected):
 
 
 def test_a_sweep_that_goes_on_finds_the_same_to_the_last_bit(task, population, copy, whole):
-    seen = []
+    seen, progress = [], []
     result = go_on(
-        task, population, copy, callback=lambda epoch, each: seen.append(each["test_loss"])
+        task,
+        population,
+        copy,
+        callback=lambda epoch, each: seen.append(each["test_loss"]),
+        progress=lambda *counts: progress.append(counts),
     )
     assert_same(result, whole)
+    assert (progress[0], progress[-1]) == ((4 * 8, 6 * 8), (6 * 8, 6 * 8))
     np.testing.assert_array_equal(seen, whole.history["test_loss"])
     assert result.run_seconds > 0
     assert sorted(path.name for path in copy.iterdir()) == ["4", "5", "6", "about.json"]
@@ -214,6 +220,16 @@ def test_an_optimizer_that_draws_random_numbers_goes_on(task, tmp_path):
 
 
 @damage
+def test_starting_from_scratch_removes_checkpoints_of_any_kind_and_nothing_else(tmp_path):
+    for name in ("3", "12.unread", "4.orbax-checkpoint-tmp-7", "best", "3x"):
+        (tmp_path / name / "sweep").mkdir(parents=True)
+    for name in ("about.json", "notes.txt"):
+        (tmp_path / name).touch()
+    checkpoint.remove(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3x", "best", "notes.txt"]
+    checkpoint.remove(tmp_path / "none")
+
+
 def test_no_checkpoint_that_can_be_read_is_an_error(task, population, copy):
     for epoch in ("2", "3", "4"):
         for path in files_of(copy / epoch):
@@ -244,6 +260,27 @@ def test_checkpoints_of_another_sweep_are_refused(task, population, copy):
         go_on(task, population, copy, optimizer=optax.sgd)
     with pytest.raises(ValueError, match=r"member\["):
         go_on(task, population, copy, optimizer=named_adam)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        ({"member": {"a": 1}, "code": CODE}, r"member\[b\] was 2 and is now None"),
+        ({"member": {"a": 1, "b": 2, "c": 3}, "code": CODE}, r"member\[c\] was None and is now 3"),
+        ({"member": {"a": 1, "b": 2}, "code": {"loss": "x"}}, "another sweep: decay mine changed"),
+        (
+            {"member": {"a": 1, "b": 2}, "code": {"loss": "z", "decay mine": "y", "init": "i"}},
+            "another sweep: loss and init changed",
+        ),
+    ],
+)
+def test_what_was_added_or_left_out_is_named(tmp_path, now, words):
+    stored = {"member": {"a": 1, "b": 2}, "code": CODE}
+    (tmp_path / "about.json").write_text(json.dumps({"block": 4, "about": stored}))
+    checkpoints = jaxdecay.Checkpoints(tmp_path)
+    assert checkpoints.block(stored) == 4
+    with pytest.raises(ValueError, match=words):
+        checkpoints.block(now)
 
 
 def named_adam(rate):

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 
-import jax
 import numpy as np
 import pytest
-import typer
 from commands import TWO, error_of, finished, in_this_process, rows
 
 import jaxdecay
-from jaxdecay.cli.exits import one_line_errors
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
@@ -76,29 +73,6 @@ def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
 def test_wrong_use_of_sweep(tmp_path, arguments, message):
     assert message in error_of(in_this_process("sweep", *arguments, cwd=tmp_path), code=2)
     assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "line"),
-    [
-        (MemoryError(), 1, "JAX or the machine gave up: out of memory"),
-        (jax.errors.JaxRuntimeError("no room\nat all"), 1, "JAX or the machine gave up: no room"),
-        (ImportError("no such symbol"), 1, "no such symbol"),
-        (ValueError("wrong\nuse"), 2, "wrong"),
-        (TypeError(), 2, "unknown"),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
-)
-def test_an_error_is_one_line_and_an_exit_code(capsys, error, code, line):
-    with pytest.raises(typer.Exit) as ended, one_line_errors():
-        raise error
-    assert ended.value.exit_code == code
-    assert capsys.readouterr().err == f"error: {line}\n"
-
-
-def test_an_error_that_is_a_mistake_of_ours_is_not_hidden():
-    with pytest.raises(ZeroDivisionError), one_line_errors():
-        _ = 1 / 0
 
 
 def test_an_unwritable_folder_is_a_failure_before_training(tmp_path):

@@ -257,15 +257,6 @@ def test_another_sweep_is_not_written_over(swept, tmp_path):
     assert (folder / "members.csv").read_bytes() == before
 
 
-def test_nothing_of_an_earlier_sweep_is_there_while_another_is_trained(swept, tmp_path):
-    folder = shutil.copytree(swept[0], tmp_path / "out")
-    (folder / "notes.txt").touch()
-    shutil.rmtree(folder / "checkpoints")
-    Output(Run.read(folder), folder).begin()
-    assert {path.name for path in folder.iterdir()} - {".lock"} == {"run.json", "notes.txt"}
-    assert (folder / "run.json").read_bytes() == (swept[0] / "run.json").read_bytes()
-
-
 CANNOT_BEGIN = [
     ("--optimizer", "sdg"),
     ("--monitor", "test_accuracy"),
@@ -319,3 +310,12 @@ def test_own_decays_are_known_to_every_command(tmp_path):
         cwd=tmp_path,
     )
     assert "best: halving(init_value=" in swept.stdout, swept.stderr
+
+
+def test_nothing_of_an_earlier_sweep_is_there_while_another_is_trained(swept, tmp_path):
+    folder = shutil.copytree(swept[0], tmp_path / "out")
+    (folder / "notes.txt").touch()
+    shutil.rmtree(folder / "checkpoints")
+    Output(Run.read(folder), folder).begin()
+    assert {path.name for path in folder.iterdir()} - {".lock"} == {"run.json", "notes.txt"}
+    assert (folder / "run.json").read_bytes() == (swept[0] / "run.json").read_bytes()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import jax
-import pooch
 import pytest
 
-from jaxdecay.training import devices
+from jaxdecay.training.devices import store_compiled_programs
 
 SWEEP = ("sweep", "--schedules", "few.toml", "--epochs", "1", "--seeds", "1", "--quiet")
 
@@ -51,26 +51,51 @@ def test_what_is_compiled_is_stored_once_and_read_again(tmp_path):
         assert (tmp_path / out / "history.csv").read_bytes() == history
 
 
-def test_what_the_user_has_set_stays(monkeypatch):
-    def update(name: str, value: object) -> None:
-        raise AssertionError(f"{name} was set to {value}")
-
-    monkeypatch.setattr(jax.config, "update", update)
-    monkeypatch.setenv("JAX_ENABLE_COMPILATION_CACHE", "false")
-    devices.store_compiled_programs()
-    monkeypatch.delenv("JAX_ENABLE_COMPILATION_CACHE")
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/elsewhere")
-    devices.store_compiled_programs()
+CACHE = {
+    "jax_compilation_cache_dir": None,
+    "jax_persistent_cache_min_compile_time_secs": 1.0,
+    "jax_persistent_cache_min_entry_size_bytes": 0,
+}
+"""JAX's settings of its compilation cache, and their defaults."""
 
 
-def test_a_folder_that_cannot_be_made_is_not_needed(monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("")
-    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "file" / name)
-    before = jax.config.values["jax_compilation_cache_dir"]
-    jax.config.update("jax_compilation_cache_dir", None)
-    try:
-        devices.store_compiled_programs()
-        assert jax.config.values["jax_compilation_cache_dir"] is None
-    finally:
-        jax.config.update("jax_compilation_cache_dir", before)
+@pytest.fixture
+def user(tmp_path, monkeypatch):
+    """The cache folder of a user who has set nothing; JAX's settings come back afterwards."""
+    before = {name: jax.config.values[name] for name in CACHE}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for setting in ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"):
+        monkeypatch.delenv(setting, raising=False)
+    for name, default in CACHE.items():
+        jax.config.update(name, default)
+    yield tmp_path
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def test_programs_are_stored_in_the_folder_of_the_user_each_of_them(user):
+    store_compiled_programs()
+    folder = Path(jax.config.values["jax_compilation_cache_dir"])
+    assert folder.is_dir()
+    assert folder.parent == user / "jaxdecay" / "compiled"
+    assert re.fullmatch("[0-9a-f]{16}", folder.name)
+    # JAX would leave out programs that take less than a second to compile.
+    assert jax.config.values["jax_persistent_cache_min_compile_time_secs"] == 0
+    assert jax.config.values["jax_persistent_cache_min_entry_size_bytes"] == -1
+
+
+@pytest.mark.parametrize(
+    "setting", ["JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE", "config", "a file"]
+)
+def test_programs_are_stored_as_jax_is_told_or_not_at_all(user, monkeypatch, setting):
+    expected = dict(CACHE)
+    if setting == "config":
+        expected["jax_compilation_cache_dir"] = str(user / "own")
+        jax.config.update("jax_compilation_cache_dir", str(user / "own"))
+    elif setting == "a file":
+        (user / "jaxdecay").touch()
+    else:
+        monkeypatch.setenv(setting, "")
+    store_compiled_programs()
+    assert {name: jax.config.values[name] for name in CACHE} == expected
+    assert not (user / "jaxdecay").is_dir()

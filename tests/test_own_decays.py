@@ -47,3 +47,9 @@ def test_a_sweep_with_an_edited_decay_is_neither_resumed_nor_confirmed(tmp_path)
     for command in (resume, confirm):
         done = in_this_process(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
+    (tmp_path / "moved").mkdir()
+    own.rename(tmp_path / "moved" / "falls.py")
+    gone = error_of(in_this_process("report", "out", cwd=tmp_path), code=2)
+    assert "falls.py' does not exist" in gone
+    found = in_this_process("report", "out", "--decays", "moved/falls.py", cwd=tmp_path)
+    assert found.returncode == 0, found.stderr

@@ -214,13 +214,16 @@ def test_members_can_be_dropped_and_the_compiled_program_stays(task, caplog):
     plan, state = epochs_of(program, plan, untrained(program), 2)
     keep = np.zeros((6, 2), bool)
     keep[[0, 1, 4], [0, 1, 0]] = True
-    before = state.member_steps
+    diverged_at = state.diverged_at.copy()
+    diverged_at[5, 1] = 7  # of a member that is dropped
+    before, state = state.member_steps, state._replace(diverged_at=diverged_at)
     with jax.log_compiles():
         caplog.clear()
         plan, state = compact(program, plan, state, plan.keep(keep))
         plan, state = epochs_of(program, plan, state, 2)
     assert not [each for each in caplog.messages if "run_epoch" in each]
     assert state.member_steps - before == 3 * 2 * 44
+    np.testing.assert_array_equal(state.diverged_at, diverged_at)
     for epoch in (2, 3):
         for name, values in state.history[epoch].items():
             np.testing.assert_array_equal(values[keep], whole.history[name][epoch][keep], name)

@@ -21,7 +21,7 @@ from rich.console import Console
 
 import jaxdecay
 from jaxdecay.cli.leaderboard import leaderboard
-from jaxdecay.report.axes import is_logarithmic
+from jaxdecay.report.axes import drawn_range, is_logarithmic
 from jaxdecay.report.page import page
 from jaxdecay.results.hyperparameters import at_an_edge
 from jaxdecay.results.statistics import MOST_SEEDS
@@ -265,6 +265,16 @@ def test_of_more_numbers_than_a_page_should_hold_some_epochs_are_shown(
     for place, name in enumerate(metric["name"] for metric in found["metrics"]):
         expected = result.history[name][epochs].mean(axis=2).T
         np.testing.assert_array_equal(curves[place], expected, err_msg=name)
+
+
+def test_the_axis_of_a_metric_reaches_below_0_only_where_schedules_end_there(result):
+    values = np.array([[-7.0, 0.1, 0.1], [0.2, 0.4, 0.9], [0.05, 0.5, 0.8]])
+    assert drawn_range(result, "test_accuracy", values) == pytest.approx((0.04, 0.91))
+    values[-1, 0] = -0.5
+    assert drawn_range(result, "test_accuracy", values) == pytest.approx((-0.4, 0.91))
+    values[-1, 1] = np.nan  # a schedule that diverged
+    assert drawn_range(result, "test_accuracy", values) == pytest.approx((-0.47, 0.91))
+    assert drawn_range(result, "test_loss", values) is None
 
 
 def test_a_rate_of_0_does_not_make_an_axis_logarithmic(result):

@@ -12,6 +12,7 @@ import pytest
 
 import jaxdecay
 from jaxdecay.cli.ending import print_result
+from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.results import files
 from jaxdecay.results.hyperparameters import flattened
 from jaxdecay.results.metric import ACCURACY
@@ -69,6 +70,12 @@ def test_rows_are_the_ranking_with_what_the_seeds_say():
     assert [row.steps_to for row in result.rows(target=0.505)] == [100, 100, np.inf, np.inf]
 
 
+def test_the_title_of_a_leaderboard_says_what_it_leaves_out():
+    titles = [leaderboard(found(), most).title for most in (3, 4)]
+    seeds = "4 schedules, mean ± deviation over 3 seeds"
+    assert titles == [f"The best 3 of {seeds}", seeds]
+
+
 def test_sound_and_diverged():
     result = found()
     assert result.sound.tolist() == [True, True, True, False]
@@ -118,6 +125,22 @@ def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(caps
     assert f"best: {result.population[0]!r}" in printed[None]
     assert words not in printed[0.89]
     assert f"best: {result.population[2]!r}" in printed[0.89]
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ([0, 1, 2], "it was also the best in before"),
+        ([2, 0, 1], "the best in before, {0}, is now number 2"),
+        ([1, 0, 2], "the best in before, {0}, is now number 3, significantly worse than the best"),
+    ],
+)
+def test_what_became_of_the_best_is_printed(capsys, order, words):
+    result = found(ACCURACIES[order])
+    run = types.SimpleNamespace(confirms="before")
+    print_result(result, run, Path("out"), None)
+    line = f"note: {words.format(repr(result.population[0]))}"
+    assert line in capsys.readouterr().out.splitlines()
 
 
 def test_more_seeds_are_advised_for_the_first_that_they_would_settle():

@@ -208,6 +208,9 @@ def test_wrong_use_of_resume(folder, whole):
     more = refused("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder)
     assert "leave out --batch-size, --seeds" in more
     out = shutil.copytree(whole, folder / "out")
+    newer = {**json.loads((out / "run.json").read_text()), "colour": "blue"}
+    (out / "run.json").write_text(json.dumps(newer))
+    assert "damaged or from another version" in refused("--resume", "out", cwd=folder)
     (out / "run.json").write_text("{")
     assert "run.json is damaged" in refused("--resume", "out", cwd=folder)
     (out / "run.json").write_text('{"data": "digits"}')

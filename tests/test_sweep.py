@@ -365,6 +365,12 @@ def test_a_mode_that_does_not_fit_its_monitor_is_refused(task, monitor, mode):
         jaxdecay.sweep(task, population, monitor=monitor)
 
 
+def test_a_monitor_that_is_not_measured_is_refused_whatever_the_mode(task):
+    population = jaxdecay.stack([jaxdecay.reduce_on_plateau(0.1, mode="max")])
+    with pytest.raises(ValueError, match="monitor must be a name of the history"):
+        jaxdecay.sweep(task, population, monitor="accuracy")
+
+
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "seeds", "seed", "block"])
 def test_numbers_that_count_are_integers(task, name):
     with pytest.raises(TypeError, match=rf"{name} must be an integer, got 2\.0"):

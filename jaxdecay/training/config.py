@@ -131,7 +131,7 @@ class SweepConfig:
         config = cls(**{**values, "optimizer": optimizer})
         for name, default in stored_options().items():
             value, kinds = getattr(config, name), {type(default)}
-            kinds |= {int, type(None)} if default is None else set()
+            kinds |= {int} if default is None else set()
             if name != "optimizer" and type(value) not in kinds:
                 raise ValueError(f"{name} is {value!r}")
         return config

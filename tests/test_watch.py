@@ -1,4 +1,4 @@
-"""`jaxdecay watch`: a sweep that runs, seen from elsewhere."""
+"""`jaxdecay watch`: a sweep that another process trains."""
 
 from __future__ import annotations
 

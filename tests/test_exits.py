@@ -1,0 +1,39 @@
+"""Errors of the command line: one line and an exit code."""
+
+from __future__ import annotations
+
+import jax
+import pytest
+import typer
+
+from jaxdecay.cli.exits import one_line_errors
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (MemoryError(), 1, "JAX or the machine gave up: out of memory"),
+        (jax.errors.JaxRuntimeError("no room\nat all"), 1, "JAX or the machine gave up: no room"),
+        (ImportError("no such symbol"), 1, "no such symbol"),
+        (ValueError("wrong\nuse"), 2, "wrong"),
+        (TypeError(), 2, "unknown"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_an_error_is_one_line_and_an_exit_code(capsys, error, code, line):
+    with pytest.raises(typer.Exit) as ended, one_line_errors():
+        raise error
+    assert ended.value.exit_code == code
+    assert capsys.readouterr().err == f"error: {line}\n"
+
+
+def test_nothing_is_printed_for_a_reader_that_has_gone(capsys):
+    with pytest.raises(typer.Exit) as ended, one_line_errors():
+        raise BrokenPipeError(32, "Broken pipe")
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr() == ("", "")
+
+
+def test_an_error_that_is_a_mistake_of_ours_is_not_hidden():
+    with pytest.raises(ZeroDivisionError), one_line_errors():
+        _ = 1 / 0
