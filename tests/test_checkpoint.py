@@ -295,7 +295,7 @@ def test_checkpoints_of_other_data_are_refused(task, population, copy):
     labels = np.array(task.data.train_labels)
     labels[0] ^= 1
     changed = dataclasses.replace(task, data=dataclasses.replace(task.data, train_labels=labels))
-    with pytest.raises(ValueError, match=r"data was [0-9a-f]{64} and is now [0-9a-f]{64}"):
+    with pytest.raises(ValueError, match="the data changed since it was started"):
         go_on(changed, population, copy)
     scaled = dataclasses.replace(task.data, scale=8.0)
     turned = dataclasses.replace(task.data, train_inputs=task.data.train_inputs.swapaxes(1, 2))

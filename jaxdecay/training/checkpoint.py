@@ -363,6 +363,8 @@ def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder:
             continue
         if name == "code":
             difference = _changed_code(before, value)
+        elif name == "data":
+            difference = "the data changed since it was started"
         else:
             name, before, value = _difference(name, before, value)
             difference = f"{name} was {before} and is now {value}"
