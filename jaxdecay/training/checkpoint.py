@@ -366,8 +366,7 @@ def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder:
         elif name == "data":
             difference = "the data changed since it was started"
         else:
-            name, before, value = _difference(name, before, value)
-            difference = f"{name} was {before} and is now {value}"
+            difference = "{} was {} and is now {}".format(*_difference(name, before, value))
         raise ValueError(
             f"{folder} contains the checkpoints of another sweep: {difference}; "
             "undo the change to resume it, or start from scratch in another folder"
