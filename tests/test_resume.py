@@ -271,7 +271,8 @@ def test_data_that_changed_are_refused(folder, whole):
     about = json.loads((out / "checkpoints" / "about.json").read_text())
     about["about"]["data"] = "0" * 64
     (out / "checkpoints" / "about.json").write_text(json.dumps(about))
-    assert "the data changed since it was started" in refused("--resume", "out", "--epochs", 5, cwd=folder)
+    line = refused("--resume", "out", "--epochs", 5, cwd=folder)
+    assert "the data changed since it was started" in line
     assert_same_files(out, whole)
 
 
