@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 
 import hypothesis
@@ -12,11 +10,12 @@ import pytest
 from compiler import flags
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
-    # What one test compiles, no other does, in whatever process.
+    # Of this process and of those that tests start. Locations in source files are for reading
+    # compiled programs, and take a tenth of the time to make them.
     os.environ |= {
-        "JAX_COMPILATION_CACHE_DIR": tempfile.mkdtemp(prefix="jaxdecay-"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "JAX_TRACEBACK_IN_LOCATIONS_LIMIT": "0",
         "XLA_FLAGS": flags(),
     }
 
@@ -36,9 +35,12 @@ hypothesis.settings.register_profile("long", max_examples=1000, **_EVERY)
 hypothesis.settings.load_profile(os.environ.get("JAXDECAY_HYPOTHESIS", "quick"))
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """What one test compiles, no other does, in whatever process, nor in the next run."""
     if not hasattr(config, "workerinput"):
-        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+        folder = str(config.cache.mkdir("compiled"))
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+        jax.config.update("jax_compilation_cache_dir", folder)
 
 
 @pytest.fixture

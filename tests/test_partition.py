@@ -17,7 +17,7 @@ every_family = pytest.mark.parametrize("case", one_of_each_family(), ids=lambda 
 
 @every_family
 def test_gradients_of_every_order_go_through_it(case: Case) -> None:
-    """Slopes by name: finite to the second order, alike in both directions of differentiation."""
+    """Slopes by name, finite to the second order: `jax.hessian` is jacfwd of jacrev."""
     floats, rebuild = case.schedule.partition()
     assert rebuild(floats) == case.schedule
 
@@ -26,17 +26,14 @@ def test_gradients_of_every_order_go_through_it(case: Case) -> None:
 
     def derivatives(floats: dict) -> tuple:
         def at(step: jax.Array) -> tuple:
-            slopes = jax.grad(value)(floats, step), jax.jacrev(value)(floats, step)
-            return *slopes, jax.hessian(value)(floats, step)
+            return jax.grad(value)(floats, step), jax.hessian(value)(floats, step)
 
         return jax.vmap(at)(STEPS)
 
-    run = jax.jit(derivatives)
-    gradient, jacobian, hessian = run(floats)
+    gradient, hessian = jax.jit(derivatives)(floats)
     assert gradient.keys() == floats.keys()
     for name, slopes in gradient.items():
         assert np.isfinite(slopes).all(), name
-        np.testing.assert_array_equal(slopes, jacobian[name])
         for other in floats:
             assert np.isfinite(hessian[name][other]).all(), (name, other)
 

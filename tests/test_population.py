@@ -33,8 +33,8 @@ def test_every_schedule_can_be_in_a_population() -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        *(pytest.param(each, marks=pytest.mark.slow) for each in (0, np.int8(7))),
-        *(2.5, np.arange(6).reshape(2, 3)),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (0, np.int8(7), 2.5)),
+        np.arange(6).reshape(2, 3),
     ],
 )
 def test_values_are_those_of_each_schedule_alone(step: Any) -> None:

@@ -143,7 +143,7 @@ def off(
     ("peer", "scheduler"), [(peer, each) for peer in PEERS for each in compared_of(peer)]
 )
 @pytest.mark.parametrize(
-    "every", [3, pytest.param(1, marks=pytest.mark.slow)], ids=["third", "all"]
+    "every", [6, pytest.param(1, marks=pytest.mark.slow)], ids=["sixth", "all"]
 )
 def test_random_arguments(peer: str, scheduler: str, every: int) -> None:
     cases = cases_of(peer, scheduler)
