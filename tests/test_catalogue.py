@@ -12,6 +12,7 @@ from jaxdecay.catalogue import default_population
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 
+@pytest.mark.slow
 def test_the_built_in_rates_suit_the_optimizer():
     def largest(optimizer):
         population = default_population(15, optimizer).resolve(steps=660, steps_per_epoch=44)

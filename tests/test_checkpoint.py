@@ -156,7 +156,9 @@ def files_of(folder: Path) -> list[Path]:
 
 
 @damage
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+@pytest.mark.parametrize(
+    "share", [0.5, *(pytest.param(each, marks=pytest.mark.slow) for each in (0.0, 0.99))]
+)
 def test_a_damaged_checkpoint_is_not_used(task, population, kept, tmp_path, whole, share, caplog):
     """Each file of the newest checkpoint is cut short in turn."""
     mine = np.ones((4, 2), bool)
@@ -208,6 +210,7 @@ def test_a_checkpoint_that_cannot_be_read_this_time_is_kept(
     assert_same(go_on(task, population, copy), whole)
 
 
+@pytest.mark.slow
 def test_an_optimizer_that_draws_random_numbers_goes_on(task, tmp_path):
     """Its state has a key of JAX, which no file format knows."""
     rates = jaxdecay.grid(jaxdecay.constant, value=[0.01, 0.1])

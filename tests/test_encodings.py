@@ -104,7 +104,13 @@ COMMANDS = {
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning:uniplot")
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        each if each in ("list", "report") else pytest.param(each, marks=pytest.mark.slow)
+        for each in COMMANDS
+    ],
+)
 def test_every_command_prints_in_ascii(swept, name):
     done = in_this_process(*COMMANDS[name], cwd=swept, encoding="ascii")
     assert done.returncode == 0, done.stderr

@@ -186,6 +186,7 @@ def check(found: Trained, column: str, schedules: Mapping[str, Any], row: Row) -
 COMPILED = [name for name, row in ROWS.items() if not row.always_compiled and name != "disable_jit"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPILED)
 def test_compiled(name: str, tmp_path: Path) -> None:
     """Some families, in turns, and all that are adaptive."""

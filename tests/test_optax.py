@@ -185,7 +185,7 @@ def test_optimizer_with_families(name: str, relaxed_promotion: None) -> None:
     with_table = train(name, lambda table: lambda step: table[step])
     without_state = [case for case in FAMILIES if case.schedule.decay.feedback is None]
     if os.environ.get("JAXDECAY_HYPOTHESIS") != "long":
-        without_state = without_state[list(OPTIMIZERS).index(name) % 12 :: 12]
+        without_state = without_state[list(OPTIMIZERS).index(name) % 24 :: 24]
     schedules = [case.schedule for case in without_state]
     for index, case in enumerate(without_state):
         trained = with_schedule(one_of(index, schedules=schedules))

@@ -155,7 +155,9 @@ def test_adaptive_schedules_part_when_their_metrics_make_them(task, separately):
     assert 2 * 44 * 4 < shared.member_steps < 3 * 2 * 44 * 4
 
 
-@pytest.mark.parametrize("stopped_after", [1, 2, 3])
+@pytest.mark.parametrize(
+    "stopped_after", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (1, 3))]
+)
 def test_a_sweep_resumes_in_trunk_and_in_branches(task, tmp_path, stopped_after):
     population, options = trunk_and_branches(), {"epochs": 4, "seeds": 2, "block": 3}
     whole = jaxdecay.sweep(task, population, **options)

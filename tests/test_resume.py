@@ -183,6 +183,7 @@ def test_a_finished_sweep_is_left_as_it_is(folder, whole):
     assert after == before
 
 
+@pytest.mark.slow
 def test_more_epochs(folder, whole):
     out = shutil.copytree(whole, folder / "out")
     less = refused("--resume", "out", "--epochs", 3, cwd=folder)
@@ -244,6 +245,7 @@ def test_two_sweeps_do_not_share_a_folder(folder):
         process.communicate()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_sweep_goes_on_when_there_is_room(folder, whole):
     words = first(NO_LARGE_FILES, *SWEEP, "--epochs", 4, "--out", "out")
     full = finished(words, folder, JAX_NUM_CPU_DEVICES="1")
@@ -361,6 +363,7 @@ def test_distributed_needs_to_know_who_it_is(folder):
     assert "need --distributed" in refused("--process", 1, cwd=folder)
 
 
+@pytest.mark.slow
 def test_a_sweep_of_which_all_diverge_can_stop_there(folder):
     (folder / "high.toml").write_text('[[schedule]]\nfamily = "constant"\nvalue = 1e20\n')
     arguments = ("--schedules", "high.toml", "--epochs", MANY, "--stop-diverged", "--out", "out")

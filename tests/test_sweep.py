@@ -36,7 +36,7 @@ def mixed() -> jaxdecay.Population:
     "optimizer",
     [
         pytest.param(optax.sgd, id="sgd", marks=pytest.mark.slow),
-        pytest.param(optax.adam, id="adam"),
+        pytest.param(optax.adam, id="adam", marks=pytest.mark.slow),
     ],
 )
 def test_a_member_of_a_mixed_population_equals_the_schedule_trained_alone(task, mixed, optimizer):
