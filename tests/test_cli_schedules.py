@@ -158,7 +158,10 @@ def test_show_takes_options_and_nested_schedules(tmp_path):
         (("inverse_tim",), "unknown family 'inverse_tim' (did you mean 'inverse_time'?)"),
         (("constant",), "missing a required argument: 'value'"),
         (("nowhere.toml",), "schedules file nowhere.toml does not exist"),
-        (("few.toml", "value=1"), "few.toml holds the hyperparameters; got 'value=1' too"),
+        (
+            ("few.toml", "value=1"),
+            "few.toml contains the hyperparameters already; leave out 'value=1'",
+        ),
         (("constant", "value=1", "--decays", "no.py"), "Python file 'no.py' does not exist"),
         (("constant", "0.1"), "'0.1' is not of the form name=value"),
         (("constant", "value=-1"), "constant: value must be a number ≥ 0, got -1"),

@@ -196,4 +196,4 @@ def test_without_the_extra_one_line_says_what_to_install(
     for name in [each for each in sys.modules if each.startswith(f"{package}.")]:
         monkeypatch.delitem(sys.modules, name)
     done = in_this_process("export", saved, option, "there", cwd=tmp_path)
-    assert f"install jaxdecay with [{extra}]" in error_of(done, code=1)
+    assert f"pip install 'jaxdecay[{extra}]'" in error_of(done, code=1)

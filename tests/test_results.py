@@ -72,7 +72,7 @@ def test_rows_are_the_ranking_with_what_the_seeds_say():
 
 def test_the_title_of_a_leaderboard_says_what_it_leaves_out():
     titles = [leaderboard(found(), most).title for most in (3, 4)]
-    seeds = "4 schedules, mean ± deviation over 3 seeds"
+    seeds = "4 schedules, mean ± standard deviation over 3 seeds"
     assert titles == [f"The best 3 of {seeds}", seeds]
 
 
@@ -87,10 +87,10 @@ def test_sound_and_diverged():
     ("counts", "words"),
     [
         ((5, 23, 27), "5 seeds cannot separate 23 of the 27 other schedules from the best"),
-        ((3, 59, 59), "with 3 seeds none of the other 59 is significantly worse"),
-        ((3, 0, 59), "with 3 seeds all of the other 59 are significantly worse"),
-        ((3, 1, 1), "with 3 seeds the other schedule is not significantly worse"),
-        ((3, 0, 1), "with 3 seeds the other schedule is significantly worse"),
+        ((3, 59, 59), "with 3 seeds none of the other 59 is significantly worse than the best"),
+        ((3, 0, 59), "with 3 seeds all of the other 59 are significantly worse than the best"),
+        ((3, 1, 1), "with 3 seeds the other schedule is not significantly worse than the best"),
+        ((3, 0, 1), "with 3 seeds the other schedule is significantly worse than the best"),
         ((1, 9, 9), "one seed cannot show which differences are real"),
         (
             (2, 1_500, 2_000),
@@ -130,7 +130,7 @@ def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(caps
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ([0, 1, 2], "it was also the best in before"),
+        ([0, 1, 2], "the best schedule was also the best in before"),
         ([2, 0, 1], "the best in before, {0}, is now number 2"),
         ([1, 0, 2], "the best in before, {0}, is now number 3, significantly worse than the best"),
     ],
@@ -146,27 +146,31 @@ def test_what_became_of_the_best_is_printed(capsys, order, words):
 def test_more_seeds_are_advised_for_the_first_that_they_would_settle():
     comparison = found().compare()
     more = dataclasses.replace(comparison, more_seeds=np.array([0, 70, 55, -1]))
-    assert seeds_that_settle(more).startswith("about 55 more seeds would settle it if")
+    assert seeds_that_settle(more).startswith("about 55 more seeds would separate the first of")
     unknown = dataclasses.replace(comparison, more_seeds=np.array([0, -1, -1, -1]))
-    assert seeds_that_settle(unknown) == "no number of seeds is known to settle it"
+    assert seeds_that_settle(unknown).startswith("more than 1,000 more seeds may be needed")
 
 
 @pytest.mark.parametrize(
     ("member_steps", "speed", "saved"),
     [
         (1_200, 103, None),
-        (480, 41, "60 % of the steps were shared between schedules with the same rates."),
+        (
+            480,
+            41,
+            "60 % of the steps were not trained: other schedules had the same rates.",
+        ),
         (
             1_199,
             103,
-            "Less than 1 % of the steps were shared between schedules with the same rates.",
+            "Less than 1 % of the steps were not trained: other schedules had the same rates.",
         ),
     ],
 )
 def test_the_speed_counts_shared_steps_once_and_says_how_many_were_saved(
     member_steps, speed, saved
 ):
-    words = f"Trained 12 networks in 11.7 s ({speed} steps/s), plus 24.7 s of compilation."
+    words = f"Trained 12 networks in 11.7 s ({speed} member-steps/s), plus 24.7 s of compilation."
     assert trained(found(member_steps=member_steps)) == (f"{words} {saved}" if saved else words)
 
 

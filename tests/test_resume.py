@@ -168,7 +168,7 @@ def test_the_second_interrupt_stops_at_once(folder):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert "the last complete epoch is stored" in said + errors
+    assert "--resume resumes from the last checkpoint" in said + errors
     assert epochs_of(folder / "out") == 0
 
 
@@ -178,7 +178,7 @@ def test_a_finished_sweep_is_left_as_it_is(folder, whole):
     for words in ((), ("--epochs", 4)):
         done = here("--resume", "out", *words, cwd=folder)
         assert done.returncode == 0, done.stderr
-        assert "out holds the finished sweep of 4 epochs" in done.stdout
+        assert "The sweep in out is finished (4 epochs)" in done.stdout
     after = {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.name != ".lock"}
     assert after == before
 

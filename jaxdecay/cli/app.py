@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Learning-rate decays for JAX, and sweeps that train them all at once.",
+    help="Learning-rate schedules for JAX, and sweeps that train a network with each of them.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -31,13 +31,14 @@ def _positive(value: float | None) -> float | None:
 Target = Annotated[
     float | None,
     typer.Option(
-        help="Rank by the steps to this test accuracy, such as 0.97 [by the last one].",
+        help="Rank by the steps until this value [default: by the final test accuracy].",
         callback=_positive,
     ),
 ]
 SweepFolder = Annotated[Path, typer.Argument(help="Folder of a sweep.")]
 OwnDecays = Annotated[
-    Path | None, typer.Option("--decays", help="Python file with decays of your own; it is run.")
+    Path | None,
+    typer.Option("--decays", help="Python file with decays of your own; it is executed."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another sweep in --out.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]

@@ -138,7 +138,9 @@ class Ending(Display):
 
     def has_finished(self, folder: Path, epochs: int) -> None:
         """Prints that nothing is left to train."""
-        typer.echo(f"{folder} holds the finished sweep of {epochs} epochs; more --epochs resume it")
+        typer.echo(
+            f"The sweep in {folder} is finished ({epochs} epochs); more --epochs train it longer"
+        )
 
 
 class Lines(Ending):
@@ -163,7 +165,7 @@ class Lines(Ending):
     def state(self) -> str:
         """The last epoch in words."""
         name = metric_title(self.size.metric.removeprefix("test_"))
-        best = "none left" if self.best is None else f"best {name} {number(self.best)}"
+        best = "all members diverged" if self.best is None else f"best {name} {number(self.best)}"
         lost = f", {self.diverged:,} diverged" if self.diverged else ""
         return f"epoch {self.epoch}/{self.size.epochs}, {best}{lost}"
 

@@ -41,7 +41,9 @@ def print_result(result: SweepResult, run: Run, folder: Path, target: float | No
         for line in _advice(result, ranking, run, folder):
             typer.echo(f"note: {line}")
     diverged = int(result.diverged.sum())
-    note = f" {diverged} diverged: see status in members.csv." if diverged else ""
+    note = (
+        f" {diverged} of them diverged: see the column status in members.csv." if diverged else ""
+    )
     typer.echo(f"{trained(result)}{note}")
     typer.echo(f"Written to {folder}: {', '.join((REPORT, *NAMES))}")
 
@@ -79,7 +81,7 @@ def _advice(result: SweepResult, ranking: list[int], run: Run, folder: Path) -> 
 def _confirmed(result: SweepResult, ranking: list[int], before: str, comparison: Comparison) -> str:
     """What became of the best schedule of the sweep before, which is the first here."""
     if ranking[0] == 0:
-        return f"it was also the best in {before}"
+        return f"the best schedule was also the best in {before}"
     is_worse = comparison.best == ranking[0] and not comparison.like_best[0]
     certain = ", significantly worse than the best" if is_worse else ""
     place = 1 + ranking.index(0)

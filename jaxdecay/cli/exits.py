@@ -32,7 +32,7 @@ def one_line_errors() -> Iterator[None]:
         _end(1)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
-        remedy = f": install jaxdecay with [{extra}]" if extra else ", which is not installed"
+        remedy = f"; run: pip install 'jaxdecay[{extra}]'" if extra else ", which is not installed"
         fail(f"this needs {error.name}{remedy}", code=1)
     except (MemoryError, jax.errors.JaxRuntimeError) as error:
         fail(f"JAX or the machine gave up: {str(error) or 'out of memory'}", code=1)

@@ -16,10 +16,12 @@ from jaxdecay.cli.own_decays import import_decays
 
 @app.command("list")
 def list_families(
-    family: Annotated[str | None, typer.Argument(help="One family, in full.")] = None,
+    family: Annotated[
+        str | None, typer.Argument(help="Show the full description of this family.")
+    ] = None,
     decays: OwnDecays = None,
 ) -> None:
-    """List every family, in groups: formula, hyperparameters, their ranges and [defaults].
+    """List every family, in groups: formula, hyperparameters, ranges, and defaults in [brackets].
 
     For example:
 

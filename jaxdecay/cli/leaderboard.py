@@ -51,4 +51,4 @@ def _title(result: SweepResult, most: int) -> str:
     total, seeds = result.diverged.shape
     title = f"{total} schedule{'s' * (total > 1)}"
     title = title if total <= most else f"The best {most} of {title}"
-    return f"{title}, mean ± deviation over {seeds} seeds" if seeds > 1 else title
+    return f"{title}, mean ± standard deviation over {seeds} seeds" if seeds > 1 else title

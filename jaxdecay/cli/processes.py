@@ -40,7 +40,7 @@ def connect(
         ) from None
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
-        raise ProcessError(f"the processes of the sweep did not meet: {reason}") from error
+        raise ProcessError(f"this process could not connect to the others: {reason}") from error
 
 
 def is_first() -> bool:

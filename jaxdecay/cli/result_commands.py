@@ -14,9 +14,10 @@ from jaxdecay.cli.exits import one_line_errors
 
 @app.command()
 def report(folder: SweepFolder, target: Target = None, decays: OwnDecays = None) -> None:
-    """Write the report of a finished sweep: report.html, one file that opens without network.
+    """Write the report of a finished sweep: report.html, one file that opens offline.
 
-    A sweep writes it at its end; this writes it again, for example with --target.
+    Every sweep writes a report when it ends. This command writes it again, for example with
+    --target.
     """
     with one_line_errors():
         from jaxdecay.cli.folders import load_result
@@ -32,8 +33,10 @@ def report(folder: SweepFolder, target: Target = None, decays: OwnDecays = None)
 @app.command()
 def plot(
     folder: SweepFolder,
-    out: Annotated[Path | None, typer.Option(help="Folder for the pictures [FOLDER].")] = None,
-    dark: Annotated[bool, typer.Option("--dark", help="On a dark ground.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the pictures [default: FOLDER].")
+    ] = None,
+    dark: Annotated[bool, typer.Option("--dark", help="Use a dark background.")] = False,
     dots: Annotated[int, typer.Option(min=10, max=1_200, help="Dots per inch.")] = 200,
     decays: OwnDecays = None,
 ) -> None:
@@ -67,7 +70,9 @@ def export(
     ] = None,
     decays: OwnDecays = None,
 ) -> None:
-    """Write a finished sweep for TensorBoard, or log it with MLflow: a run for each member.
+    """Write a finished sweep for TensorBoard, or log it with MLflow.
+
+    Each schedule with each seed becomes a run.
 
     For example:
 
@@ -75,8 +80,8 @@ def export(
 
     tensorboard --logdir runs/tensorboard
 
-    MLflow's experiment is new and has the name of the folder. jaxdecay's extras `tensorboard`
-    and `mlflow` install what shows them.
+    A new MLflow experiment is created, named after the folder. Install TensorBoard or MLflow with
+    pip install 'jaxdecay[tensorboard]' or pip install 'jaxdecay[mlflow]'.
     """
     with one_line_errors():
         if tensorboard is None and mlflow is None:

@@ -122,7 +122,7 @@ class Run:
         data = load_data(self.data, self.data_dir)
         if digest(data) != self.digest:
             raise ValueError(
-                f"the data in {self.data} have changed since the sweep was started; restore them, "
+                f"the data ({self.data}) have changed since the sweep was started; restore them, "
                 "or start a new sweep"
             )
         return data

@@ -58,7 +58,9 @@ def schedules_of(family: str, hyperparameters: list[str]) -> list[Schedule]:
     """The schedule of a family and its hyperparameters, or all schedules of a file."""
     if family.endswith(".toml"):
         if hyperparameters:
-            raise ValueError(f"{family} holds the hyperparameters; got {hyperparameters[0]!r} too")
+            raise ValueError(
+                f"{family} contains the hyperparameters already; leave out {hyperparameters[0]!r}"
+            )
         return list(read_schedules(family))
     values: dict[str, Any] = {}
     for text in hyperparameters:

@@ -137,6 +137,7 @@ def best_schedules(result: SweepResult, most: int, target: float | None) -> list
     best = [row.index for row in result.rows(target=target) if not row.diverged][:most]
     if len(best) < 2:
         raise ValueError(
-            f"{len(best)} of its schedules did not diverge; a comparison needs at least two"
+            f"{len(best)} of the schedules did not diverge; confirm needs at least two, "
+            "so sweep again with smaller learning rates"
         )
     return best

@@ -46,10 +46,11 @@ def sweep(
         str, typer.Option(help="What to train on: digits, mnist, or a .npz file with your own.")
     ] = "digits",
     data_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the MNIST files [JAXDECAY_DATA, or download].")
+        Path | None,
+        typer.Option(help="Folder of the MNIST files [default: JAXDECAY_DATA, or download]."),
     ] = None,
     schedules: Annotated[
-        Path | None, typer.Option(help="TOML file of [[schedule]] tables [a built-in population].")
+        Path | None, typer.Option(help="TOML file of [[schedule]] tables [default: built-in ones].")
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes through the training data.")] = 15,
     batch_size: Annotated[int, typer.Option(min=1, help="Examples in a step.")] = 32,
@@ -61,13 +62,15 @@ def sweep(
     ] = Monitor.TEST_LOSS,
     block: Annotated[
         int | None,
-        typer.Option(min=1, help="Members that a device trains at a time [the fastest, measured]."),
+        typer.Option(
+            min=1, help="Members (schedule × seed) a device trains together [default: the fastest]."
+        ),
     ] = None,
     precision: Annotated[
-        Precision, typer.Option(help="Of matrix products; matters on a GPU.")
+        Precision, typer.Option(help="Precision of matrix products; matters on a GPU.")
     ] = Precision.DEFAULT,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the files [runs/<data>-<n>].")
+        Path | None, typer.Option(help="Folder for the files [default: runs/<data>-<n>].")
     ] = None,
     overwrite: Overwrite = False,
     decays: OwnDecays = None,
@@ -88,27 +91,29 @@ def sweep(
         bool, typer.Option("--distributed", help="This is one of many processes of the sweep.")
     ] = False,
     coordinator: Annotated[
-        str | None, typer.Option(help="Address:port of process 0 [detected by JAX].")
+        str | None, typer.Option(help="Address:port of process 0 [default: detected by JAX].")
     ] = None,
     process: Annotated[
-        int | None, typer.Option(min=0, help="Index of this process, from 0 [detected by JAX].")
+        int | None,
+        typer.Option(min=0, help="Index of this process, from 0 [default: detected by JAX]."),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Number of processes [detected by JAX].")
+        int | None, typer.Option(min=1, help="Number of processes [default: detected by JAX].")
     ] = None,
     no_compilation_cache: NoCompilationCache = False,
 ) -> None:
     """Train many schedules × seeds at once and show which did best.
 
-    Without options it trains a built-in population on handwritten digits, in seconds and without
-    network. On MNIST, with schedules of your own:
+    Without options it trains a built-in population on handwritten digits, in less than a minute
+    and offline. On MNIST, with schedules of your own:
 
     jaxdecay sweep --data mnist --schedules decays.toml --epochs 15 --out runs/mnist
 
     or on data of your own, arrays that numpy.savez has written under the names train_inputs,
     train_labels, test_inputs and test_labels: --data mine.npz.
 
-    decays.toml holds, for example (a list means every one of its values):
+    decays.toml contains, for example, the following. A list creates one schedule for each of its
+    values; several lists, one for each combination:
 
     \b
     [[schedule]]
@@ -116,7 +121,7 @@ def sweep(
     init_value = [0.03, 0.1, 0.3]
     decay_rate = 0.001
 
-    However a sweep was stopped, this resumes it from its last complete epoch:
+    However a sweep was stopped, this resumes it from its last checkpoint:
 
     jaxdecay sweep --resume runs/mnist
     """
@@ -148,12 +153,14 @@ def _is_given(context: typer.Context, name: str) -> bool:
 @app.command()
 def confirm(
     folder: SweepFolder,
-    best: Annotated[int, typer.Option(min=2, help="How many of its schedules.")] = CONFIRM_BEST,
+    best: Annotated[
+        int, typer.Option(min=2, help="How many of the best schedules to train again.")
+    ] = CONFIRM_BEST,
     seeds: Annotated[
         int, typer.Option(min=2, help="How many seeds for each of them.")
     ] = CONFIRM_SEEDS,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the files [FOLDER-confirmed].")
+        Path | None, typer.Option(help="Folder for the files [default: FOLDER-confirmed].")
     ] = None,
     overwrite: Overwrite = False,
     target: Target = None,
@@ -164,14 +171,14 @@ def confirm(
 ) -> None:
     """Train the best schedules of a finished sweep again, with new seeds, to separate them.
 
-    The best of many schedules with few seeds is partly lucky: the seeds that selected it overstate
-    it. Here all seeds are new, and all else is as it was. For example:
+    The best of many schedules with few seeds is partly lucky: with the seeds that selected it, it
+    looks better than it is. Here all seeds are new; everything else is unchanged. For example:
 
     jaxdecay sweep --out runs/digits
 
     jaxdecay confirm runs/digits --best 5
 
-    To select again among these, confirm runs/digits-confirmed, which takes new seeds again.
+    To narrow the choice further, run confirm on runs/digits-confirmed: it uses new seeds again.
     """
     with one_line_errors():
         from jaxdecay.cli.display import display_for

@@ -125,4 +125,4 @@ def _show_stopping() -> None:
 
 def _show_stopped() -> None:
     Console().show_cursor(True)
-    typer.echo("\nstopped; the last complete epoch is stored", err=True)
+    typer.echo("\nstopped; --resume resumes from the last checkpoint", err=True)

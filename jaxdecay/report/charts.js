@@ -106,7 +106,7 @@ function drawCurves() {
         line: { width: 0 },
         mode: "lines",
         hoverinfo: "skip",
-        name: `${band.family}: 80 % of its schedules`,
+        name: `${band.family}: middle 80 % of its schedules`,
         legendgroup: band.family,
         showlegend: panel.metric === 0,
       });
@@ -122,7 +122,7 @@ function drawCurves() {
         line: { ...styled(schedule), width: each.rank <= 3 ? 2.5 : 1.4 },
         name: byFamily ? each.family : each.name.length > 60 ? each.name.slice(0, 59) + "…" : each.name,
         legendgroup: byFamily ? each.family : each.name,
-        hovertemplate: `№ ${each.rank}: ${wrapped(each.name)}<br>%{y:.5g} at %{x}<extra></extra>`,
+        hovertemplate: `№ ${each.rank}: ${wrapped(each.name)}<br>%{y:.5g}, epoch %{x}<extra></extra>`,
         showlegend: panel.metric === 0 && !(byFamily && listed.has(each.family)),
       });
       listed.add(each.family);

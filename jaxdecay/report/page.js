@@ -94,7 +94,7 @@ function select(schedule) {
 
 function showChosen(schedule) {
   const each = schedule === null ? null : schedules[schedule];
-  byId("chosen").textContent = each ? `№ ${each.rank}` : "Every schedule has a diverged member";
+  byId("chosen").textContent = each ? `№ ${each.rank}` : "No schedule finished: every one has a diverged member";
   byId("python").textContent = each ? each.python : "";
   byId("toml").textContent = each ? each.toml : "";
 }

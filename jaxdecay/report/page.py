@@ -201,17 +201,21 @@ def _texts(
     result: SweepResult, rows: list[Row], target: float | None, confidence: float
 ) -> dict[str, Any]:
     schedules, seeds = result.diverged.shape
-    legend = "Click on a row to see its curve."
+    legend = "Click a row to see its curve."
     if seeds > 1:
         legend += (
-            f" {meaning_of_alike(result, confidence)}. More seeds: about how many more would "
-            f"settle it if the difference seen is real; ∞: more than {MOST_SEEDS:,}."
+            f" {meaning_of_alike(result, confidence)}. More seeds: about how many more would show "
+            "the schedule to be significantly worse, if its mean difference stays the same; "
+            f"∞: more than {MOST_SEEDS:,}, or unknown."
         )
     return {
-        "title": f"{schedules:,} schedules × {seeds} seeds on {result.settings['data']}",
+        "title": (
+            f"{schedules:,} schedule{'s' * (schedules > 1)} × {seeds} seed{'s' * (seeds > 1)} "
+            f"on {result.settings['data']}"
+        ),
         "verdict": _verdict(result, rows, target, confidence),
         "legend": legend,
-        "seeds_note": f"The best {min(20, schedules)}: one dot a seed.",
+        "seeds_note": "The best schedules (up to 20). Each dot is one seed.",
         "diverged_note": _diverged_note(result),
         "main_title": metric_title(result.main_metric),
         "about": _about(result),
@@ -225,10 +229,10 @@ def _verdict(result: SweepResult, rows: list[Row], target: float | None, confide
     metric = result.main_metric
     words = f"Best: {best.name}, {metric_title(metric)} {number(best.mean(metric))}"
     if target is not None:
-        reached = f"reached after {steps(best.steps_to)} steps"
+        reached = f"reached after {steps(best.steps_to)} steps (mean over seeds)"
         unreached = "which no schedule reached with all seeds"
         found = reached if np.isfinite(best.steps_to or np.inf) else unreached
-        return f"{words}; ranked by the steps to {target:g}, {found}."
+        return f"{words}; ranked by the steps until {metric_title(metric)} {target:g}, {found}."
     others = [row for row in rows[1:] if not row.diverged]
     if np.isfinite(best.interval[0]):
         low, high = map(number, best.interval)
@@ -245,18 +249,25 @@ def _verdict(result: SweepResult, rows: list[Row], target: float | None, confide
 def _curves_note(many: bool) -> str:
     if many:
         return (
-            f"The best {NAMED_SCHEDULES} schedules, and for each family the band that holds 80 % "
-            "of its schedules. Click on a row to draw any other. Means over seeds."
+            f"The best {NAMED_SCHEDULES} schedules, and for each family a band with the middle "
+            "80 % of its schedules in each epoch. Curves are means over seeds. Click a row of the "
+            "leaderboard to add its curve."
         )
-    return "Means over seeds. Point at a curve for its name, click on it to see it alone."
+    return (
+        "Curves are means over seeds. Point at a curve to see its name; click it to highlight it."
+    )
 
 
 def _diverged_note(result: SweepResult) -> str:
     diverged = int(result.diverged.sum())
     if not diverged:
         return "No member diverged."
+    meaning = (
+        "A member (one schedule with one seed) diverges when its training loss or a parameter "
+        "becomes infinite or NaN."
+    )
     more = f"; the first {MOST_DIVERGED} are shown" if diverged > MOST_DIVERGED else ""
-    return f"{diverged:,} of {result.diverged.size:,} members diverged{more}."
+    return f"{diverged:,} of {result.diverged.size:,} members diverged{more}. {meaning}"
 
 
 def _about(result: SweepResult) -> list[list[str]]:
@@ -264,7 +275,7 @@ def _about(result: SweepResult) -> list[list[str]]:
     machine = result.machine
     return [
         *([metric_title(name), str(value)] for name, value in result.settings.items()),
-        ["steps of each member", f"{result.steps:,}"],
+        ["steps per member", f"{result.steps:,}"],
         ["speed", trained(result)],
         ["machine", f"{machine['platform']}, {machine['cores']} cores"],
         ["versions", ", ".join(f"{name} {each}" for name, each in result.versions.items())],
