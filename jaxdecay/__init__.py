@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from jaxdecay.results.result import SweepResult as SweepResult
     from jaxdecay.schedules_file import read_schedules as read_schedules
     from jaxdecay.schedules_file import write_schedules as write_schedules
-    from jaxdecay.training.checkpoint import CheckpointError as CheckpointError
+    from jaxdecay.training.about import CheckpointError as CheckpointError
     from jaxdecay.training.checkpoint import Checkpoints as Checkpoints
     from jaxdecay.training.config import SweepConfig as SweepConfig
     from jaxdecay.training.layout import kernel_first as kernel_first
@@ -94,7 +94,8 @@ _LOADED_WHEN_USED = {
         "to_keras",
         "to_torch",
     ),
-    "jaxdecay.training.checkpoint": ("CheckpointError", "Checkpoints"),
+    "jaxdecay.training.about": ("CheckpointError",),
+    "jaxdecay.training.checkpoint": ("Checkpoints",),
     "jaxdecay.training.config": ("SweepConfig",),
     "jaxdecay.training.layout": ("kernel_first",),
     "jaxdecay.report.export": ("to_mlflow", "to_tensorboard"),

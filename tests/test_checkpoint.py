@@ -16,6 +16,7 @@ import pytest
 
 import jaxdecay
 from jaxdecay.training import checkpoint, limits
+from jaxdecay.training.about import write_about
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.devices import member_mesh
@@ -242,7 +243,13 @@ def test_no_checkpoint_that_can_be_read_is_an_error(task, population, copy):
     assert "\n" not in str(told.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"block": 3}', '{"block": [], "about": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", '{"block": 3}', '{"block": [], "about": {}}', "[" * 100_000),
+        *('{"block": 1e400, "about": {}}', '{"block": 3, "about": {}, "digest": "0"}'),
+    ],
+)
 def test_a_damaged_description_is_an_error(task, population, copy, text):
     (copy / "about.json").write_text(text)
     with pytest.raises(jaxdecay.CheckpointError, match=r"about\.json is damaged; start"):
@@ -279,7 +286,7 @@ def test_checkpoints_of_another_sweep_are_refused(task, population, copy):
 )
 def test_what_was_added_or_left_out_is_named(tmp_path, now, words):
     stored = {"member": {"a": 1, "b": 2}, "code": CODE}
-    (tmp_path / "about.json").write_text(json.dumps({"block": 4, "about": stored}))
+    write_about(tmp_path / "about.json", stored, 4)
     checkpoints = jaxdecay.Checkpoints(tmp_path)
     assert checkpoints.block(stored) == 4
     with pytest.raises(ValueError, match=words):
@@ -311,8 +318,9 @@ def test_checkpoints_of_other_data_are_refused(task, population, copy):
 def test_checkpoints_of_another_version_are_refused(task, population, copy):
     about = json.loads((copy / "about.json").read_text())
     about["about"]["format"] = 0
+    del about["digest"]  # which earlier versions did not write
     (copy / "about.json").write_text(json.dumps(about))
-    with pytest.raises(ValueError, match="format was 0 and is now 4"):
+    with pytest.raises(ValueError, match="format was 0 and is now 5"):
         go_on(task, population, copy)
 
 

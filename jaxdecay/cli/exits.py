@@ -46,7 +46,7 @@ def _failures() -> tuple[type[Exception], ...]:
     """Errors with a message for people; imported when one is raised, as that takes seconds."""
     from jaxdecay.data import DataError
     from jaxdecay.report.export import ExportError
-    from jaxdecay.training.checkpoint import CheckpointError
+    from jaxdecay.training.about import CheckpointError
     from jaxdecay.training.processes import ProcessError
 
     return DataError, CheckpointError, ProcessError, ExportError, OSError, ImportError

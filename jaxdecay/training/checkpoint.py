@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import logging
 import math
 import os
@@ -26,19 +25,16 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jaxdecay.data import Data
+from jaxdecay.training.about import ABOUT, CheckpointError, read_about, write_about
+from jaxdecay.training.digests import digest_of, share_digest
 from jaxdecay.training.processes import ProcessError, agreed, shared
 
-ABOUT = "about.json"
-FORMAT = 4
+FORMAT = 5
 """The version of what is written; a sweep resumes from the same version only."""
 UNREAD = ".unread"
 """The suffix of a checkpoint that could not be read, perhaps only this time."""
 
 _log = logging.getLogger("jaxdecay")
-
-
-class CheckpointError(Exception):
-    """Checkpoints cannot be written or read; one line says which ones and why."""
 
 
 class Snapshot(NamedTuple):
@@ -80,8 +76,8 @@ class Checkpoints:
         anew: start from scratch: existing checkpoints are removed when training begins.
 
     Raises:
-        ValueError: `every` or `keep` is too small, or the folder's name is not text in the
-            locale of this process.
+        ValueError: `every` or `keep` is too small, or Orbax cannot read from a folder of this
+            name.
 
     Example:
         >>> import tempfile, jaxdecay
@@ -108,11 +104,7 @@ class Checkpoints:
                 f"keep must be at least 2 checkpoints (the newest, and one to use if it is "
                 f"damaged), got {self.keep}"
             )
-        if any("\ud800" <= letter <= "\udfff" for letter in str(Path(self.folder).absolute())):
-            raise ValueError(  # Orbax's storage takes UTF-8 only
-                f"the folder name {self.folder} is not text in this locale; "
-                "set LC_ALL=C.UTF-8 or PYTHONUTF8=1, or choose another name"
-            )
+        check_path(self.folder)
 
     def block(self, about: Mapping[str, Any]) -> int | None:
         """The block size of the sweep stored in the folder; None if the folder stores none.
@@ -120,7 +112,7 @@ class Checkpoints:
         Raises:
             ValueError: `about` describes another sweep than the stored one, or the sweep starts
                 from scratch in a folder with files that are not checkpoints.
-            CheckpointError: `about.json` cannot be read.
+            CheckpointError: `about.json` is damaged or missing, or cannot be read.
         """
         path, folder = self._about, Path(self.folder)
         if self.anew:
@@ -129,17 +121,14 @@ class Checkpoints:
                     f"{folder} contains files that are not checkpoints; choose another folder"
                 )
             return None
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            block, stored = int(record["block"]), dict(record["about"])
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path} is damaged; start the sweep from scratch") from error
-        _check_same(stored, about, self.folder)
-        return block
+        with contextlib.suppress(FileNotFoundError):
+            return read_about(path, about)
+        if checkpoints := _checkpoint_folders(folder):
+            raise CheckpointError(
+                f"{path} is missing, so the checkpoints beside it ({checkpoints[0].name}, …) may "
+                "belong to another sweep; copy it there, or start the sweep from scratch"
+            )
+        return None
 
     def restore(self, mine: np.ndarray) -> Snapshot | None:
         """The members in `mine`, [S, K], from the newest complete checkpoint; None without one.
@@ -201,10 +190,7 @@ class Writer:
                     remove(folder)
                 else:
                     _set_aside(folder, done)
-                beside = checkpoints._about.with_suffix(".part")
-                text = json.dumps({"block": block, "about": about}, indent=1)
-                beside.write_text(text, encoding="utf-8")
-                os.replace(beside, checkpoints._about)
+                write_about(checkpoints._about, about, block)
             agreed(0)  # no process reads the folder earlier
             self._manager = _manager(
                 folder, max_to_keep=checkpoints.keep, cleanup_tmp_directories=True
@@ -222,21 +208,24 @@ class Writer:
     def save(self, snapshot: Snapshot) -> None:
         """Starts to write a checkpoint, after the previous one is complete."""
         # Few arrays: TensorStore leaks some hundred bytes for each array that it saves.
-        arrays = {
-            **shared({"places": snapshot.places, "members": snapshot.members}),
+        share = {"places": snapshot.places, "members": snapshot.members}
+        common = {
             "history": np.stack(list(snapshot.history.values())),
             "diverged_at": snapshot.diverged_at,
             "trunk": snapshot.trunk,
         }
+        facts = {
+            "metrics": list(snapshot.history),
+            "member_steps": int(snapshot.member_steps),
+            "run_seconds": float(snapshot.run_seconds),
+        }
+        digests = {"digests": share_digest(snapshot.epochs, **share)}
+        arrays = {**shared(share), **shared(digests), **common}
         with _writing(self._folder):
             self._manager.save(
                 snapshot.epochs,
                 args=ocp.args.Composite(sweep=ocp.args.PyTreeSave(arrays)),
-                custom_metadata={
-                    "metrics": list(snapshot.history),
-                    "member_steps": snapshot.member_steps,
-                    "run_seconds": snapshot.run_seconds,
-                },
+                custom_metadata={**facts, "digest": digest_of(facts, common)},
             )
 
     def __enter__(self) -> Self:
@@ -288,6 +277,21 @@ def remove(folder: str | os.PathLike[str]) -> None:
             shutil.rmtree(path)
 
 
+def check_path(folder: str | os.PathLike[str]) -> None:
+    """ValueError for a folder whose checkpoints Orbax would write and could not read."""
+    path = Path(folder).absolute().as_posix()
+    if any("\ud800" <= letter <= "\udfff" for letter in path):  # its storage takes UTF-8 only
+        raise ValueError(
+            f"the folder name {folder} is not text in this locale; "
+            "set LC_ALL=C.UTF-8 or PYTHONUTF8=1, or choose another name"
+        )
+    if found := [letter for letter in "[]\\" if letter in path]:  # it takes paths as patterns
+        raise ValueError(
+            f"checkpoints cannot be read from {path}: it contains {' and '.join(found)}; choose a "
+            "folder whose complete path has no [, ] and \\"
+        )
+
+
 def _checkpoint_folders(folder: Path) -> list[Path]:
     """The folders of single checkpoints, each named after its epoch."""
     return [path for path in folder.glob("*") if path.name.isdecimal()]
@@ -336,6 +340,7 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
         epochs, args=ocp.args.Composite(sweep=ocp.args.PyTreeRestore(restore_args=kinds))
     )["sweep"]
     about = manager.metadata(epochs).custom_metadata
+    _check_digests(epochs, arrays, about)
     # [processes, members per process, …], padded where a process had fewer members.
     places, trunk = arrays["places"], arrays["trunk"]
     needed = np.zeros(mine.shape, bool)
@@ -356,45 +361,13 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
     return saved
 
 
-def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder: Any) -> None:
-    for name, value in json.loads(json.dumps(requested)).items():
-        before = stored.get(name)
-        if before == value:
-            continue
-        if name == "code":
-            difference = _changed_code(before, value)
-        elif name == "data":
-            difference = "the data changed since it was started"
-        else:
-            difference = "{} was {} and is now {}".format(*_difference(name, before, value))
-        raise ValueError(
-            f"{folder} contains the checkpoints of another sweep: {difference}; "
-            "undo the change to resume it, or start from scratch in another folder"
-        )
-
-
-def _changed_code(stored: Any, requested: dict[str, str]) -> str:
-    """The names of the functions whose fingerprints differ."""
-    stored = stored if isinstance(stored, dict) else {}
-    names = requested | stored
-    changed = [name for name in names if requested.get(name) != stored.get(name)]
-    return (
-        f"{' and '.join(changed)} changed since the sweep was started (the source, "
-        "a value that it uses, or the version of a package)"
-    )
-
-
-def _difference(name: str, stored: Any, requested: Any) -> tuple[str, Any, Any]:
-    """The first difference of two values, and its name: an index or a key if they have these."""
-    if isinstance(requested, dict) and isinstance(stored, dict):
-        keys: list[Any] = [*requested, *stored]
-        stored, requested = ([values.get(key) for key in keys] for values in (stored, requested))
-    elif isinstance(requested, list) and isinstance(stored, list):
-        if len(requested) != len(stored):
-            return f"the number of {name}", len(stored), len(requested)
-        keys = list(range(len(requested)))
-    else:
-        return name, stored, requested
-    triples = zip(keys, stored, requested, strict=True)
-    key, stored, requested = next(triple for triple in triples if triple[1] != triple[2])
-    return f"{name}[{key}]", stored, requested
+def _check_digests(epochs: int, arrays: dict[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """ValueError for a checkpoint that is not as it was written, be it by one bit."""
+    facts = {name: value for name, value in about.items() if name != "digest"}
+    common = {name: arrays[name] for name in ("history", "diverged_at", "trunk")}
+    if about["digest"] != digest_of(facts, common):
+        raise ValueError("its history differs from what was written")
+    shares = zip(arrays["places"], arrays["members"], arrays["digests"], strict=True)
+    for process, (places, members, digest) in enumerate(shares):
+        if not np.array_equal(share_digest(epochs, places, members), digest):
+            raise ValueError(f"the members of process {process} differ from what was written")

@@ -14,9 +14,10 @@ import numpy as np
 from jaxdecay.population import Population
 from jaxdecay.results.provenance import machine, versions
 from jaxdecay.results.result import SweepResult
+from jaxdecay.training.about import CheckpointError
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.block_size import fastest_block
-from jaxdecay.training.checkpoint import CheckpointError, Checkpoints, Writer
+from jaxdecay.training.checkpoint import Checkpoints, Writer
 from jaxdecay.training.checks import check_training
 from jaxdecay.training.config import SweepConfig, options_of
 from jaxdecay.training.devices import member_mesh, own_devices

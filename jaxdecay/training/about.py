@@ -1,0 +1,98 @@
+"""`about.json`, beside the checkpoints of a sweep: what identifies it, and its block size."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxdecay.training.digests import digest_of
+
+ABOUT = "about.json"
+
+
+class CheckpointError(Exception):
+    """Checkpoints cannot be written or read; one line says which ones and why."""
+
+
+def write_about(path: Path, about: Mapping[str, Any], block: int) -> None:
+    """Writes the complete file or nothing."""
+    record = json.loads(json.dumps({"block": block, "about": about}))
+    beside = path.with_suffix(".part")
+    text = json.dumps({**record, "digest": digest_of(record)}, indent=1)
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_about(path: Path, about: Mapping[str, Any]) -> int:
+    """The block size of the stored sweep.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: `about` describes another sweep.
+        CheckpointError: the file is damaged or cannot be read.
+    """
+    damaged = CheckpointError(f"{path} is damaged; start the sweep from scratch")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        written = record.pop("digest", None)
+        block, stored = int(record["block"]), dict(record["about"])
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise damaged from None
+    is_as_written = written == digest_of(record)
+    if written is not None and not is_as_written:
+        raise damaged
+    _check_same(stored, about, path.parent)  # earlier formats have no digest
+    if not is_as_written:
+        raise damaged
+    return block
+
+
+def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder: Any) -> None:
+    for name, value in json.loads(json.dumps(requested)).items():
+        before = stored.get(name)
+        if before == value:
+            continue
+        if name == "code":
+            difference = _changed_code(before, value)
+        elif name == "data":
+            difference = "the data changed since it was started"
+        else:
+            difference = "{} was {} and is now {}".format(*_difference(name, before, value))
+        raise ValueError(
+            f"{folder} contains the checkpoints of another sweep: {difference}; "
+            "undo the change to resume it, or start from scratch in another folder"
+        )
+
+
+def _changed_code(stored: Any, requested: dict[str, str]) -> str:
+    """The names of the functions whose fingerprints differ."""
+    stored = stored if isinstance(stored, dict) else {}
+    names = requested | stored
+    changed = [name for name in names if requested.get(name) != stored.get(name)]
+    return (
+        f"{' and '.join(changed)} changed since the sweep was started (the source, "
+        "a value that it uses, or the version of a package)"
+    )
+
+
+def _difference(name: str, stored: Any, requested: Any) -> tuple[str, Any, Any]:
+    """The first difference of two values, and its name: an index or a key if they have these."""
+    if isinstance(requested, dict) and isinstance(stored, dict):
+        keys: list[Any] = [*requested, *stored]
+        stored, requested = ([values.get(key) for key in keys] for values in (stored, requested))
+    elif isinstance(requested, list) and isinstance(stored, list):
+        if len(requested) != len(stored):
+            return f"the number of {name}", len(stored), len(requested)
+        keys = list(range(len(requested)))
+    else:
+        return name, stored, requested
+    triples = zip(keys, stored, requested, strict=True)
+    key, stored, requested = next(triple for triple in triples if triple[1] != triple[2])
+    return f"{name}[{key}]", stored, requested
