@@ -108,7 +108,7 @@ def test_the_leaderboard_is_printed(swept):
     assert "≈ not significantly worse than the best test accuracy" in output
     assert (comparison["best"], comparison["mean"][3]) == (2, None)
     assert re.search(
-        r"Trained 8 networks in [\d.]+ s \([\d,]+ steps/s\), plus [\d.]+ s of comp", output
+        r"Trained 8 networks in [\d.]+ s \([\d,]+ member-steps/s\), plus [\d.]+ s of comp", output
     )
     assert "out: report.html, members.csv, history.csv, sweep.json" in output
     assert "2 of them diverged: see the column status in members.csv" in output
