@@ -61,7 +61,7 @@ population = jaxdecay.concat(
             jaxdecay.warmup_cosine,
             peak_value=[1e-3, 3e-3, 1e-2],
             warmup_steps=jaxdecay.percent(warmup),
-            transition_steps=jaxdecay.percent(100 - warmup),  # all end on the last step
+            transition_steps=jaxdecay.percent(100 - warmup),  # all end with the run
         )
         for warmup in (0, 10)
     )

@@ -19,7 +19,7 @@ run = jaxdecay.percent(100)  # all steps of the run
 # ## Candidates
 #
 # For a fair comparison, give every family the same first rates. A schedule with an end should reach
-# it on the last step.
+# it when the run ends.
 
 # %%
 first_rates = [0.03, 0.1, 0.3, 1.0]

@@ -43,10 +43,10 @@ class AdaptiveSchedule(Schedule):
         >>> import jax.numpy as jnp, jaxdecay, optax
         >>> rate = jaxdecay.reduce_on_plateau(0.5, factor=0.5, patience=1)
         >>> optimizer = optax.inject_hyperparams(optax.sgd)(rate)
-        >>> parameters = jnp.array([1.0])
+        >>> parameters, gradients = jnp.array([1.0]), jnp.array([0.5])
         >>> state = optimizer.init(parameters)
         >>> for loss in (2.0, 2.0, 2.0, 2.0):
-        ...     _, state = optimizer.update(parameters, state, parameters, value=loss)
+        ...     _, state = optimizer.update(gradients, state, parameters, value=loss)
         >>> float(state.hyperparams["learning_rate"])
         0.25
     """

@@ -58,7 +58,8 @@ def percent(value: float) -> Any:
     """A share of the run, in percent of its steps.
 
     Args:
-        value: ≥ 0, in percent. Consecutive shares that sum to 100 end exactly at the last step.
+        value: ≥ 0, in percent. Consecutive shares that sum to 100 end exactly when the run ends: of
+            900 steps at step 900, after the last update, which is step 899.
 
     Returns:
         A `Length`.

@@ -176,9 +176,9 @@ def reduce_on_plateau(
 
         >>> import jax.numpy as jnp, optax
         >>> optimizer = optax.inject_hyperparams(optax.adamw)(learning_rate=schedule)
-        >>> parameters = jnp.array([1.0])
+        >>> parameters, gradients = jnp.array([1.0]), jnp.array([0.5])
         >>> state = optimizer.init(parameters)
-        >>> updates, state = optimizer.update(parameters, state, parameters, value=3.0)
+        >>> updates, state = optimizer.update(gradients, state, parameters, value=3.0)
 
     Source:
         PyTorch `ReduceLROnPlateau`: the same arguments, with min_scale = min_lr/lr; its eps skips

@@ -71,7 +71,8 @@ def warmup(
         init_value: I, the learning rate that the ramp starts from, ≥ 0.
         shape: "linear"; "cosine", flat at both ends; "sqrt", the mirror image of the cooldown
             of that name: slow at first, steepest at the peak.
-        first_step: "init" (Optax) or "one_over_w" (many training stacks).
+        first_step: "init", to start at I (Optax), or "one_over_w", to start at I + (P − I)·g(1/W)
+            (many training stacks).
 
     Returns:
         A `Schedule`.
