@@ -67,7 +67,7 @@ class Run:
                 f"'{folder}' {what}; this command needs a folder written by `jaxdecay sweep` "
                 f"({RUN} is missing)"
             ) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is damaged: {error}") from None
         fields = dataclasses.fields(cls)
         needed = {each.name for each in fields if each.default is dataclasses.MISSING}

@@ -60,8 +60,11 @@ def _fields(folder: Path) -> dict[str, Any]:
     about = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
     with (folder / MEMBERS).open(newline="", encoding="utf-8") as file:
         csv.field_size_limit(sys.maxsize)  # a schedule may be long
-        rates = [float(row["final_learning_rate"]) for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
     shape = len(about["schedules"]), len(about["seeds"])
+    rates = {int(row["member"]): float(row["final_learning_rate"]) for row in rows}
+    if len(rows) != len(rates) or sorted(rates) != list(range(shape[0] * shape[1])):
+        raise ValueError(f"{MEMBERS} does not have each member once")
     diverged_at = np.full(shape, -1, np.int32)
     for member in about["diverged"]:
         diverged_at[member["schedule"], about["seeds"].index(member["seed"])] = member["step"]
@@ -70,7 +73,9 @@ def _fields(folder: Path) -> dict[str, Any]:
         "seeds": tuple(about["seeds"]),
         "history": read_history(folder, *shape),
         "diverged_at": diverged_at,
-        "final_learning_rate": np.array(rates, np.float32).reshape(shape),
+        "final_learning_rate": np.array(
+            [rates[each] for each in sorted(rates)], np.float32
+        ).reshape(shape),
         "measures": tuple(Metric(**values) for values in about["measures"]),
         **{name: about[name] for name in ("settings", "steps", "member_steps", "compile_seconds")},
         **{name: about[name] for name in ("run_seconds", "machine", "versions", "ranks_by")},
@@ -85,13 +90,29 @@ def read_target(folder: Path) -> float | None:
 def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:
     """The epochs in `history.csv` until now: by name, [E, S, K]."""
     with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
-        names = next(csv.reader(file), [])[2:]
-        rows = np.loadtxt(file, np.float32, delimiter=",", ndmin=2)
-    if not names or not len(rows):
+        names = next(csv.reader(file), [])
+        if not names:
+            raise ValueError(f"{HISTORY} is empty")
+        rows = np.loadtxt(file, np.float64, delimiter=",", ndmin=2)
+    if not len(rows):
         raise ValueError(f"{HISTORY} is empty")
-    # Ordered by epoch, then by member; the first columns are these two.
-    values = rows[:, 2:].reshape(-1, schedules, seeds, len(names))
-    return {name: values[..., column] for column, name in enumerate(names)}
+    if rows.shape[1] != len(names) or not {"member", "epoch"} < set(names):
+        raise ValueError(f"{HISTORY} lacks columns: it has {', '.join(names)}")
+    columns = dict(zip(names, rows.T, strict=True))
+    member, epoch = columns.pop("member"), columns.pop("epoch")
+    order = np.lexsort((member, epoch))  # a spreadsheet may have sorted it in another way
+    members = schedules * seeds
+    place = np.arange(len(rows))
+    if (
+        len(rows) % members
+        or (member[order] != place % members).any()
+        or (epoch[order] != epoch[order[0]] + place // members).any()
+    ):
+        raise ValueError(f"{HISTORY} does not have each member once in each epoch")
+    shape = (-1, schedules, seeds)
+    return {
+        name: values[order].astype(np.float32).reshape(shape) for name, values in columns.items()
+    }
 
 
 def prepare(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
