@@ -279,6 +279,28 @@ def test_a_sweep_that_cannot_begin_overwrites_nothing(swept, tmp_path, wrong):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("letter", ["[", "]", "\\"])
+def test_a_folder_whose_checkpoints_could_not_be_read_is_refused_before_it_is_made(
+    swept, tmp_path, letter
+):
+    for words in (("sweep",), ("confirm", swept[0])):
+        run = in_this_process(*words, "--out", f"a{letter}b/out", cwd=tmp_path)
+        assert f"it contains {letter}; choose a folder" in error_of(run, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_of_such_a_name_are_swept_into_a_folder_of_another(tmp_path):
+    data = jaxdecay.digits()
+    arrays = ("train_inputs", "train_labels", "test_inputs", "test_labels")
+    name = "mine[1].npz"
+    np.savez(tmp_path / name, **{each: getattr(data, each)[:40] for each in arrays})
+    (tmp_path / "two.toml").write_text(TWO)
+    words = ("sweep", "--data", name, "--schedules", "two.toml", "--epochs", 1, "--seeds", 2)
+    assert in_this_process(*words, cwd=tmp_path).returncode == 0
+    run = in_this_process("sweep", "--resume", "runs/mine-1--1", "--epochs", 2, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+
+
 OWN = """
 import jaxdecay
 from jaxdecay.domain import Positive

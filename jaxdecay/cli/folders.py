@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -93,9 +94,10 @@ def is_written(folder: Path) -> bool:
 
 def new_folder(data: str) -> Path:
     """Creates a folder in runs/ that no other sweep has, not even one started right now."""
+    name = re.sub(r"[][\\\ud800-\udfff]", "-", Path(data).stem)  # checkpoints cannot be in such
     Path("runs").mkdir(exist_ok=True)
     for number in itertools.count(1):
-        folder = Path("runs", f"{Path(data).stem}-{number}")
+        folder = Path("runs", f"{name}-{number}")
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
             return folder

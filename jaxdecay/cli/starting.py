@@ -15,10 +15,10 @@ from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
 from jaxdecay.cli.sweeping import train
-from jaxdecay.results.files import are_complete, prepare, read_target
+from jaxdecay.results.files import CHECKPOINTS, are_complete, prepare, read_target
 from jaxdecay.results.result import SweepResult
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.training.checkpoint import digest
+from jaxdecay.training.checkpoint import check_path, digest
 from jaxdecay.training.config import SweepConfig, stored_options
 from jaxdecay.training.fingerprint import of_own_decays
 from jaxdecay.training.train import steps_per_epoch
@@ -43,6 +43,7 @@ def start_sweep(options: Mapping[str, Any], display: Display) -> None:
     run, task = _new_run(options, population)
     if options["distributed"] and out is None:
         raise ValueError("--distributed needs --out: a folder that all processes share")
+    check_path((Path("runs") if out is None else out) / CHECKPOINTS)
     folder = new_folder(options["data"]) if out is None else out
     if is_first():
         prepare(folder, overwrite=options["overwrite"])
@@ -128,6 +129,7 @@ def confirm_sweep(
     task = jaxdecay.classifier(run.load())
     if out.resolve() == folder.resolve():
         raise ValueError(f"--out {out} holds the sweep to confirm; choose another folder")
+    check_path(out / CHECKPOINTS)
     prepare(out, overwrite=overwrite)
     train(run, task, out, resume=False, display=display, target=target)
 
