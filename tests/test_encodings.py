@@ -84,7 +84,7 @@ def swept(tmp_path_factory) -> Path:
     assert process.wait(300) == 0, output
     text = output.decode("ascii")
     assert "4 schedules x 2 seeds = 8 members" in text
-    assert "mean +- deviation over 2 seeds" in text
+    assert "mean +- standard deviation over 2 seeds" in text
     assert "epoch 1/1, best accuracy 0." in text
     return folder
 

@@ -18,6 +18,8 @@ import pytest
 from commands import error_of, finished, in_a_process, in_this_process
 from kill_and_resume import SCHEDULES, SWEEP, epochs_of, kill_and_resume
 
+from jaxdecay.training.about import write_about
+
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 MANY = 1_000_000
@@ -270,9 +272,9 @@ def test_a_folder_that_vanishes_is_one_line(folder):
 
 def test_data_that_changed_are_refused(folder, whole):
     out = shutil.copytree(whole, folder / "out")
-    about = json.loads((out / "checkpoints" / "about.json").read_text())
-    about["about"]["data"] = "0" * 64
-    (out / "checkpoints" / "about.json").write_text(json.dumps(about))
+    path = out / "checkpoints" / "about.json"
+    stored = json.loads(path.read_text())
+    write_about(path, {**stored["about"], "data": "0" * 64}, stored["block"])
     line = refused("--resume", "out", "--epochs", 5, cwd=folder)
     assert "the data changed since it was started" in line
     assert_same_files(out, whole)
