@@ -10,8 +10,8 @@ import pytest
 from compiler import flags
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
-    # Of this process and of those that tests start. Locations in source files are for reading
-    # compiled programs, and take a tenth of the time to make them.
+    # Of this process and of those that tests start. Compiled programs need no locations in source
+    # files, which take a part of the time to make them.
     os.environ |= {
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",

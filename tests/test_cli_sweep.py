@@ -213,7 +213,10 @@ def test_of_one_schedule_there_is_nothing_to_confirm(tmp_path):
     words = ("sweep", "--schedules", "one.toml", "--epochs", 1, "--seeds", 1, "--out", "out")
     assert in_this_process(*words, cwd=tmp_path).returncode == 0
     line = error_of(in_this_process("confirm", "out", cwd=tmp_path), code=2)
-    assert line.startswith("error: 1 of the schedules did not diverge; confirm needs at least two")
+    assert line == (
+        "error: 1 of the schedules did not diverge; confirm needs at least two, "
+        "so sweep more schedules, or smaller learning rates"
+    )
     nowhere = error_of(in_this_process("confirm", "nowhere", cwd=tmp_path), code=2)
     assert nowhere == "error: folder 'nowhere' does not exist"
 

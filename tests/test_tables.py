@@ -41,3 +41,10 @@ def test_rows_and_columns_that_are_missing_are_refused(folder, name):
         (folder / name).write_text("\n".join(lines) + "\n")
         with pytest.raises(ValueError, match=r"are damaged: .*(history|member)"):
             jaxdecay.SweepResult.load(folder)
+
+
+def test_a_history_without_its_first_epoch_is_refused(folder):
+    header, *rows = (folder / "history.csv").read_text().splitlines()
+    (folder / "history.csv").write_text("\n".join([header, *rows[4:]]) + "\n")
+    with pytest.raises(ValueError, match="does not have each member once in each epoch"):
+        jaxdecay.SweepResult.load(folder)

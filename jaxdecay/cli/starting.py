@@ -140,6 +140,6 @@ def best_schedules(result: SweepResult, most: int, target: float | None) -> list
     if len(best) < 2:
         raise ValueError(
             f"{len(best)} of the schedules did not diverge; confirm needs at least two, "
-            "so sweep again with smaller learning rates"
+            "so sweep more schedules, or smaller learning rates"
         )
     return best

@@ -106,7 +106,7 @@ def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarr
     if (
         len(rows) % members
         or (member[order] != place % members).any()
-        or (epoch[order] != epoch[order[0]] + place // members).any()
+        or (epoch[order] != place // members).any()
     ):
         raise ValueError(f"{HISTORY} does not have each member once in each epoch")
     shape = (-1, schedules, seeds)

@@ -134,13 +134,12 @@ class Checkpoints:
         """The members in `mine`, [S, K], from the newest complete checkpoint; None without one.
 
         Raises:
-            CheckpointError: every checkpoint is damaged, or the metadata that Orbax reads of
-                all of them at once.
+            CheckpointError: every checkpoint is damaged.
         """
         folder, faults = Path(self.folder), []
         if self.anew or not folder.is_dir():
             return None
-        with _reading(folder) as manager:
+        with _manager(folder) as manager:
             for epochs in sorted(manager.all_steps(), reverse=True):
                 try:
                     return _read(manager, epochs, mine)
@@ -323,9 +322,10 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _manager(folder: Path, **options: Any) -> ocp.CheckpointManager:
+    """Reads nothing of the checkpoints until asked for one, as another may be damaged."""
     return ocp.CheckpointManager(
         folder.absolute(),
-        options=ocp.CheckpointManagerOptions(**options),
+        options=ocp.CheckpointManagerOptions(lightweight_initialize=True, **options),
         item_handlers={"sweep": ocp.PyTreeCheckpointHandler()},
     )
 
@@ -360,17 +360,6 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
     if saved.epochs != epochs or needed.any():
         raise ValueError("its arrays do not match each other")
     return saved
-
-
-def _reading(folder: Path) -> ocp.CheckpointManager:
-    try:
-        return _manager(folder)
-    except (ValueError, KeyError, TypeError) as error:
-        newest = max(_checkpoint_folders(folder), key=lambda path: int(path.name))
-        raise CheckpointError(
-            f"the metadata of a checkpoint in {folder} is damaged ({error}); "
-            f"move {newest} away to resume from the one before"
-        ) from error
 
 
 def _check_digests(epochs: int, arrays: dict[str, np.ndarray], about: Mapping[str, Any]) -> None:
