@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import types
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import jaxdecay
 from jaxdecay.cli.ending import print_result
 from jaxdecay.cli.leaderboard import leaderboard
+from jaxdecay.cli.run import Run
 from jaxdecay.results import files
 from jaxdecay.results.hyperparameters import flattened
 from jaxdecay.results.metric import ACCURACY
@@ -112,10 +112,14 @@ def test_few_seeds_that_leave_the_best_open_are_to_be_confirmed():
     assert not needs_confirming(alone, 3)
 
 
+def settings_that_confirm(folder: str | None) -> Run:
+    return Run("digits", None, "", None, {}, [], folder, 1, jaxdecay.SweepConfig())
+
+
 def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(capsys):
     result = found()
     result.history["test_accuracy"][0, 2] = 0.95  # schedule 2 reaches the target an epoch earlier
-    run = types.SimpleNamespace(confirms=None)
+    run = settings_that_confirm(None)
     printed = {}
     for target in (None, 0.89):
         print_result(result, run, Path("out"), target)
@@ -137,7 +141,7 @@ def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(caps
 )
 def test_what_became_of_the_best_is_printed(capsys, order, words):
     result = found(ACCURACIES[order])
-    run = types.SimpleNamespace(confirms="before")
+    run = settings_that_confirm("before")
     print_result(result, run, Path("out"), None)
     line = f"note: {words.format(repr(result.population[0]))}"
     assert line in capsys.readouterr().out.splitlines()

@@ -22,6 +22,8 @@ from jaxdecay.results.files import SWEEP
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.wording import metric_title, number
 
+RESUME = "sweep --resume"
+
 
 @dataclasses.dataclass(frozen=True)
 class SweepSize:
@@ -115,7 +117,7 @@ class Display:
     def show_epoch(self) -> None:
         """Called after each epoch that was trained."""
 
-    def has_stopped(self, folder: Path, done: int, epochs: int) -> None:
+    def has_stopped(self, run: Run, folder: Path, done: int) -> None:
         """Called when a sweep was stopped after some of its epochs."""
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
@@ -128,9 +130,10 @@ class Display:
 class Ending(Display):
     """Only how a sweep ends, for people."""
 
-    def has_stopped(self, folder: Path, done: int, epochs: int) -> None:
+    def has_stopped(self, run: Run, folder: Path, done: int) -> None:
         """Prints how to resume it."""
-        typer.echo(f"stopped after epoch {done} of {epochs}; resume with: {_resume(folder)}")
+        resume = run.command(RESUME, folder)
+        typer.echo(f"stopped after epoch {done} of {run.config.epochs}; resume with: {resume}")
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
         """Prints the leaderboard, the best schedule, advice and the names of the files."""
@@ -218,9 +221,10 @@ class JsonLines(Display):
             seconds_left=None if self.seconds_left is None else round(self.seconds_left, 1),
         )
 
-    def has_stopped(self, folder: Path, done: int, epochs: int) -> None:
+    def has_stopped(self, run: Run, folder: Path, done: int) -> None:
         """Prints how to resume it."""
-        _print_json(event="stopped", epoch=done, epochs=epochs, resume_with=_resume(folder))
+        resume = run.command(RESUME, folder)
+        _print_json(event="stopped", epoch=done, epochs=run.config.epochs, resume_with=resume)
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
         """Prints what `sweep.json` holds."""
@@ -245,10 +249,6 @@ def display_for(quiet: bool, as_json: bool) -> Display:
     if quiet:
         return Ending()
     return Bar() if Console().is_terminal else Lines()
-
-
-def _resume(folder: Path) -> str:
-    return f"jaxdecay sweep --resume {folder}"
 
 
 def _print_json(**values: Any) -> None:

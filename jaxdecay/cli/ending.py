@@ -66,7 +66,7 @@ def _advice(result: SweepResult, ranking: list[int], run: Run, folder: Path) -> 
         if needs_confirming(comparison, seeds):
             chosen = min(CONFIRM_BEST, others + 1)
             yield (
-                f"{words}. Next: `jaxdecay confirm {folder}` "
+                f"{words}. Next: `{run.command('confirm', folder)}` "
                 f"(best {chosen}, {CONFIRM_SEEDS} new seeds)."
             )
         else:

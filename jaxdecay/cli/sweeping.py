@@ -112,7 +112,7 @@ def _finish(
     """Writes and shows what was found, or how to resume."""
     is_complete = result.epochs == run.config.epochs
     if not is_complete and not (run.config.stop_diverged and result.diverged.all()):
-        display.has_stopped(folder, result.epochs, run.config.epochs)
+        display.has_stopped(run, folder, result.epochs)
         return
     jaxdecay.write_report(result, folder, target=target)
     result.save(folder, overwrite=True, target=target)
