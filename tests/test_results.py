@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 from pathlib import Path
 
@@ -221,12 +222,35 @@ def test_a_file_is_written_completely_or_not_at_all(tmp_path, monkeypatch):
 
     def refuse(beside, path):
         assert (beside.read_bytes(), path.read_bytes()) == (b"after", b"before")
-        raise PermissionError("refused")
+        raise PermissionError(errno.EACCES, "refused")
 
     monkeypatch.setattr(files.os, "replace", refuse)
-    with pytest.raises(PermissionError, match="refused"):
+    with pytest.raises(PermissionError, match=r"refused: '.*/file'"):  # not the name beside it
         files.write(tmp_path / "file", b"after")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"before"}
+
+
+def test_a_link_in_the_folder_is_replaced_not_followed(tmp_path, monkeypatch):
+    precious, folder = tmp_path / "precious", tmp_path / "folder"
+    precious.write_bytes(b"mine")
+    folder.mkdir()
+    (folder / "file").symlink_to(precious)
+    files.write(folder / "file", b"after")
+    assert (folder / "file").read_bytes() == b"after"
+    assert not (folder / "file").is_symlink()
+    beside = files.PART.format("guessed")
+    monkeypatch.setattr(files.secrets, "token_hex", lambda _: "guessed")
+    (folder / beside).symlink_to(precious)
+    with pytest.raises(FileExistsError):
+        files.write(folder / "file", b"again")
+    assert precious.read_bytes() == b"mine"
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    for name in (files.PART.format("0f"), "film.part"):
+        (tmp_path / name).touch()
+    files.remove_parts(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.part"]
 
 
 @pytest.mark.parametrize("name", [*files.NAMES, files.RUN])

@@ -48,6 +48,7 @@ class Output:
     def begin(self) -> None:
         """Makes the folder this sweep's: removes earlier results, and writes the settings."""
         if not self._has_begun:
+            files.remove_parts(self._folder)
             for name in (files.SWEEP, *files.NAMES, REPORT):
                 (self._folder / name).unlink(missing_ok=True)
             self._run.write(self._folder)

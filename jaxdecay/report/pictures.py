@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from jaxdecay.feedback import value_at
 from jaxdecay.report.axes import drawn_metrics, drawn_range, is_logarithmic
 from jaxdecay.report.style import COLOURS, LINES, NAMED_SCHEDULES
+from jaxdecay.results.files import write
 from jaxdecay.results.hyperparameters import Panel, panels
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.wording import label, metric_title
@@ -35,7 +37,9 @@ def draw_all(result: SweepResult, folder: Path, *, dark: bool, dots: int) -> lis
         panels = draw_hyperparameters(result).items()
         figures |= {f"hyperparameters_{family}": figure for family, figure in panels}
         for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=dots)
+            picture = io.BytesIO()
+            figure.savefig(picture, format="png", dpi=dots)
+            write(folder / f"{name}.png", picture.getvalue())
     return [f"{name}.png" for name in figures]
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -26,6 +27,9 @@ NAMES = (MEMBERS, HISTORY, SWEEP)
 RUN = "run.json"
 CHECKPOINTS = "checkpoints"
 """What the command line adds: the settings of a sweep, and its state to resume it from."""
+
+PART = ".jaxdecay-{}.part"
+"""The name of a file that is not complete."""
 
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -184,10 +188,25 @@ def csv_table(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def write(path: Path, contents: bytes) -> None:
-    """Writes a complete file or none: beside its place first, then moved there."""
-    beside = path.with_name(f".{path.name}.part")
+    """Writes a complete file or none: beside its place first, then moved there.
+
+    The name beside it is unknown before and must be free, so no link in the folder is followed.
+
+    Raises:
+        OSError: the file cannot be written; the error names it.
+    """
+    beside = path.with_name(PART.format(secrets.token_hex(8)))
     try:
-        beside.write_bytes(contents)
+        with beside.open("xb") as file:
+            file.write(contents)
         os.replace(beside, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes what a process that was killed while it wrote has left."""
+    for part in folder.glob(PART.format("*")):
+        part.unlink(missing_ok=True)
