@@ -18,7 +18,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxdecay.cli.ending import print_result
 from jaxdecay.cli.run import Run
-from jaxdecay.results.files import SWEEP
+from jaxdecay.report import REPORT
+from jaxdecay.results.files import NAMES, SWEEP
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.wording import metric_title, number
 
@@ -73,7 +74,8 @@ class Display:
     def running(self, size: SweepSize) -> contextlib.AbstractContextManager[Any]:
         """Shows what is about to be trained; while entered, shows progress."""
         self.size = size
-        self.show_size()
+        with contextlib.suppress(OSError):  # as everything that is shown while training runs
+            self.show_size()
         return contextlib.nullcontext()
 
     def trained(self, done: int, total: int) -> None:
@@ -121,7 +123,10 @@ class Display:
         """Called when a sweep was stopped after some of its epochs."""
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
-        """Called when the results of a sweep have been written."""
+        """Called when the results of a sweep have been stored."""
+
+    def has_written(self, folder: Path) -> None:
+        """Called when all files have been written, the report included."""
 
     def has_finished(self, folder: Path, epochs: int) -> None:
         """Called for a sweep that had ended before."""
@@ -136,8 +141,12 @@ class Ending(Display):
         typer.echo(f"stopped after epoch {done} of {run.config.epochs}; resume with: {resume}")
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
-        """Prints the leaderboard, the best schedule, advice and the names of the files."""
+        """Prints the leaderboard, the best schedule and advice."""
         print_result(result, run, folder, target)
+
+    def has_written(self, folder: Path) -> None:
+        """Prints the names of the files."""
+        typer.echo(f"Written to {folder}: {', '.join((REPORT, *NAMES))}")
 
     def has_finished(self, folder: Path, epochs: int) -> None:
         """Prints that nothing is left to train."""

@@ -13,6 +13,7 @@ import typer
 from jaxdecay.cli.display import RESUME, Display, SweepSize
 from jaxdecay.cli.folders import is_written
 from jaxdecay.cli.run import Run
+from jaxdecay.report import REPORT
 from jaxdecay.results.files import HISTORY, are_complete, read_history, read_target
 from jaxdecay.results.metric import ACCURACY
 from jaxdecay.results.result import SweepResult
@@ -38,6 +39,8 @@ def watch(folder: Path, decays: Path | None, display: Display) -> None:
     with display.running(size):
         _follow(run, folder, display)
     display.has_result(SweepResult.load(folder), run, folder, read_target(folder))
+    if (folder / REPORT).exists():  # it comes after the results
+        display.has_written(folder)
 
 
 def _follow(run: Run, folder: Path, display: Display) -> None:
