@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import jax
 import pytest
@@ -114,3 +115,34 @@ def test_schedules_of_the_library_need_no_file(received, tmp_path, command):
     done = in_this_process(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert not (received / "was_run").exists()
+
+
+@pytest.mark.parametrize("name", ["numpy", "typing", "jaxdecay", "sys", "optax"])
+def test_a_file_with_the_name_of_a_module_is_refused(tmp_path, name):
+    (tmp_path / f"{name}.py").write_text(OWN)
+    before = sys.modules.get(name)
+    line = error_of(in_this_process("list", "--decays", f"{name}.py", cwd=tmp_path), code=2)
+    assert f"'{name}.py' has the name of the module '{name}'" in line
+    assert line.endswith("rename the file")
+    assert sys.modules.get(name) is before
+
+
+def test_a_file_beside_which_python_was_started_is_not_another_module(tmp_path, monkeypatch):
+    (tmp_path / "falls.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    done = in_this_process("list", "--decays", "falls.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import sys; sys.exit(0)", "SystemExit: 0"),
+        ("class Odd(BaseException): pass\nraise Odd('so')", "Odd: so"),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_a_file_that_ends_the_process_is_an_error(tmp_path, text, reason):
+    (tmp_path / "ends_early.py").write_text(text)
+    line = error_of(in_this_process("list", "--decays", "ends_early.py", cwd=tmp_path), code=2)
+    assert line == f"error: --decays ends_early.py: {reason}"
