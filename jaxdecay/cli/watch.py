@@ -68,7 +68,10 @@ def _histories(run: Run, folder: Path, display: Display) -> Iterator[dict[str, n
         with contextlib.suppress(FileNotFoundError):  # not yet, or about to be replaced
             changed = path.stat().st_mtime_ns
             if changed != seen:
-                yield read_history(folder, len(run.schedules), run.config.seeds)
+                history = read_history(folder, len(run.schedules), run.config.seeds)
+                if display.size.metric not in history:
+                    raise ValueError(f"{path} is damaged: it lacks {display.size.metric}")
+                yield history
         if complete:
             return
         if changed == seen and not has_warned:
