@@ -71,7 +71,8 @@ def in_this_process(
         with pytest.raises(SystemExit) as ended:
             app(words)
     code = int(ended.value.code or 0)
-    told = [each.getvalue().decode(encoding).replace(os.linesep, "\n") for each in written]
+    texts = [each.getvalue().decode(encoding, "surrogateescape") for each in written]
+    told = [text.replace(os.linesep, "\n") for text in texts]
     return subprocess.CompletedProcess(words, code, *told)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import jax
 import pytest
 import typer
@@ -37,3 +39,20 @@ def test_nothing_is_printed_for_a_reader_that_has_gone(capsys):
 def test_an_error_that_is_a_mistake_of_ours_is_not_hidden():
     with pytest.raises(ZeroDivisionError), one_line_errors():
         _ = 1 / 0
+
+
+def test_an_exit_needs_no_module_that_may_be_broken(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jaxdecay.report.export", None)
+    with pytest.raises(typer.Exit) as ended, one_line_errors():
+        raise typer.Exit(3)
+    assert ended.value.exit_code == 3
+
+
+def test_a_line_for_a_closed_standard_error_is_no_error(monkeypatch):
+    def closed(*_, **__):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(typer, "echo", closed)
+    with pytest.raises(typer.Exit) as ended, one_line_errors():
+        raise ValueError("wrong")
+    assert ended.value.exit_code == 2

@@ -300,6 +300,17 @@ def test_the_command_writes_it_again(saved, tmp_path):
         assert [each["title"] for each in columns if each["name"] == "steps_to"] == expected
 
 
+def test_pictures_and_reports_never_follow_a_link(saved, tmp_path):
+    folder = shutil.copytree(saved, tmp_path / "copy")
+    (tmp_path / "precious").write_text("mine")
+    for name in ("curves.png", ".report.html.part", ".curves.png.part"):
+        (folder / name).symlink_to(tmp_path / "precious")
+    for command in (("plot", "copy", "--dots", 20), ("report", "copy")):
+        done = in_this_process(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_pictures(saved, tmp_path, dark):
     options = ["--dark"] if dark else []

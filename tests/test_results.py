@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
-import types
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pytest
 import jaxdecay
 from jaxdecay.cli.ending import print_result
 from jaxdecay.cli.leaderboard import leaderboard
+from jaxdecay.cli.run import Run
 from jaxdecay.results import files
 from jaxdecay.results.hyperparameters import flattened
 from jaxdecay.results.metric import ACCURACY
@@ -112,10 +113,14 @@ def test_few_seeds_that_leave_the_best_open_are_to_be_confirmed():
     assert not needs_confirming(alone, 3)
 
 
+def settings_that_confirm(folder: str | None) -> Run:
+    return Run("digits", None, "", None, {}, [], folder, 1, jaxdecay.SweepConfig())
+
+
 def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(capsys):
     result = found()
     result.history["test_accuracy"][0, 2] = 0.95  # schedule 2 reaches the target an epoch earlier
-    run = types.SimpleNamespace(confirms=None)
+    run = settings_that_confirm(None)
     printed = {}
     for target in (None, 0.89):
         print_result(result, run, Path("out"), target)
@@ -137,7 +142,7 @@ def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(caps
 )
 def test_what_became_of_the_best_is_printed(capsys, order, words):
     result = found(ACCURACIES[order])
-    run = types.SimpleNamespace(confirms="before")
+    run = settings_that_confirm("before")
     print_result(result, run, Path("out"), None)
     line = f"note: {words.format(repr(result.population[0]))}"
     assert line in capsys.readouterr().out.splitlines()
@@ -217,12 +222,35 @@ def test_a_file_is_written_completely_or_not_at_all(tmp_path, monkeypatch):
 
     def refuse(beside, path):
         assert (beside.read_bytes(), path.read_bytes()) == (b"after", b"before")
-        raise PermissionError("refused")
+        raise PermissionError(errno.EACCES, "refused")
 
     monkeypatch.setattr(files.os, "replace", refuse)
-    with pytest.raises(PermissionError, match="refused"):
+    with pytest.raises(PermissionError, match=r"refused: '.*/file'"):  # not the name beside it
         files.write(tmp_path / "file", b"after")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"before"}
+
+
+def test_a_link_in_the_folder_is_replaced_not_followed(tmp_path, monkeypatch):
+    precious, folder = tmp_path / "precious", tmp_path / "folder"
+    precious.write_bytes(b"mine")
+    folder.mkdir()
+    (folder / "file").symlink_to(precious)
+    files.write(folder / "file", b"after")
+    assert (folder / "file").read_bytes() == b"after"
+    assert not (folder / "file").is_symlink()
+    beside = files.PART.format("guessed")
+    monkeypatch.setattr(files.secrets, "token_hex", lambda _: "guessed")
+    (folder / beside).symlink_to(precious)
+    with pytest.raises(FileExistsError):
+        files.write(folder / "file", b"again")
+    assert precious.read_bytes() == b"mine"
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    for name in (files.PART.format("0f"), "film.part"):
+        (tmp_path / name).touch()
+    files.remove_parts(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.part"]
 
 
 @pytest.mark.parametrize("name", [*files.NAMES, files.RUN])

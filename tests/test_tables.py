@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from commands import error_of, in_this_process
 
 import jaxdecay
 
@@ -28,6 +30,56 @@ def test_tables_are_read_by_their_columns(folder, name):
         loaded = jaxdecay.SweepResult.load(folder)
         jax.tree.map(np.testing.assert_array_equal, loaded.history, expected.history)
         np.testing.assert_array_equal(loaded.final_learning_rate, expected.final_learning_rate)
+
+
+@pytest.mark.parametrize("column", ["learning_rate", "train_loss", "test_loss", "test_accuracy"])
+def test_a_column_that_was_renamed_is_one_line(folder, column):
+    text = (folder / "history.csv").read_text()
+    (folder / "history.csv").write_text(text.replace(column, "renamed", 1))
+    line = error_of(in_this_process("report", folder, cwd=folder), code=2)
+    assert "are damaged: history.csv lacks the column" in line
+    assert column in line
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"settings": {}}, "settings must be a dictionary with batch_size, data, optimizer"),
+        ({"settings": None}, "settings must be a dictionary"),
+        ({"machine": []}, "machine must be a dictionary with cores, platform"),
+        ({"versions": []}, "versions must be a dictionary"),
+        ({"run_seconds": 0}, "run_seconds must be a number above 0, got 0"),
+        ({"run_seconds": "1"}, "run_seconds must be a number above 0, got '1'"),
+        ({"steps": None}, "steps must be a number above 0, got None"),
+        ({"member_steps": -1}, "member_steps must be a number above 0, got -1"),
+        ({"ranks_by": "f1"}, "lacks the column test_f1, which ranks"),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_edited_facts_are_one_line(folder, change, words):
+    facts = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(facts | change))
+    for command in (("report",), ("export", "--tensorboard", "board")):
+        assert words in error_of(in_this_process(*command, folder, cwd=folder), code=2)
+
+
+def test_no_test_examples_are_one_line(folder):
+    facts = json.loads((folder / "sweep.json").read_text())
+    facts["settings"]["test_examples"] = 0
+    (folder / "sweep.json").write_text(json.dumps(facts))
+    line = error_of(in_this_process("plot", folder, cwd=folder), code=2)
+    assert "test_examples must be a number above 0, got 0" in line
+
+
+def test_watching_a_history_without_its_metric_is_one_line(folder):
+    run = {"data": "digits", "data_dir": None, "decays": None, "steps": 1, "digest": ""}
+    run |= {"confirms": None, "own_decays": {}, "config": {"optimizer": "sgd", "seeds": 2}}
+    run |= {"schedules": json.loads((folder / "sweep.json").read_text())["schedules"]}
+    (folder / "run.json").write_text(json.dumps(run))
+    text = (folder / "history.csv").read_text()
+    (folder / "history.csv").write_text(text.replace("test_accuracy", "renamed", 1))
+    line = error_of(in_this_process("watch", folder, cwd=folder), code=2)
+    assert line.endswith("is damaged: it lacks test_accuracy")
 
 
 @pytest.mark.parametrize("name", ["history.csv", "members.csv"])

@@ -40,6 +40,14 @@ OwnDecays = Annotated[
     Path | None,
     typer.Option("--decays", help="Python file with decays of your own; it is executed."),
 ]
+DecaysOfFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--decays",
+        help="Python file with the decays of your own that the sweep used; it is executed. "
+        "Without this option, no file that FOLDER names is.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another sweep in --out.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the result only.")]
 NoCompilationCache = Annotated[

@@ -18,9 +18,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from jaxdecay.cli.ending import print_result
 from jaxdecay.cli.run import Run
-from jaxdecay.results.files import SWEEP
+from jaxdecay.report import REPORT
+from jaxdecay.results.files import NAMES, SWEEP
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.wording import metric_title, number
+
+RESUME = "sweep --resume"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +74,8 @@ class Display:
     def running(self, size: SweepSize) -> contextlib.AbstractContextManager[Any]:
         """Shows what is about to be trained; while entered, shows progress."""
         self.size = size
-        self.show_size()
+        with contextlib.suppress(OSError):  # as everything that is shown while training runs
+            self.show_size()
         return contextlib.nullcontext()
 
     def trained(self, done: int, total: int) -> None:
@@ -115,11 +119,14 @@ class Display:
     def show_epoch(self) -> None:
         """Called after each epoch that was trained."""
 
-    def has_stopped(self, folder: Path, done: int, epochs: int) -> None:
+    def has_stopped(self, run: Run, folder: Path, done: int) -> None:
         """Called when a sweep was stopped after some of its epochs."""
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
-        """Called when the results of a sweep have been written."""
+        """Called when the results of a sweep have been stored."""
+
+    def has_written(self, folder: Path) -> None:
+        """Called when all files have been written, the report included."""
 
     def has_finished(self, folder: Path, epochs: int) -> None:
         """Called for a sweep that had ended before."""
@@ -128,13 +135,18 @@ class Display:
 class Ending(Display):
     """Only how a sweep ends, for people."""
 
-    def has_stopped(self, folder: Path, done: int, epochs: int) -> None:
+    def has_stopped(self, run: Run, folder: Path, done: int) -> None:
         """Prints how to resume it."""
-        typer.echo(f"stopped after epoch {done} of {epochs}; resume with: {_resume(folder)}")
+        resume = run.command(RESUME, folder)
+        typer.echo(f"stopped after epoch {done} of {run.config.epochs}; resume with: {resume}")
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
-        """Prints the leaderboard, the best schedule, advice and the names of the files."""
+        """Prints the leaderboard, the best schedule and advice."""
         print_result(result, run, folder, target)
+
+    def has_written(self, folder: Path) -> None:
+        """Prints the names of the files."""
+        typer.echo(f"Written to {folder}: {', '.join((REPORT, *NAMES))}")
 
     def has_finished(self, folder: Path, epochs: int) -> None:
         """Prints that nothing is left to train."""
@@ -218,9 +230,10 @@ class JsonLines(Display):
             seconds_left=None if self.seconds_left is None else round(self.seconds_left, 1),
         )
 
-    def has_stopped(self, folder: Path, done: int, epochs: int) -> None:
+    def has_stopped(self, run: Run, folder: Path, done: int) -> None:
         """Prints how to resume it."""
-        _print_json(event="stopped", epoch=done, epochs=epochs, resume_with=_resume(folder))
+        resume = run.command(RESUME, folder)
+        _print_json(event="stopped", epoch=done, epochs=run.config.epochs, resume_with=resume)
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
         """Prints what `sweep.json` holds."""
@@ -245,10 +258,6 @@ def display_for(quiet: bool, as_json: bool) -> Display:
     if quiet:
         return Ending()
     return Bar() if Console().is_terminal else Lines()
-
-
-def _resume(folder: Path) -> str:
-    return f"jaxdecay sweep --resume {folder}"
 
 
 def _print_json(**values: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,6 @@ from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.cli.run import Run
 from jaxdecay.cli.streams import readable
 from jaxdecay.inspection.check import check_schedule
-from jaxdecay.report import REPORT
-from jaxdecay.results.files import NAMES
 from jaxdecay.results.hyperparameters import at_an_edge
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.statistics import Comparison
@@ -31,9 +31,13 @@ class _Console(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(readable(text), **options)
 
+    def on_broken_pipe(self) -> None:
+        """An error like any other: rich would end the process without a word."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
 
 def print_result(result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
-    """Prints the leaderboard, the best schedule, advice and the names of the files."""
+    """Prints the leaderboard, the best schedule and advice."""
     _Console().print(leaderboard(result, target=target))
     if result.sound.any():
         ranking = result.ranking(target=target).tolist()
@@ -45,7 +49,6 @@ def print_result(result: SweepResult, run: Run, folder: Path, target: float | No
         f" {diverged} of them diverged: see the column status in members.csv." if diverged else ""
     )
     typer.echo(f"{trained(result)}{note}")
-    typer.echo(f"Written to {folder}: {', '.join((REPORT, *NAMES))}")
 
 
 def _advice(result: SweepResult, ranking: list[int], run: Run, folder: Path) -> Iterator[str]:
@@ -66,7 +69,7 @@ def _advice(result: SweepResult, ranking: list[int], run: Run, folder: Path) -> 
         if needs_confirming(comparison, seeds):
             chosen = min(CONFIRM_BEST, others + 1)
             yield (
-                f"{words}. Next: `jaxdecay confirm {folder}` "
+                f"{words}. Next: `{run.command('confirm', folder)}` "
                 f"(best {chosen}, {CONFIRM_SEEDS} new seeds)."
             )
         else:

@@ -26,6 +26,8 @@ def one_line_errors() -> Iterator[None]:
     """
     try:
         yield
+    except typer.Exit:
+        raise
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
         fail(error, code=2)
     except BrokenPipeError:
@@ -54,8 +56,19 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def fail(error: object, code: int) -> NoReturn:
     """Prints what went wrong in one line, and ends with the exit code."""
-    typer.echo(f"error: {(str(error).strip().splitlines() or ['unknown'])[0]}", err=True)
+    complain(error)
     _end(code)
+
+
+def complain(error: object) -> None:
+    """Prints what went wrong in one line."""
+    note(f"error: {(str(error).strip().splitlines() or ['unknown'])[0]}")
+
+
+def note(line: str) -> None:
+    """Prints a line on standard error, if that is still open."""
+    with contextlib.suppress(OSError):
+        typer.echo(line, err=True)
 
 
 def _end(code: int) -> NoReturn:

@@ -23,10 +23,12 @@ def load_result(folder: Path, decays: Path | None) -> SweepResult:
 
     Args:
         folder: of the sweep.
-        decays: Python file of its own decays; None for the one that it was started with.
+        decays: Python file of its own decays, which is run; None if it needs none.
     """
-    stored = Run.read(folder).decays if (folder / files.RUN).exists() else None
-    import_decays(stored if decays is None else decays)
+    if (folder / files.RUN).exists():
+        Run.read(folder).import_decays(folder, decays)
+    else:
+        import_decays(decays)
     return SweepResult.load(folder)
 
 
@@ -46,6 +48,7 @@ class Output:
     def begin(self) -> None:
         """Makes the folder this sweep's: removes earlier results, and writes the settings."""
         if not self._has_begun:
+            files.remove_parts(self._folder)
             for name in (files.SWEEP, *files.NAMES, REPORT):
                 (self._folder / name).unlink(missing_ok=True)
             self._run.write(self._folder)

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from jaxdecay.cli.app import AsJson, OwnDecays, SweepFolder, Target, app
+from jaxdecay.cli.app import AsJson, DecaysOfFolder, SweepFolder, Target, app
 from jaxdecay.cli.exits import one_line_errors
 
 
 @app.command()
-def report(folder: SweepFolder, target: Target = None, decays: OwnDecays = None) -> None:
+def report(folder: SweepFolder, target: Target = None, decays: DecaysOfFolder = None) -> None:
     """Write the report of a finished sweep: report.html, one file that opens offline.
 
     Every sweep writes a report when it ends. This command writes it again, for example with
@@ -38,7 +38,7 @@ def plot(
     ] = None,
     dark: Annotated[bool, typer.Option("--dark", help="Use a dark background.")] = False,
     dots: Annotated[int, typer.Option(min=10, max=1_200, help="Dots per inch.")] = 200,
-    decays: OwnDecays = None,
+    decays: DecaysOfFolder = None,
 ) -> None:
     """Draw a finished sweep for papers and talks, as PNG.
 
@@ -68,7 +68,7 @@ def export(
         str | None,
         typer.Option(help="Tracking URI: http://localhost:5000, sqlite:///mlflow.db, …"),
     ] = None,
-    decays: OwnDecays = None,
+    decays: DecaysOfFolder = None,
 ) -> None:
     """Write a finished sweep for TensorBoard, or log it with MLflow.
 
@@ -101,7 +101,7 @@ def export(
 
 
 @app.command()
-def watch(folder: SweepFolder, as_json: AsJson = False) -> None:
+def watch(folder: SweepFolder, as_json: AsJson = False, decays: DecaysOfFolder = None) -> None:
     """Follow a sweep that runs elsewhere, from its files, until its results are complete.
 
     Ctrl-C ends the watching, not the sweep.
@@ -110,4 +110,4 @@ def watch(folder: SweepFolder, as_json: AsJson = False) -> None:
         from jaxdecay.cli.display import display_for
         from jaxdecay.cli.watch import watch
 
-        watch(folder, display_for(quiet=False, as_json=as_json))
+        watch(folder, decays, display_for(quiet=False, as_json=as_json))

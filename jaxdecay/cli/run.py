@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, get_origin
 
 import jaxdecay
 from jaxdecay.cli.inputs import load_data, optimizer_named
+from jaxdecay.cli.own_decays import import_decays
+from jaxdecay.registry import families
 from jaxdecay.results.files import RUN, are_complete, check_folder, write
 from jaxdecay.schedule import Schedule
 from jaxdecay.training.checkpoint import digest
@@ -97,6 +100,36 @@ class Run:
         values = {**fields, "config": self.config.to_dict()}
         write(folder / RUN, json.dumps(values, indent=1).encode())
 
+    def import_decays(self, folder: Path, given: Path | None) -> None:
+        """Runs the Python file of the user's own decays if it was given to this command.
+
+        The file that the folder names is not run, as the folder may come from somebody else.
+
+        Args:
+            folder: that these settings are from.
+            given: the file, or None.
+
+        Raises:
+            ValueError: the schedules need the file, and it was not given.
+        """
+        import_decays(given)
+        unknown = [name for name in _families(self.schedules) if name not in families]
+        if unknown and given is None and self.decays is not None:
+            raise ValueError(
+                f"the schedules in '{folder}' use the decay {unknown[0]!r} from the Python file "
+                f"{self.decays!r}, which runs only if you pass it; if you trust the file, add "
+                "--decays and its path"
+            )
+
+    def command(self, name: str, folder: Path) -> str:
+        """A command on the folder of this sweep, as one types it.
+
+        Example:
+            `run.command("sweep --resume", folder)` is "jaxdecay sweep --resume runs/digits-1".
+        """
+        own = ["--decays", self.decays] if self.own_decays and self.decays is not None else []
+        return shlex.join(["jaxdecay", *name.split(), str(folder), *own])
+
     def epochs_more(self, epochs: int) -> Self:
         """The same with more epochs; ValueError if they are fewer."""
         if epochs < self.config.epochs:
@@ -116,6 +149,10 @@ class Run:
             confirms=str(folder),
             config=dataclasses.replace(self.config, seed=new_seeds, seeds=seeds),
         )
+
+    def with_decays(self, decays: Path | None) -> Self:
+        """The same, with the file of its own decays where it is now; None leaves it."""
+        return self if decays is None else dataclasses.replace(self, decays=str(decays.absolute()))
 
     def load(self) -> jaxdecay.Data:
         """Its data; ValueError if they have changed since it was started."""
@@ -137,3 +174,13 @@ class Run:
                     "undo the change, or start a new sweep in another folder"
                 )
         return jaxdecay.stack(found)
+
+
+def _families(schedules: Any) -> Iterator[str]:
+    """The names of the families in schedules from `Schedule.to_dict`, inner ones included."""
+    if isinstance(schedules, dict):
+        yield str(schedules.get("family"))
+        schedules = list(schedules.values())
+    if isinstance(schedules, list):
+        for each in schedules:
+            yield from _families(each)

@@ -24,7 +24,7 @@ from jaxdecay.training.fingerprint import of_own_decays
 from jaxdecay.training.train import steps_per_epoch
 
 WITH_RESUME = {
-    *("resume", "epochs", "target", "quiet", "as_json", "no_compilation_cache"),
+    *("resume", "epochs", "decays", "target", "quiet", "as_json", "no_compilation_cache"),
     *("distributed", "coordinator", "process", "processes"),
 }
 """The options that a sweep to resume takes; all others are stored in its folder."""
@@ -69,7 +69,7 @@ def _new_run(
         data=str(Path(data).absolute()) if data.endswith(".npz") else data,
         data_dir=mnist_folder(data_dir) if data == "mnist" else None,
         digest=digest(task.data),
-        decays=str(decays.absolute()) if decays else None,
+        decays=None,
         own_decays=of_own_decays(population),
         schedules=[schedule.to_dict() for schedule in population],
         confirms=None,
@@ -77,7 +77,7 @@ def _new_run(
         config=config,
         checkpoint_every=options["checkpoint_every"],
         keep=options["keep"],
-    )
+    ).with_decays(decays)
     return run, task
 
 
@@ -86,17 +86,25 @@ def check_resumes(given: set[str]) -> None:
     if others := given - WITH_RESUME:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
         raise ValueError(
-            "--resume takes all options but --epochs from the folder; leave out "
+            "--resume takes all options but --epochs and --decays from the folder; leave out "
             f"{options}, or start a new sweep"
         )
 
 
-def resume_sweep(folder: Path, epochs: int | None, display: Display, target: float | None) -> None:
+def resume_sweep(
+    folder: Path,
+    *,
+    epochs: int | None,
+    decays: Path | None,
+    display: Display,
+    target: float | None,
+) -> None:
     """Trains what is left of a sweep; if nothing is, shows that it has ended.
 
     Args:
         folder: of the sweep.
         epochs: of all, at least as many as before; None for as many.
+        decays: Python file of its own decays, which is run; None if it needs none.
         display: shows it.
         target: of the metric that ranks schedules.
     """
@@ -105,8 +113,9 @@ def resume_sweep(folder: Path, epochs: int | None, display: Display, target: flo
     if run == stored and are_complete(folder):
         display.has_finished(folder, stored.config.epochs)
         return
-    import_decays(run.decays)
+    run.import_decays(folder, decays)
     task = jaxdecay.classifier(run.load())
+    run = run.with_decays(decays)
     train(run, task, folder, resume=True, display=display, target=target)
 
 
@@ -126,6 +135,7 @@ def confirm_sweep(
     result = load_result(folder, decays)
     target = read_target(folder) if target is None else target
     run = before.confirmed(folder, best_schedules(result, best, target), seeds)
+    run = run.with_decays(decays)
     task = jaxdecay.classifier(run.load())
     if out.resolve() == folder.resolve():
         raise ValueError(f"--out {out} holds the sweep to confirm; choose another folder")

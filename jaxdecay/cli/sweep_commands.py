@@ -12,6 +12,7 @@ from jaxdecay.cli.app import (
     CONFIRM_BEST,
     CONFIRM_SEEDS,
     AsJson,
+    DecaysOfFolder,
     NoCompilationCache,
     Overwrite,
     OwnDecays,
@@ -139,7 +140,13 @@ def sweep(
         given = {name for name in options if _is_given(context, name)}
         if resume is not None:
             check_resumes(given)
-            resume_sweep(resume, epochs if "epochs" in given else None, display, target)
+            resume_sweep(
+                resume,
+                epochs=epochs if "epochs" in given else None,
+                decays=decays,
+                display=display,
+                target=target,
+            )
         else:
             start_sweep(options, display)
 
@@ -166,7 +173,7 @@ def confirm(
     target: Target = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
-    decays: OwnDecays = None,
+    decays: DecaysOfFolder = None,
     no_compilation_cache: NoCompilationCache = False,
 ) -> None:
     """Train the best schedules of a finished sweep again, with new seeds, to separate them.

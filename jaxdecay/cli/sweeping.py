@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,14 @@ import typer
 from rich.console import Console
 
 import jaxdecay
-from jaxdecay.cli.display import Display, SweepSize
-from jaxdecay.cli.exits import fail
+from jaxdecay.cli.display import RESUME, Display, SweepSize
+from jaxdecay.cli.exits import fail, note
+from jaxdecay.cli.finishing import finish
 from jaxdecay.cli.folders import Output, alone
 from jaxdecay.cli.interrupts import Interrupts
 from jaxdecay.cli.processes import is_first, meet
 from jaxdecay.cli.run import Run
-from jaxdecay.results.files import CHECKPOINTS
+from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
 from jaxdecay.training.config import SweepConfig
@@ -59,11 +60,13 @@ def train(
             )
             output = Output(run, folder) if first else None
             shown = display if first else Display()
-            result = _sweep(task, population, config, output, shown)
-        if first:
-            _finish(result, run, folder, display, target)
+            with _saying_how_to_resume(run, folder):
+                result = _sweep(task, population, config, output, shown)
+        code = _end(result, run, folder, display, target) if first else 0
     if interrupts.number is not None:
         raise typer.Exit(128 + interrupts.number)
+    if code:
+        raise typer.Exit(code)
     if result.diverged.all():
         fail("every member diverged; try smaller learning rates", code=1)
 
@@ -78,16 +81,29 @@ def _sweep(
     def trained(done: int, total: int) -> None:
         if output is not None:
             output.begin()  # the first time, now that nothing more can be refused
-        display.trained(done, total)
+        with contextlib.suppress(OSError):  # nobody reads it any more, or its disk is full
+            display.trained(done, total)
 
     def add_epoch(epoch: int, history: Mapping[str, np.ndarray]) -> None:
         if output is not None:
             output.add_epoch(epoch, history)
-        display.add_epoch(epoch, history)
+        with contextlib.suppress(OSError):
+            display.add_epoch(epoch, history)
 
     with display.running(_size_of(task, population, config)):
         shown = dataclasses.replace(config, callback=add_epoch, progress=trained)
         return jaxdecay.sweep(task, population, **vars(shown))
+
+
+@contextlib.contextmanager
+def _saying_how_to_resume(run: Run, folder: Path) -> Iterator[None]:
+    """As where the disk is full."""
+    try:
+        yield
+    except OSError:
+        if is_first() and (folder / RUN).exists():
+            note(f"note: to resume the sweep later, run: {run.command(RESUME, folder)}")
+        raise
 
 
 def _size_of(
@@ -106,23 +122,23 @@ def _size_of(
     )
 
 
-def _finish(
+def _end(
     result: SweepResult, run: Run, folder: Path, display: Display, target: float | None
-) -> None:
-    """Writes and shows what was found, or how to resume."""
+) -> int:
+    """Writes and shows what was found, or how to resume; returns the exit code."""
     is_complete = result.epochs == run.config.epochs
     if not is_complete and not (run.config.stop_diverged and result.diverged.all()):
-        display.has_stopped(folder, result.epochs, run.config.epochs)
-        return
-    jaxdecay.write_report(result, folder, target=target)
-    result.save(folder, overwrite=True, target=target)
-    display.has_result(result, run, folder, target)
+        with contextlib.suppress(OSError):
+            display.has_stopped(run, folder, result.epochs)
+        return 0
+    return finish(result, run, folder, display, target)
 
 
 def _show_stopping() -> None:
-    typer.echo("\nstopping after this epoch; interrupt again to stop at once", err=True)
+    note("\nstopping after this epoch; interrupt again to stop at once")
 
 
 def _show_stopped() -> None:
-    Console().show_cursor(True)
-    typer.echo("\nstopped; --resume resumes from the last checkpoint", err=True)
+    with contextlib.suppress(OSError):
+        Console().show_cursor(True)
+    note("\nstopped; --resume resumes from the last checkpoint")

@@ -10,19 +10,22 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from jaxdecay.cli.display import Display, SweepSize
-from jaxdecay.cli.folders import is_written, load_result
+from jaxdecay.cli.display import RESUME, Display, SweepSize
+from jaxdecay.cli.folders import is_written
 from jaxdecay.cli.run import Run
+from jaxdecay.report import REPORT
 from jaxdecay.results.files import HISTORY, are_complete, read_history, read_target
 from jaxdecay.results.metric import ACCURACY
+from jaxdecay.results.result import SweepResult
 
 SECONDS = 1.0
 """Between two looks at the files."""
 
 
-def watch(folder: Path, display: Display) -> None:
+def watch(folder: Path, decays: Path | None, display: Display) -> None:
     """Shows the progress of a sweep until its results are complete, and then these."""
     run = Run.read(folder)
+    run.import_decays(folder, decays)
     size = SweepSize(
         schedules=len(run.schedules),
         seeds=run.config.seeds,
@@ -34,14 +37,16 @@ def watch(folder: Path, display: Display) -> None:
         larger_is_better=ACCURACY.larger_is_better,
     )
     with display.running(size):
-        _follow(folder, display)
-    display.has_result(load_result(folder, None), run, folder, read_target(folder))
+        _follow(run, folder, display)
+    display.has_result(SweepResult.load(folder), run, folder, read_target(folder))
+    if (folder / REPORT).exists():  # it comes after the results
+        display.has_written(folder)
 
 
-def _follow(folder: Path, display: Display) -> None:
+def _follow(run: Run, folder: Path, display: Display) -> None:
     size, shown = display.size, None
     total = size.members * size.epochs
-    for history in _histories(folder, size, display):
+    for history in _histories(run, folder, display):
         done = len(history["learning_rate"])
         if shown is None:  # how long these took is unknown
             shown = done
@@ -54,7 +59,7 @@ def _follow(folder: Path, display: Display) -> None:
         shown = done
 
 
-def _histories(folder: Path, size: SweepSize, display: Display) -> Iterator[dict[str, np.ndarray]]:
+def _histories(run: Run, folder: Path, display: Display) -> Iterator[dict[str, np.ndarray]]:
     """The history each time that it has grown, until the sweep has ended."""
     path, seen, has_warned = folder / HISTORY, None, False
     while True:
@@ -63,22 +68,26 @@ def _histories(folder: Path, size: SweepSize, display: Display) -> Iterator[dict
         with contextlib.suppress(FileNotFoundError):  # not yet, or about to be replaced
             changed = path.stat().st_mtime_ns
             if changed != seen:
-                yield read_history(folder, size.schedules, size.seeds)
+                history = read_history(folder, len(run.schedules), run.config.seeds)
+                if display.size.metric not in history:
+                    raise ValueError(f"{path} is damaged: it lacks {display.size.metric}")
+                yield history
         if complete:
             return
         if changed == seen and not has_warned:
-            has_warned = _warns_of_no_writer(folder, display.epoch, size.epochs)
+            has_warned = _warns_of_no_writer(run, folder, display.epoch)
         seen = changed
         time.sleep(SECONDS)
 
 
-def _warns_of_no_writer(folder: Path, done: int, epochs: int) -> bool:
+def _warns_of_no_writer(run: Run, folder: Path, done: int) -> bool:
     """Whether the sweep seems to have stopped, which is then printed."""
     if is_written(folder) or are_complete(folder):
         return False
     typer.echo(
-        f"note: no sweep on this machine is writing into {folder}; {done} of {epochs} epochs are "
-        f"done. If it was stopped, resume it: jaxdecay sweep --resume {folder}",
+        f"note: no sweep on this machine is writing into {folder}; {done} of "
+        f"{run.config.epochs} epochs are done. If it was stopped, resume it: "
+        f"{run.command(RESUME, folder)}",
         err=True,
     )
     return True

@@ -12,6 +12,7 @@ import dataclasses
 import gzip
 import importlib.resources
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,16 +50,13 @@ def page(result: SweepResult, *, target: float | None = None, confidence: float 
     here = importlib.resources.files("jaxdecay.report")
     text = json.dumps(content(result, target, confidence), allow_nan=False)
     parts = {
-        "[[content]]": _compressed(text.encode()),
-        "[[plotly]]": _compressed(here.joinpath("plotly", "plotly-basic.min.js").read_bytes()),
-        "[[charts]]": here.joinpath("charts.js").read_text(encoding="utf-8"),
-        "[[page]]": here.joinpath("page.js").read_text(encoding="utf-8"),
+        "content": _compressed(text.encode()),
+        "plotly": _compressed(here.joinpath("plotly", "plotly-basic.min.js").read_bytes()),
+        "charts": here.joinpath("charts.js").read_text(encoding="utf-8"),
+        "page": here.joinpath("page.js").read_text(encoding="utf-8"),
     }
     html = here.joinpath("page.html").read_text(encoding="utf-8")
-    for mark, part in parts.items():
-        before, after = html.split(mark)
-        html = before + part + after
-    return html
+    return re.sub(r"\[\[(\w+)\]\]", lambda mark: parts[mark[1]], html)
 
 
 def content(result: SweepResult, target: float | None, confidence: float) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from matplotlib.figure import Figure
 from jaxdecay.feedback import value_at
 from jaxdecay.report.axes import drawn_metrics, drawn_range, is_logarithmic
 from jaxdecay.report.style import COLOURS, LINES, NAMED_SCHEDULES
+from jaxdecay.results.files import write
 from jaxdecay.results.hyperparameters import Panel, panels
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.wording import label, metric_title
@@ -35,7 +39,11 @@ def draw_all(result: SweepResult, folder: Path, *, dark: bool, dots: int) -> lis
         panels = draw_hyperparameters(result).items()
         figures |= {f"hyperparameters_{family}": figure for family, figure in panels}
         for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=dots)
+            picture = io.BytesIO()
+            with warnings.catch_warnings():  # of names in a script that the fonts lack: boxes
+                warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+                figure.savefig(picture, format="png", dpi=dots)
+            write(folder / f"{name}.png", picture.getvalue())
     return [f"{name}.png" for name in figures]
 
 
@@ -67,9 +75,10 @@ def draw_seeds(result: SweepResult, most: int = 20) -> Figure:
         axis.plot(values, [row] * len(values), "o", color=COLOURS[5], alpha=0.7)
         half = np.nan_to_num(found.high[index] - found.mean[index])
         axis.errorbar(found.mean[index], row, xerr=half, fmt="|", color=COLOURS[0], ms=12, mew=2)
-    axis.set_yticks(range(len(best)), [label(result.population[int(index)]) for index in best])
+    names = [_drawable(label(result.population[int(index)])) for index in best]
+    axis.set_yticks(range(len(best)), names)
     axis.invert_yaxis()
-    axis.set(xlabel=metric_title(metric), title=f"{_title(result)}: seeds of the best")
+    axis.set(xlabel=_drawable(metric_title(metric)), title=f"{_title(result)}: seeds of the best")
     axis.grid(alpha=0.3)
     return figure
 
@@ -80,12 +89,12 @@ def draw_hyperparameters(result: SweepResult) -> dict[str, Figure]:
 
 
 def _draw_panel(result: SweepResult, panel: Panel) -> Figure:
-    found, metric = result.compare(), metric_title(result.main_metric)
+    found, metric = result.compare(), _drawable(metric_title(result.main_metric))
     larger = result.larger_is_better(result.main_metric)
     means = found.mean[panel.schedules]
     columns = 1 if panel.is_grid else len(panel.names)
     figure = Figure(figsize=(1.5 + 4 * columns, 4), layout="constrained", dpi=110)
-    figure.suptitle(f"{panel.family} on {result.settings['data']}")
+    figure.suptitle(_drawable(f"{panel.family} on {result.settings['data']}"))
     axes = np.ravel(figure.subplots(1, columns, sharey=True))
     if panel.is_grid:
         image = _draw_heat(axes[0], panel, means, better_is_high=larger)
@@ -119,7 +128,8 @@ def draw_schedules(schedules: Sequence[Schedule], steps: int) -> Figure:
     axis = figure.subplots()
     at = np.unique(np.linspace(0, steps, 2_001).astype(np.int64))
     for index, schedule in enumerate(each.resolve(steps=steps) for each in schedules):
-        axis.plot(at, np.asarray(value_at(schedule, at)), **_line(index), label=label(schedule))
+        name = _drawable(label(schedule))
+        axis.plot(at, np.asarray(value_at(schedule, at)), **_line(index), label=name)
     axis.set(xlabel="step", ylabel="learning rate")
     axis.grid(alpha=0.3)
     if len(schedules) <= NAMED_SCHEDULES:
@@ -131,7 +141,8 @@ def _title(result: SweepResult) -> str:
     schedules, seeds = result.diverged.shape
     diverged = int(result.diverged.sum())
     note = f" ({diverged} of {schedules * seeds} members diverged)" if diverged else ""
-    return f"{result.settings['data']}: {schedules} schedules × {seeds} seeds{note}"
+    name = _drawable(result.settings["data"])
+    return f"{name}: {schedules} schedules × {seeds} seeds{note}"
 
 
 def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
@@ -142,7 +153,7 @@ def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
     epochs = np.arange(len(values)) + (0 if name == "learning_rate" else 1)
     for schedule, style in _styles(result):
         axis.plot(epochs, values[:, schedule], marker="o" if len(values) == 1 else None, **style)
-    axis.set(xlabel="epoch", title=metric_title(name))
+    axis.set(xlabel="epoch", title=_drawable(metric_title(name)))
     axis.grid(alpha=0.3)
     axis.set_ylim(drawn_range(result, name, values))
     if is_logarithmic(result, name, values):
@@ -154,7 +165,7 @@ def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
     schedules, ranking = list(result.population), [int(index) for index in result.ranking()]
     if len(schedules) <= NAMED_SCHEDULES:
         return [
-            (index, {**_line(place), "label": label(schedules[index]), "lw": 1.8})
+            (index, {**_line(place), "label": _drawable(label(schedules[index])), "lw": 1.8})
             for place, index in enumerate(ranking)
         ]
     families = list(dict.fromkeys(schedule.family for schedule in schedules))
@@ -164,12 +175,12 @@ def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
         family = schedules[index].family
         style = {**_line(families.index(family)), "lw": 0.9, "alpha": 0.45}
         if family not in named:
-            style["label"] = family
+            style["label"] = _drawable(family)
             named.add(family)
         styles.append((index, style))
     for place, index in reversed(list(enumerate(ranking[:3], start=1))):
         line = {**_line(families.index(schedules[index].family)), "linestyle": LINES[place - 1]}
-        name = f"№ {place}: {label(schedules[index])}"
+        name = f"№ {place}: {_drawable(label(schedules[index]))}"
         styles.append((index, {**line, "label": name, "lw": 2.6}))
     return styles
 
@@ -177,3 +188,8 @@ def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
 def _line(number: int) -> dict[str, Any]:
     line = LINES[number // len(COLOURS) % len(LINES)]
     return {"color": COLOURS[number % len(COLOURS)], "linestyle": line}
+
+
+def _drawable(text: str) -> str:
+    """A name as Matplotlib draws it: `$` begins no formula, `�` stands for what is no text."""
+    return re.sub(r"[\ud800-\udfff]", "�", text).replace("$", r"\$")

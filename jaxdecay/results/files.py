@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
+import secrets
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -27,6 +29,19 @@ RUN = "run.json"
 CHECKPOINTS = "checkpoints"
 """What the command line adds: the settings of a sweep, and its state to resume it from."""
 
+COLUMNS = ("member", "epoch", "learning_rate", "train_loss", "test_loss")
+"""Of every `history.csv`."""
+
+NEEDED = {
+    "settings": {"data", "test_examples", "optimizer", "batch_size"},
+    "machine": {"platform", "cores"},
+    "versions": set(),
+}
+"""What is read of the dictionaries in `sweep.json`."""
+
+PART = ".jaxdecay-{}.part"
+"""The name of a file that is not complete."""
+
 
 def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields of a `SweepResult`, from the files of a finished sweep.
@@ -37,7 +52,9 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     folder = Path(folder)
     check_folder(folder)
     try:
-        return _fields(folder)
+        fields = _fields(folder)
+        _check(fields)
+        return fields
     except FileNotFoundError as error:
         resume = f"; resume it: jaxdecay sweep --resume {folder}"
         raise ValueError(
@@ -82,6 +99,26 @@ def _fields(folder: Path) -> dict[str, Any]:
     }
 
 
+def _check(fields: Mapping[str, Any]) -> None:
+    """ValueError for fields that a sweep cannot have written."""
+    for name, needed in NEEDED.items():
+        values = fields[name]
+        if not isinstance(values, dict) or not needed <= set(values):
+            raise ValueError(f"{name} must be a dictionary with {', '.join(sorted(needed))}")
+    counts = {"test_examples": fields["settings"]["test_examples"]}
+    for name in ("steps", "member_steps", "run_seconds"):
+        counts[name] = fields[name]
+    for name, value in counts.items():
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not 0 < value < math.inf
+        ):
+            raise ValueError(f"{name} must be a number above 0, got {value!r}")
+    if f"test_{fields['ranks_by']}" not in fields["history"]:
+        raise ValueError(f"{HISTORY} lacks the column test_{fields['ranks_by']}, which ranks")
+
+
 def read_target(folder: Path) -> float | None:
     """The target by whose steps a finished sweep is ranked; None if it is ranked by its metric."""
     return json.loads((folder / SWEEP).read_text(encoding="utf-8")).get("target")
@@ -96,8 +133,12 @@ def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarr
         rows = np.loadtxt(file, np.float64, delimiter=",", ndmin=2)
     if not len(rows):
         raise ValueError(f"{HISTORY} is empty")
-    if rows.shape[1] != len(names) or not {"member", "epoch"} < set(names):
-        raise ValueError(f"{HISTORY} lacks columns: it has {', '.join(names)}")
+    missing = [name for name in COLUMNS if name not in names]
+    if rows.shape[1] != len(names) or missing:
+        lacks = (
+            f"lacks the columns {', '.join(missing)}" if missing else "has rows of other lengths"
+        )
+        raise ValueError(f"{HISTORY} {lacks}; its header has {', '.join(names)}")
     columns = dict(zip(names, rows.T, strict=True))
     member, epoch = columns.pop("member"), columns.pop("epoch")
     order = np.lexsort((member, epoch))  # a spreadsheet may have sorted it in another way
@@ -184,10 +225,25 @@ def csv_table(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def write(path: Path, contents: bytes) -> None:
-    """Writes a complete file or none: beside its place first, then moved there."""
-    beside = path.with_name(f".{path.name}.part")
+    """Writes a complete file or none: beside its place first, then moved there.
+
+    The name beside it is unknown before and must be free, so no link in the folder is followed.
+
+    Raises:
+        OSError: the file cannot be written; the error names it.
+    """
+    beside = path.with_name(PART.format(secrets.token_hex(8)))
     try:
-        beside.write_bytes(contents)
+        with beside.open("xb") as file:
+            file.write(contents)
         os.replace(beside, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         beside.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path) -> None:
+    """Removes what a process that was killed while it wrote has left."""
+    for part in folder.glob(PART.format("*")):
+        part.unlink(missing_ok=True)

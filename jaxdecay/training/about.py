@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxdecay.results.files import write
 from jaxdecay.training.digests import digest_of
 
 ABOUT = "about.json"
@@ -18,12 +18,9 @@ class CheckpointError(Exception):
 
 
 def write_about(path: Path, about: Mapping[str, Any], block: int) -> None:
-    """Writes the complete file or nothing."""
+    """Writes `about.json`."""
     record = json.loads(json.dumps({"block": block, "about": about}))
-    beside = path.with_suffix(".part")
-    text = json.dumps({**record, "digest": digest_of(record)}, indent=1)
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path)
+    write(path, json.dumps({**record, "digest": digest_of(record)}, indent=1).encode())
 
 
 def read_about(path: Path, about: Mapping[str, Any]) -> int:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import pooch
 
+from jaxdecay.results.files import write
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.limits import member_shapes
 from jaxdecay.training.placement import by_device, everywhere
@@ -118,8 +119,6 @@ def _read() -> dict[str, dict[str, float]]:
 
 def _write(known: dict[str, dict[str, float]]) -> None:
     """Stores the speeds; if the cache folder cannot be written, the next sweep measures again."""
-    beside = _cache_file().with_name(f"block_sizes.{os.getpid()}.part")
     with contextlib.suppress(OSError):
-        beside.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(json.dumps(known, indent=2), encoding="utf-8")
-        os.replace(beside, _cache_file())
+        _cache_file().parent.mkdir(parents=True, exist_ok=True)
+        write(_cache_file(), json.dumps(known, indent=2).encode())

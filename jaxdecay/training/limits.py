@@ -80,7 +80,7 @@ def _check(
     if free is not None and needed > free:
         most = max(0, (free - fixed) // member_bytes)
         raise ValueError(
-            f"{members:,} members need {_gib(needed)} of {what}, but {_gib(free)} are free: "
+            f"{members:,} members need {_size(needed)} of {what}, but {_size(free)} are free: "
             f"at most {most:,} members fit; use {remedy}"
         )
 
@@ -111,5 +111,9 @@ def _existing(path: Path) -> Path:
     return next(candidate for candidate in paths if candidate.exists())
 
 
-def _gib(number: int) -> str:
-    return f"{number / 2**30:.1f} GiB"
+def _size(number: int) -> str:
+    """A number of bytes in the largest unit of which there is at least one."""
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if number >= 2**power:
+            return f"{number / 2**power:.1f} {unit}"
+    return f"{number} bytes"
