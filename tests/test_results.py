@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 import jaxdecay
 from jaxdecay.cli.ending import print_result
@@ -16,7 +17,7 @@ from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.cli.run import Run
 from jaxdecay.results import files
 from jaxdecay.results.hyperparameters import flattened
-from jaxdecay.results.metric import ACCURACY
+from jaxdecay.results.metric import ACCURACY, Metric
 from jaxdecay.results.verdict import needs_confirming, seeds_that_settle, trained, verdict
 from jaxdecay.results.wording import number, short, spread
 
@@ -75,6 +76,17 @@ def test_the_title_of_a_leaderboard_says_what_it_leaves_out():
     titles = [leaderboard(found(), most).title for most in (3, 4)]
     seeds = "4 schedules, mean ± standard deviation over 3 seeds"
     assert titles == [f"The best 3 of {seeds}", seeds]
+
+
+def test_an_error_is_compared_as_the_accuracy_is_whatever_its_name():
+    counts = np.array([[324, 325, 331], [318, 319, 325], [300, 302, 309]])  # each 6, 24 to 22 less
+    result, error = found(counts / 360), Metric("error", larger_is_better=False)
+    history = {**result.history, "test_error": 1 - result.history["test_accuracy"]}
+    result = dataclasses.replace(result, history=history, measures=(ACCURACY, error))
+    by_accuracy, by_error = result.compare(), result.compare("test_error")
+    assert by_accuracy.p_value[1] == pytest.approx(3 * 2 * t.sf(6 * np.sqrt(6 * 3), 2), rel=1e-3)
+    np.testing.assert_allclose(by_error.p_value, by_accuracy.p_value, rtol=1e-3)
+    assert by_error.best == by_accuracy.best == 0
 
 
 def test_sound_and_diverged():

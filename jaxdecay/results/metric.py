@@ -24,7 +24,8 @@ class Metric:
             returns under `name`, with each array replaced by its mean. None if the mean is the
             metric.
         is_share: whether it is a share of the test examples, such as an accuracy. Then a
-            difference below one example never counts as significant.
+            difference below one example never counts as significant. For any other metric, its
+            values show whether it has a smallest step.
 
     Raises:
         ValueError: the name is empty, or "loss", which every task measures.

@@ -16,7 +16,7 @@ from jaxdecay.population import Population
 from jaxdecay.results import files
 from jaxdecay.results.metric import LOSS, Metric, larger_is_better
 from jaxdecay.results.row import Row
-from jaxdecay.results.statistics import Comparison, compare
+from jaxdecay.results.statistics import Comparison, compare, resolution_of
 from jaxdecay.results.wording import metric_title
 from jaxdecay.schedule import Schedule
 from jaxdecay.spelling import nearest
@@ -207,10 +207,11 @@ class SweepResult:
             )
         return known[metric]
 
-    def _resolution(self, metric: str) -> float:
+    def _resolution(self, metric: str, values: np.ndarray) -> float:
         """The smallest step of a metric: one test example of a share of them."""
+        examples = self.settings["test_examples"]
         is_share = any(each.is_share and metric == f"test_{each.name}" for each in self.measures)
-        return 1 / self.settings["test_examples"] if is_share else 0.0
+        return 1 / examples if is_share else resolution_of(values, examples)
 
     def compare(self, metric: str | None = None, *, confidence: float = 0.95) -> Comparison:
         """Compares the schedules over seeds: intervals, and which are significantly worse.
@@ -231,12 +232,13 @@ class SweepResult:
         larger = self.larger_is_better(metric)
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
+        values = np.where(self.diverged, np.nan, self.metrics[metric])
         return compare(
-            np.where(self.diverged, np.nan, self.metrics[metric]),
+            values,
             metric,
             larger_is_better=larger,
             confidence=confidence,
-            resolution=self._resolution(metric),
+            resolution=self._resolution(metric, values),
             best=int(self.ranking()[0]) if metric == self.main_metric else None,
         )
 
