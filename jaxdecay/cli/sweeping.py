@@ -22,6 +22,7 @@ from jaxdecay.cli.run import Run
 from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.wording import remedy_for_divergence
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.sweep import check_arguments
 from jaxdecay.training.train import steps_per_epoch
@@ -68,7 +69,7 @@ def train(
     if code:
         raise typer.Exit(code)
     if result.diverged.all():
-        fail("every member diverged; try smaller learning rates", code=1)
+        fail(f"every member diverged; {remedy_for_divergence(result.diverged_at)}", code=1)
 
 
 def _sweep(

@@ -26,7 +26,7 @@ from jaxdecay.results.result import SweepResult
 from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import MOST_SEEDS
 from jaxdecay.results.verdict import meaning_of_alike, needs_confirming, trained, verdict
-from jaxdecay.results.wording import metric_title, number, short, steps
+from jaxdecay.results.wording import metric_title, number, remedy_for_divergence, short, steps
 from jaxdecay.schedules_file import to_toml
 
 MOST_DRAWN = 60
@@ -223,7 +223,7 @@ def _texts(
 def _verdict(result: SweepResult, rows: list[Row], target: float | None, confidence: float) -> str:
     best, seeds = rows[0], len(result.seeds)
     if best.diverged:
-        return "Every schedule has a diverged member; try smaller learning rates."
+        return f"Every schedule has a diverged member; {remedy_for_divergence(result.diverged_at)}."
     metric = result.main_metric
     words = f"Best: {best.name}, {metric_title(metric)} {number(best.mean(metric))}"
     if target is not None:

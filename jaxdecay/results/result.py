@@ -17,7 +17,7 @@ from jaxdecay.results import files
 from jaxdecay.results.metric import LOSS, Metric, larger_is_better
 from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
-from jaxdecay.results.wording import metric_title
+from jaxdecay.results.wording import metric_title, remedy_for_divergence
 from jaxdecay.schedule import Schedule
 from jaxdecay.spelling import nearest
 
@@ -245,7 +245,7 @@ class SweepResult:
     def best(self) -> Schedule:
         """The best schedule of the ranking; ValueError if every schedule has a diverged member."""
         if not self.sound.any():
-            raise ValueError("every schedule diverged; try smaller learning rates")
+            raise ValueError(f"every schedule diverged; {remedy_for_divergence(self.diverged_at)}")
         return self.population[int(self.ranking()[0])]
 
     def rows(self, *, target: float | None = None, confidence: float = 0.95) -> list[Row]:
