@@ -224,6 +224,13 @@ def csv_table(rows: Iterable[Mapping[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
+def plain(value: Any) -> Any:
+    """An array as a list for JSON, with None for what is not finite; all else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return [number if np.isfinite(number) else None for number in value.tolist()]
+
+
 def write(path: Path, contents: bytes) -> None:
     """Writes a complete file or none: beside its place first, then moved there.
 
