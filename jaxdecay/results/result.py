@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxdecay.population import Population
 from jaxdecay.results import files
+from jaxdecay.results.agreement import last_sound
 from jaxdecay.results.metric import LOSS, Metric, check_target, larger_is_better
 from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
@@ -126,11 +127,7 @@ class SweepResult:
     @property
     def metrics(self) -> dict[str, np.ndarray]:
         """By name, arrays [S, K] from the last epoch, or the last before a member diverged."""
-        last = np.maximum(self.sound_epochs - 1, 0)[None]
-        return {
-            name: np.take_along_axis(values, last, axis=0)[0]
-            for name, values in self.history.items()
-        }
+        return last_sound(self.history)
 
     @property
     def sound_epochs(self) -> np.ndarray:
@@ -395,6 +392,7 @@ class SweepResult:
             folder: of a finished sweep.
 
         Raises:
-            ValueError: the folder holds no finished sweep, or its files are damaged.
+            ValueError: the folder holds no finished sweep, or its files are damaged or not of one
+                sweep.
         """
         return cls(**files.read(folder))
