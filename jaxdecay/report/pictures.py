@@ -155,9 +155,10 @@ def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
         axis.plot(epochs, values[:, schedule], marker="o" if len(values) == 1 else None, **style)
     axis.set(xlabel="epoch", title=_drawable(metric_title(name)))
     axis.grid(alpha=0.3)
-    axis.set_ylim(drawn_range(result, name, values))
     if is_logarithmic(result, name, values):
         axis.set_yscale("log")
+    if (ends := drawn_range(result, name, values)) is not None:
+        axis.set_ylim(ends)  # after the scale: limits of None would be kept, also those below 0
 
 
 def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxdecay.population import Population
 from jaxdecay.results import files
-from jaxdecay.results.agreement import last_sound
+from jaxdecay.results.consistency import last_sound
 from jaxdecay.results.metric import LOSS, Metric, check_target, larger_is_better
 from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
