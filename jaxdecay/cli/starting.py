@@ -86,8 +86,8 @@ def check_resumes(given: set[str]) -> None:
     if others := given - WITH_RESUME:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
         raise ValueError(
-            "--resume takes all options but --epochs and --decays from the folder; leave out "
-            f"{options}, or start a new sweep"
+            f"{options} cannot be given with --resume: the folder stores what is trained; leave "
+            f"{'it' if len(others) == 1 else 'them'} out, or start a new sweep"
         )
 
 

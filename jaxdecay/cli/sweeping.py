@@ -50,7 +50,7 @@ def train(
     check_arguments(task, population, run.config)
     with alone(folder) if first else contextlib.nullcontext():
         meet()
-        with Interrupts(_show_stopping, _show_stopped) as interrupts:
+        with Interrupts(_show_stopping, lambda: _show_stopped(run, folder)) as interrupts:
             config = dataclasses.replace(
                 run.config,
                 checkpoints=jaxdecay.Checkpoints(
@@ -138,7 +138,8 @@ def _show_stopping() -> None:
     note("\nstopping after this epoch; interrupt again to stop at once")
 
 
-def _show_stopped() -> None:
+def _show_stopped(run: Run, folder: Path) -> None:
     with contextlib.suppress(OSError):
         Console().show_cursor(True)
-    note("\nstopped; --resume resumes from the last checkpoint")
+    resume = run.command(RESUME, folder)
+    note(f"\nstopped; to resume from the last checkpoint, run: {resume}")
