@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import jax
 
+from jaxdecay.training.agreement import check_same
 from jaxdecay.training.devices import one_device_per_core
-from jaxdecay.training.processes import ProcessError, agreed
+from jaxdecay.training.processes import ProcessError
 
 HEARTBEAT_SECONDS = 30
 """How long after the death of a process JAX ends those that wait for it."""
+
+MAY_DIFFER = {
+    *("process", "coordinator", "quiet", "as_json", "no_compilation_cache"),
+    *("data", "data_dir", "schedules", "decays"),
+}
+"""Options that each process may have for itself; of files, what they hold is compared later."""
 
 
 def connect(
@@ -43,11 +53,18 @@ def connect(
         raise ProcessError(f"this process could not connect to the others: {reason}") from error
 
 
+def compare(options: Mapping[str, Any]) -> None:
+    """ValueError, on all processes, if one of them was started with another option."""
+    parts = {name: getattr(value, "value", value) for name, value in options.items()}
+    check_same(
+        {
+            f"--{name.replace('_', '-')}": str(part.resolve()) if isinstance(part, Path) else part
+            for name, part in parts.items()
+            if name not in MAY_DIFFER
+        }
+    )
+
+
 def is_first() -> bool:
     """Whether this is the process that writes and prints."""
     return jax.process_index() == 0
-
-
-def meet() -> None:
-    """Waits for the other processes of the sweep."""
-    agreed(0)

@@ -17,12 +17,13 @@ from jaxdecay.cli.exits import fail, note
 from jaxdecay.cli.finishing import finish
 from jaxdecay.cli.folders import Output, alone
 from jaxdecay.cli.interrupts import Interrupts
-from jaxdecay.cli.processes import is_first, meet
+from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
 from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
 from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.processes import together
 from jaxdecay.training.sweep import check_arguments
 from jaxdecay.training.train import steps_per_epoch
 
@@ -46,10 +47,13 @@ def train(
         display: shows it, in the first process.
         target: of the metric that ranks schedules.
     """
-    population, first = run.population(), is_first()
-    check_arguments(task, population, run.config)
-    with alone(folder) if first else contextlib.nullcontext():
-        meet()
+    first = is_first()
+    with contextlib.ExitStack() as until_the_end:
+        with together():
+            population = run.population()
+            check_arguments(task, population, run.config)
+            if first:
+                until_the_end.enter_context(alone(folder))
         with Interrupts(_show_stopping, _show_stopped) as interrupts:
             config = dataclasses.replace(
                 run.config,

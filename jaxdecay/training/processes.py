@@ -6,6 +6,8 @@ per member.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -41,6 +43,40 @@ def any_of(flag: bool) -> bool:
     return bool(np.any(_gathered(np.asarray(flag)))) if jax.process_count() > 1 else flag
 
 
+def texts_of_all(text: str) -> list[str]:
+    """The texts of all processes, by their index."""
+    if jax.process_count() == 1:
+        return [text]
+    own = np.frombuffer(text.encode(), np.uint8)
+    lengths = _gathered(np.asarray(len(own), np.int32))
+    padded = np.zeros(max(1, int(lengths.max())), np.uint8)
+    padded[: len(own)] = own
+    rows = zip(_gathered(padded), lengths, strict=True)
+    return [bytes(row[:length]).decode() for row, length in rows]
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """What fails here on one process fails on all, so that none waits for one that has ended.
+
+    The processes wait for each other at its end; in between each does work of its own.
+
+    Raises:
+        ProcessError: another process failed; says which, and why.
+    """
+    failure: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    reasons = texts_of_all("" if failure is None else _one_line(failure))
+    if failure is not None:
+        raise failure
+    for process, reason in enumerate(reasons):
+        if reason:
+            raise ProcessError(f"process {process} of this sweep failed: {reason}")
+
+
 def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.ndarray]:
     """Completes arrays [S, K], of which each process knows the members in its `mine`, [S, K]."""
     if jax.process_count() == 1:
@@ -72,6 +108,10 @@ def shared(tree: Any) -> Any:
         return jax.make_array_from_process_local_data(sharding, padded)
 
     return jax.tree.map(share, tree)
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _gathered(array: np.ndarray) -> np.ndarray:
