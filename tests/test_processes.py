@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from started import free_port, start_each
 
-from jaxdecay.training import agreement, processes
+from jaxdecay.training import agreement, checkpoint, processes
 from jaxdecay.training.agreement import check_same
 from jaxdecay.training.processes import ProcessError, together
 
@@ -128,6 +128,19 @@ def test_the_failure_of_one_is_the_failure_of_all(three):
     ended = three.results(work)
     assert [type(error) for error in ended] == [ProcessError, MemoryError, ProcessError]
     assert str(ended[0]) == str(ended[2]) == "process 1 of this sweep failed: too small"
+
+
+def test_processes_that_find_different_checkpoints_end(three, monkeypatch, tmp_path):
+    """As on machines whose folder is not one and the same."""
+    monkeypatch.setattr(checkpoint, "texts_of_all", three.texts_of_all)
+    for index, epochs in enumerate(([2, 3], [2, 3], [2])):
+        for each in epochs:
+            (tmp_path / str(index) / str(each)).mkdir(parents=True)
+    stores = [checkpoint.Checkpoints(tmp_path / str(index)) for index in range(3)]
+    ended = three.results(lambda index: stores[index].restore(np.ones((2, 2), bool)))
+    for error in ended:
+        assert type(error) is checkpoint.CheckpointError
+        assert "process 0 of epochs [3, 2], process 2 of epochs [2]; all need one" in str(error)
 
 
 def ends(arguments: list[tuple[object, ...]], cwd: Path) -> list[tuple[int, str]]:

@@ -23,7 +23,7 @@ from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
 from jaxdecay.training.config import SweepConfig
-from jaxdecay.training.processes import together
+from jaxdecay.training.processes import most_of, together
 from jaxdecay.training.sweep import check_arguments
 from jaxdecay.training.train import steps_per_epoch
 
@@ -66,13 +66,24 @@ def train(
             shown = display if first else Display()
             with _saying_how_to_resume(run, folder):
                 result = _sweep(task, population, config, output, shown)
+                number = _stopped_by(interrupts.number, result, run)
         code = _end(result, run, folder, display, target) if first else 0
-    if interrupts.number is not None:
-        raise typer.Exit(128 + interrupts.number)
+    if number:
+        raise typer.Exit(128 + number)
     if code:
         raise typer.Exit(code)
     if result.diverged.all():
         fail("every member diverged; try smaller learning rates", code=1)
+
+
+def _stopped_by(number: int | None, result: SweepResult, run: Run) -> int:
+    """The signal that stopped this process, or all through another of them; 0 for none."""
+    if result.epochs == run.config.epochs:
+        return number or 0
+    of_any = most_of(number or 0)
+    if of_any and number is None:
+        note("stopped, as another process of this sweep was interrupted")
+    return of_any
 
 
 def _sweep(

@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
@@ -28,9 +27,9 @@ def agreed(number: int) -> int:
     return int(_gathered(np.asarray(number))[0])
 
 
-def all_equal(number: int) -> bool:
-    """Whether all processes have the same number."""
-    return jax.process_count() == 1 or len(np.unique(_gathered(np.asarray(number)))) == 1
+def most_of(number: int) -> int:
+    """The largest of the processes' numbers."""
+    return int(_gathered(np.asarray(number)).max()) if jax.process_count() > 1 else number
 
 
 def sum_of(number: int) -> int:
@@ -87,13 +86,9 @@ def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.n
 
 
 def shared(tree: Any) -> Any:
-    """Arrays [processes, m, …], for Orbax to write, from each process's own arrays [m, …].
-
-    A process with fewer rows than another gets padding rows with all bits set: -1 as integers.
-    """
+    """Arrays [P · n, …], for Orbax to write, from the arrays [n, …] of each of P processes."""
     if jax.process_count() == 1:
-        return jax.tree.map(lambda array: array[None], tree)
-    rows = int(_gathered(np.asarray(len(jax.tree.leaves(tree)[0]))).max())
+        return tree
     firsts: dict[int, Any] = {}
     for device in jax.devices("cpu"):
         firsts.setdefault(device.process_index, device)
@@ -101,13 +96,7 @@ def shared(tree: Any) -> Any:
         (len(firsts),), ("process",), (AxisType.Auto,), devices=list(firsts.values())
     )
     sharding = NamedSharding(mesh, PartitionSpec("process"))
-
-    def share(own: np.ndarray) -> Array:
-        padded = np.full((1, rows, *own.shape[1:]), np.array(-1).astype(own.dtype))
-        padded[0, : len(own)] = own
-        return jax.make_array_from_process_local_data(sharding, padded)
-
-    return jax.tree.map(share, tree)
+    return jax.tree.map(lambda own: jax.make_array_from_process_local_data(sharding, own), tree)
 
 
 def _one_line(error: Exception) -> str:
