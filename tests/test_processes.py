@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import threading
@@ -12,7 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from started import free_port, start_each
+from commands import error_of, in_this_process
+from started import INTERRUPTIBLE, free_port, start, start_each, start_two, until, wait_for
 
 from jaxdecay.training import agreement, checkpoint, processes
 from jaxdecay.training.agreement import check_same
@@ -281,3 +283,85 @@ def test_sweeps_of_python_that_differ_are_refused_on_all_processes(tmp_path):
         assert line.startswith(f"process 1 of this sweep differs from process 0: {words}"), line
     assert first[-1] == "end"
     assert not list(tmp_path.glob("[01]"))
+
+
+def quickly(seconds: float) -> str:
+    """A statement after which the command line waits so long for other processes."""
+    return (
+        f"import jaxdecay.cli.processes as p; p.SILENT_SECONDS, p.CONNECT_SECONDS = 0.2, {seconds}"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("process", [0, 1])
+def test_a_process_that_is_alone_says_what_it_waits_for_and_ends(folder, process):
+    at = f"127.0.0.1:{free_port()}"
+    words = (*SAME, "--out", "out", "--distributed", "--coordinator", at, "--processes", 2)
+    waiting = start(*words, "--process", process, cwd=folder, before=quickly(3))
+    _, errors = waiting.communicate(timeout=60)
+    others = f"the other processes of this sweep (the first one at {at})"
+    assert waiting.returncode == 1
+    assert errors.splitlines() == [
+        f"note: waiting up to 3 s for {others}",
+        f"error: waited 3 s for {others}; start all processes within that time, with the same "
+        "--coordinator and --processes",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_process_that_waits_for_others_can_be_interrupted(folder, number):
+    """JAX waits where Python does not see signals."""
+    words = (*SAME, "--out", "out", "--distributed", "--coordinator", f"127.0.0.1:{free_port()}")
+    before = f"{INTERRUPTIBLE}; {quickly(200)}"
+    waiting = start(*words, "--process", 0, "--processes", 2, cwd=folder, before=before)
+    assert waiting.stderr is not None
+    until(waiting.stderr, "note: waiting up to 200 s")
+    waiting.send_signal(number)
+    _, errors = waiting.communicate(timeout=10)
+    assert waiting.returncode == 128 + number
+    assert errors.startswith("stopped while waiting for the other processes")
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("interrupted", [0, 1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_one_process_is_the_exit_code_of_all(folder, number, interrupted):
+    """An unfinished sweep must not end with 0, or `sweep && confirm` goes on."""
+    both = start_two(*SAME, "--epochs", 1_000_000, "--out", "out", cwd=folder)
+    history = folder / "out" / "history.csv"
+    wait_for(history.exists, both[0])
+    both[interrupted].send_signal(number)
+    printed = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [128 + number] * 2, printed
+    assert "resume with: jaxdecay sweep --resume out" in printed[0][0]
+    assert "stopping after this epoch" in printed[interrupted][1]
+    other = "stopped, as another process of this sweep was interrupted"
+    assert printed[1 - interrupted][1].splitlines() == [other]
+
+
+@pytest.mark.slow
+def test_a_second_process_1_does_not_join_a_running_sweep(folder):
+    """JAX would end both of the first two."""
+    at = f"127.0.0.1:{free_port()}"
+    words = (*SAME, "--epochs", 1_000_000, "--out", "out", "--distributed", "--coordinator", at)
+    both = [start(*words, "--process", each, "--processes", 2, cwd=folder) for each in range(2)]
+    history = folder / "out" / "history.csv"
+    wait_for(history.exists, both[0])
+    late = start(*words, "--process", 1, "--processes", 2, cwd=folder)
+    _, errors = late.communicate(timeout=60)
+    assert late.returncode == 2
+    assert errors.startswith("error: another sweep is writing into 'out'")
+    size = history.stat().st_size
+    wait_for(lambda: history.stat().st_size > size, both[0])
+    both[0].send_signal(signal.SIGINT)
+    for process in both:
+        process.communicate(timeout=300)
+        assert process.returncode == 130
+
+
+def test_a_process_that_is_not_one_of_them_is_refused(tmp_path):
+    words = ("--distributed", "--coordinator", "127.0.0.1:1", "--process", 5, "--processes", 2)
+    line = error_of(in_this_process("sweep", *words, cwd=tmp_path), code=2)
+    assert line == "error: --process 5 is not one of --processes 2; number them from 0 to 1"
