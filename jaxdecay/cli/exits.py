@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -16,6 +17,9 @@ from jaxdecay.cli.streams import drop_unwritten
 
 EXTRAS = {"tensorboardX": "tensorboard", "mlflow": "mlflow"}
 """Packages that neither a sweep nor a report needs, and jaxdecay's extras that install them."""
+
+LEAVING_SECONDS = 5
+"""How long a process that failed waits for the others to end."""
 
 
 @contextlib.contextmanager
@@ -76,7 +80,11 @@ def note(line: str) -> None:
 def _end(code: int) -> NoReturn:
     if jax.distributed.is_initialized():
         drop_unwritten()
-        os._exit(code)  # an orderly exit would wait for the other processes, which may be gone
+        # The others end in the same way, or are gone: an orderly exit would wait for them for ever.
+        leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(LEAVING_SECONDS)
+        os._exit(code)
     raise typer.Exit(code)
 
 
