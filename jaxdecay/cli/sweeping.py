@@ -22,6 +22,7 @@ from jaxdecay.cli.run import Run
 from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.wording import remedy_for_divergence
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.processes import most_of, together
 from jaxdecay.training.sweep import check_arguments
@@ -73,7 +74,7 @@ def train(
     if code:
         raise typer.Exit(code)
     if result.diverged.all():
-        fail("every member diverged; try smaller learning rates", code=1)
+        fail(f"every member diverged; {remedy_for_divergence(result.diverged_at)}", code=1)
 
 
 def _stopped_by(number: int | None, result: SweepResult, run: Run) -> int:
