@@ -320,7 +320,7 @@ def test_checkpoints_of_another_version_are_refused(task, population, copy):
     about["about"]["format"] = 0
     del about["digest"]  # which earlier versions did not write
     (copy / "about.json").write_text(json.dumps(about))
-    with pytest.raises(ValueError, match="format was 0 and is now 5"):
+    with pytest.raises(ValueError, match="format was 0 and is now 6"):
         go_on(task, population, copy)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import jaxdecay
-from jaxdecay.training import checkpoint
+from jaxdecay.training import checkpoint, chunks
 
 pytestmark = [
     pytest.mark.usefixtures("relaxed_promotion"),
@@ -89,7 +89,8 @@ def test_a_flipped_bit_of_a_checkpoint_is_noticed(kept, tmp_path, number):
 
 
 def test_without_digests_flipped_bits_are_not_noticed(kept, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_check_digests", lambda *_: None)
+    monkeypatch.setattr(checkpoint, "_check_digest", lambda *_: None)
+    monkeypatch.setattr(chunks, "_check_digests", lambda *_: None)
     assert silent_flips(kept, tmp_path, 12)
 
 

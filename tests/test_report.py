@@ -214,7 +214,10 @@ def test_of_one_seed_nothing_is_told(result):
         final_learning_rate=result.final_learning_rate[:, :1],
     )
     found = content_of(page(one))
-    assert "One seed cannot show which differences are real. Next: " in found["verdict"]
+    assert (
+        "One seed per schedule cannot tell differences between schedules from chance. Next: "
+        in found["verdict"]
+    )
     assert found["schedules"][0]["interval"] is None
 
 

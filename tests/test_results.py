@@ -105,7 +105,7 @@ def test_sound_and_diverged():
         ((3, 0, 59), "with 3 seeds all of the other 59 are significantly worse than the best"),
         ((3, 1, 1), "with 3 seeds the other schedule is not significantly worse than the best"),
         ((3, 0, 1), "with 3 seeds the other schedule is significantly worse than the best"),
-        ((1, 9, 9), "one seed cannot show which differences are real"),
+        ((1, 9, 9), "one seed per schedule cannot tell differences between schedules from chance"),
         (
             (2, 1_500, 2_000),
             "2 seeds cannot separate 1,500 of the 2,000 other schedules from the best",

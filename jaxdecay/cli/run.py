@@ -110,6 +110,15 @@ class Run:
         values = {**fields, "config": self.config.to_dict()}
         write(folder / RUN, json.dumps(values, indent=1).encode())
 
+    def parts(self) -> dict[str, Any]:
+        """What the processes of one sweep must have in common, by name."""
+        return {
+            "data": self.digest,
+            "schedules": [repr(schedule) for schedule in self.population()],
+            "code": self.own_decays,
+            **self.config.to_dict(),
+        }
+
     def import_decays(self, folder: Path, given: Path | None) -> None:
         """Runs the Python file of the user's own decays if it was given to this command.
 

@@ -50,7 +50,7 @@ def verdict(seeds: int, alike: int, others: int) -> str:
         'with 3 seeds none of the other 59 is significantly worse than the best'
     """
     if seeds == 1:
-        return "one seed cannot show which differences are real"
+        return "one seed per schedule cannot tell differences between schedules from chance"
     if others == 1:
         not_ = "not " if alike else ""
         return f"with {seeds} seeds the other schedule is {not_}significantly worse than the best"

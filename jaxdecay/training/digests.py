@@ -18,12 +18,3 @@ def digest_of(facts: Any, arrays: Mapping[str, np.ndarray] | None = None) -> str
         sha256.update(f"{name}{array.dtype}{array.shape}".encode())
         sha256.update(array.reshape(-1).view(np.uint8).data)
     return sha256.hexdigest()
-
-
-def share_digest(epochs: int, places: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """The digest of one process's members, [1, 32] bytes; padding rows do not count."""
-    real = (places >= 0).all(axis=1)
-    if not real.all():
-        places, members = places[real], members[real]
-    text = digest_of(epochs, {"places": places, "members": members})
-    return np.frombuffer(bytes.fromhex(text), np.uint8)[None]

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -16,7 +17,7 @@ from jaxdecay.data import Data, not_finite
 from jaxdecay.population import Population
 from jaxdecay.results.provenance import machine, versions
 from jaxdecay.results.result import SweepResult
-from jaxdecay.training.about import CheckpointError
+from jaxdecay.training.agreement import check_same
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import Checkpoints, Writer
@@ -26,7 +27,7 @@ from jaxdecay.training.devices import member_mesh, own_devices
 from jaxdecay.training.identity import identity
 from jaxdecay.training.limits import check_limits
 from jaxdecay.training.plan import Plan, even_block, full_plan
-from jaxdecay.training.processes import agreed, all_equal, any_of
+from jaxdecay.training.processes import agreed, any_of, together
 from jaxdecay.training.program import Program
 from jaxdecay.training.state import (
     SweepState,
@@ -79,8 +80,8 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
             metrics are not declared or need the complete test set; the optimizer needs more than
             a step provides; memory or disk space is too small; the checkpoints belong to another
             sweep (for example because a function of the task, the optimizer or a decay of your own
-            changed); or, with checkpoints, a function contains something that cannot be compared,
-            such as a lock.
+            changed); with checkpoints or several processes, a function contains something that
+            cannot be compared, such as a lock; or the processes were given different arguments.
         CheckpointError: checkpoints cannot be written or read.
         ProcessError: another process of the sweep has ended.
 
@@ -94,9 +95,10 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
         >>> result.best()
         cosine(init_value=0.3, transition_steps=220)
     """
-    check_arguments(task, population, config)
-    steps = steps_per_epoch(task.data, config.epochs, config.batch_size)
-    check_training(task, config.optimizer, task.data, config.batch_size)
+    with together():
+        check_arguments(task, population, config)
+        steps = steps_per_epoch(task.data, config.epochs, config.batch_size)
+        check_training(task, config.optimizer, task.data, config.batch_size)
     _warn_of_not_finite(task.data)
     started = time.perf_counter()
     program, plan, about = prepared(task, population, config, steps)
@@ -161,24 +163,38 @@ def prepared(
         ValueError: memory or disk space is too small, or the folder contains the checkpoints of
             another sweep.
     """
-    population = resolved_for_run(
-        population, task, config.optimizer, steps, config.epochs, config.batch_size
-    )
-    blocks = Blocks(task, config, member_mesh())
-    schedules, checkpoints = len(population), config.checkpoints
-    share = math.ceil(schedules * config.seeds / jax.process_count())
-    # Checked first for blocks of one member: a plan of millions of members itself needs memory.
-    check_limits(blocks, share, 1, steps, schedules)
-    about = {} if checkpoints is None else identity(blocks, population)
+    with together():
+        population = resolved_for_run(
+            population, task, config.optimizer, steps, config.epochs, config.batch_size
+        )
+        blocks = Blocks(task, config, member_mesh())
+        schedules, checkpoints = len(population), config.checkpoints
+        processes = jax.process_count()
+        share = math.ceil(schedules * config.seeds / processes)
+        # Checked first for blocks of one member: a plan of millions of members itself needs memory.
+        check_limits(blocks, share, 1, steps, schedules)
+        is_compared = checkpoints is not None or processes > 1
+        about = identity(blocks, population) if is_compared else {}
+    check_same({**config.to_dict(), "checkpoints": _comparable(checkpoints), **about})
+    with together():
+        block = _block(blocks, schedules, about)
     plan = full_plan(
         schedules=schedules,
         seeds=config.seeds,
-        block=agreed(_block(blocks, schedules, about)),
+        block=agreed(block),
         devices=jax.device_count(),
         own=own_devices(),
     )
-    check_limits(blocks, plan.most_members, plan.block, steps, schedules)
+    with together():
+        check_limits(blocks, plan.most_members, plan.block, steps, schedules)
     return Program(blocks, population, steps, plan.shape), plan, about
+
+
+def _comparable(checkpoints: Checkpoints | None) -> dict[str, Any] | None:
+    """Where and how often checkpoints are stored, as the processes compare it."""
+    if checkpoints is None:
+        return None
+    return {**vars(checkpoints), "folder": str(Path(checkpoints.folder).resolve())}
 
 
 def _block(blocks: Blocks, schedules: int, about: Mapping[str, Any]) -> int:
@@ -196,8 +212,6 @@ def _block(blocks: Blocks, schedules: int, about: Mapping[str, Any]) -> int:
 
 
 def _check_done(done: int, epochs: int) -> None:
-    if not all_equal(done):
-        raise CheckpointError("the processes read checkpoints of different epochs; try again")
     if done > epochs:
         raise ValueError(
             f"the checkpoints already contain {done} epochs, got epochs={epochs}; give at least "

@@ -1,0 +1,97 @@
+"""The members of a checkpoint in chunks, each with a digest: a process reads only what it needs.
+
+Every process stores its members in chunks of one shape. When a sweep resumes, with any number of
+processes, each process reads and checks the chunks that contain its members, and no other.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorstore
+
+from jaxdecay.training.digests import digest_of
+
+CHUNK_BYTES = 2**22
+"""About how much a chunk holds: much for a file system, little for a share of the members."""
+
+
+class Chunks(NamedTuple):
+    """Members in C chunks of R, padded.
+
+    Attributes:
+        places: indices [C, R, 2]: the schedule and the seed of each member; -1 for padding.
+        members: bytes [C, R, …].
+    """
+
+    places: np.ndarray
+    members: np.ndarray
+
+    def digests(self, epochs: int) -> np.ndarray:
+        """SHA-256 of each chunk after so many epochs, [C, 32]; padding does not count."""
+        found = [_digest(epochs, *chunk) for chunk in zip(*self, strict=True)]
+        return np.array(found, np.uint8).reshape(len(found), 32)
+
+
+def chunks_of(members: int, size: int) -> tuple[int, int]:
+    """The shape (C, R) of chunks for so many members of `size` bytes.
+
+    Example:
+        >>> from jaxdecay.training.chunks import chunks_of
+        >>> chunks_of(members=100, size=1_000_000)
+        (25, 4)
+        >>> chunks_of(members=3, size=1000)
+        (1, 3)
+    """
+    rows = max(1, math.ceil(members / max(1, math.ceil(members * size / CHUNK_BYTES))))
+    return max(1, math.ceil(members / rows)), rows
+
+
+def read_array(folder: Path, name: str) -> np.ndarray:
+    """A complete array of a checkpoint.
+
+    Args:
+        folder: that Orbax wrote the arrays to.
+        name: of the array.
+    """
+    return np.asarray(_opened(folder, name).read().result())
+
+
+def read_members(folder: Path, epochs: int, needed: np.ndarray) -> Chunks:
+    """The chunks that contain members in `needed`, [S, K], whichever processes stored them.
+
+    Raises:
+        ValueError: a chunk differs from what was written.
+    """
+    places, digests = read_array(folder, "places"), read_array(folder, "digests")
+    is_needed = (places >= 0).all(axis=2) & needed[places[..., 0], places[..., 1]]
+    chosen = np.flatnonzero(is_needed.any(axis=1))
+    stored = _opened(folder, "members")
+    if stored.shape[:2] != places.shape[:2]:
+        raise ValueError("its arrays do not match each other")
+    found = Chunks(places[chosen], np.asarray(stored[chosen].read().result()))
+    _check_digests(chosen, found.digests(epochs), digests[chosen])
+    return found
+
+
+def _check_digests(chunks: np.ndarray, found: np.ndarray, written: np.ndarray) -> None:
+    if (damaged := chunks[(found != written).any(axis=1)]).size:
+        raise ValueError(f"chunk {damaged[0]} of its members differs from what was written")
+
+
+def _digest(epochs: int, places: np.ndarray, members: np.ndarray) -> np.ndarray:
+    real = (places >= 0).all(axis=1)
+    if not real.all():
+        places, members = places[real], members[real]
+    text = digest_of(epochs, {"places": places, "members": members})
+    return np.frombuffer(bytes.fromhex(text), np.uint8)
+
+
+def _opened(folder: Path, name: str) -> Any:
+    """An array as Orbax stores it; of its chunks, those are read that are asked for."""
+    base = {"driver": "file", "path": f"{folder.absolute()}/"}
+    store = {"driver": "ocdbt", "base": base, "path": f"{name}/"}
+    return tensorstore.open({"driver": "zarr", "kvstore": store}, read=True).result()
