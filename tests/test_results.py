@@ -155,6 +155,14 @@ def test_with_a_target_the_steps_to_it_are_compared(capsys):
     assert content(result, 0.89, 0.95)["schedules"][0]["texts"]["steps_to"] == "100 ≈"
 
 
+def test_a_target_in_percent_is_refused_where_the_metric_is_a_share():
+    message = "the target for test accuracy must be at most 1, .*, got 97; write 0.97 for 97 %"
+    for use in (found().steps_to, lambda target: found().ranking(target=target)):
+        with pytest.raises(ValueError, match=message):
+            use(97.0)
+    assert found().steps_to(97.0, "test_loss").shape == ACCURACIES.shape
+
+
 def test_a_target_that_no_schedule_reaches_is_noted_and_separates_nothing(capsys):
     print_result(found(), settings_that_confirm(None), Path("out"), 0.99)
     printed = capsys.readouterr().out

@@ -21,7 +21,7 @@ from jaxdecay.cli.run import Run
 from jaxdecay.report import REPORT
 from jaxdecay.results.files import NAMES, SWEEP
 from jaxdecay.results.result import SweepResult
-from jaxdecay.results.wording import metric_title, number
+from jaxdecay.results.wording import counted, metric_title, number
 
 RESUME = "sweep --resume"
 
@@ -162,8 +162,9 @@ class Lines(Ending):
         """Prints what is about to be trained."""
         size = self.size
         typer.echo(
-            f"{size.schedules} schedules × {size.seeds} seeds = {size.members} members, "
-            f"{size.epochs} epochs of {size.data}, batch size {size.batch_size}"
+            f"{counted(size.schedules, 'schedule')} × {counted(size.seeds, 'seed')} = "
+            f"{counted(size.members, 'member')}, {counted(size.epochs, 'epoch')} of {size.data}, "
+            f"batch size {size.batch_size}"
         )
 
     def show_epoch(self) -> None:

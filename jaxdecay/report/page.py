@@ -26,6 +26,7 @@ from jaxdecay.results.result import SweepResult
 from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import MOST_SEEDS
 from jaxdecay.results.verdict import (
+    few_examples,
     meaning_of_alike,
     needs_confirming,
     same_rates,
@@ -34,7 +35,14 @@ from jaxdecay.results.verdict import (
     unreached,
     verdict,
 )
-from jaxdecay.results.wording import metric_title, number, remedy_for_divergence, short, steps
+from jaxdecay.results.wording import (
+    counted,
+    metric_title,
+    number,
+    remedy_for_divergence,
+    short,
+    steps,
+)
 from jaxdecay.schedules_file import to_toml
 
 MOST_DRAWN = 60
@@ -133,6 +141,7 @@ def _schedule(result: SweepResult, row: Row) -> dict[str, Any]:
     return {
         "index": row.index,
         "rank": row.rank,
+        "place": row.place,
         "name": row.name,
         "family": row.schedule.family,
         "python": _python(row.schedule),
@@ -209,7 +218,7 @@ def _texts(
 ) -> dict[str, Any]:
     schedules, seeds = result.diverged.shape
     legend = "Click a row to see its curve."
-    if seeds > 1:
+    if seeds > 1 and len(rows) > 1:
         legend += (
             f" {meaning_of_alike(result, confidence, target)}. More seeds: about how many more "
             "would show the schedule to be significantly worse, if its mean difference stays the "
@@ -218,7 +227,7 @@ def _texts(
         )
     return {
         "title": (
-            f"{schedules:,} schedule{'s' * (schedules > 1)} × {seeds} seed{'s' * (seeds > 1)} "
+            f"{counted(schedules, 'schedule')} × {counted(seeds, 'seed')} "
             f"on {result.settings['data']}"
         ),
         "verdict": _verdict(result, rows, target, confidence),
@@ -245,7 +254,8 @@ def _verdict(result: SweepResult, rows: list[Row], target: float | None, confide
         low, high = map(number, best.interval)
         optimistic = "; optimistic, as this schedule was picked for being best" if others else ""
         words += f" ({100 * confidence:g} % interval {low} … {high}{optimistic})"
-    sentences = [words, *([missed] if missed else _separated(result, rows, target, confidence))]
+    separated = [missed] if missed else _separated(result, rows, target, confidence)
+    sentences = filter(None, [words, few_examples(result), *separated])
     return " ".join(f"{each[0].upper()}{each[1:]}." for each in sentences)
 
 
