@@ -117,6 +117,7 @@ def test_what_diverged_has_no_place_and_is_not_drawn(rates, capsys):
         assert len(figure.axes[0].texts) == (not sound)
     assert "members diverged" in draw_hyperparameters(result)["constant"].get_suptitle()
     assert ("best: " in printed) == (sound > 0)
+    assert report["curves_note"].startswith("Curves are means" if sound else "Every schedule has")
 
 
 def test_all_that_diverge_at_the_first_step_are_not_told_to_lower_their_rates(capsys):

@@ -53,6 +53,11 @@ MOST_NUMBERS = 600_000
 
 MOST_DIVERGED = 200
 
+ALL_DIVERGED = (
+    "Every schedule has a diverged member: curves end where members diverged, and there is no "
+    "final metric to draw."
+)
+
 
 def page(result: SweepResult, *, target: float | None = None, confidence: float = 0.95) -> str:
     """The HTML of a report.
@@ -86,7 +91,7 @@ def content(result: SweepResult, target: float | None, confidence: float) -> dic
     return {
         **_texts(result, rows, target, confidence),
         **_axes(result, metrics, means[:, sound]),
-        "curves_note": _curves_note(many),
+        "curves_note": _curves_note(many) if sound.any() else ALL_DIVERGED,
         "main": result.main_metric,
         "columns": _columns(result, target),
         "metrics": [{"name": name, "title": metric_title(name)} for name in metrics],
@@ -218,7 +223,7 @@ def _texts(
 ) -> dict[str, Any]:
     schedules, seeds = result.diverged.shape
     legend = "Click a row to see its curve."
-    if seeds > 1 and len(rows) > 1:
+    if seeds > 1 and result.sound.sum() > 1:
         legend += (
             f" {meaning_of_alike(result, confidence, target)}. More seeds: about how many more "
             "would show the schedule to be significantly worse, if its mean difference stays the "

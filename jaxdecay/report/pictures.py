@@ -62,7 +62,8 @@ def draw_curves(result: SweepResult) -> Figure:
         if not result.sound.any():
             _say_why_empty(axis)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(_title(result))
     return figure
 
