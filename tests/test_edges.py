@@ -21,7 +21,7 @@ from jaxdecay.results.metric import ACCURACY
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 
-def line(**parts: np.ndarray) -> jaxdecay.Task:
+def line(**parts) -> jaxdecay.Task:
     """A straight line through the origin; the slope is the only parameter."""
     rng = np.random.default_rng(0)
     inputs = rng.normal(size=(40, 1)).astype(np.float32)

@@ -151,6 +151,7 @@ def test_with_a_target_the_steps_to_it_are_compared(capsys):
     # One epoch of 50 steps in each seed, and each is rounded up to an epoch.
     p_value = 2 * t.sf(50 / (50 * np.sqrt(2 / 12) / np.sqrt(3)), 2)
     assert result.compare(target=0.89).p_value[0] == pytest.approx(p_value)
+    assert result.compare(target=0.89).difference[0] == 50
     assert p_value > 0.05
     assert content(result, 0.89, 0.95)["schedules"][0]["texts"]["steps_to"] == "100 ≈"
 
