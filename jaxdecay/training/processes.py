@@ -77,7 +77,7 @@ def together() -> Iterator[None]:
 
 
 def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.ndarray]:
-    """Completes arrays [S, K], of which each process knows the members in its `mine`, [S, K]."""
+    """Completes arrays, whose first axes are those of `mine`: what each process knows of them."""
     if jax.process_count() == 1:
         return arrays
     owner = np.argmax(_gathered(mine), axis=0)

@@ -30,6 +30,8 @@ from jaxdecay.training.program import Program
 from jaxdecay.training.state import (
     SweepState,
     compact,
+    final_rates,
+    part,
     rates_of_epoch,
     restore,
     run_epoch,
@@ -115,7 +117,7 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
         progress = _Progress(plan, config, done)
         for epoch in range(done, config.epochs):
             rates = rates_of_epoch(program, state)
-            parted = plan.part(rates)
+            parted = part(program, plan, rates)
             if epoch == 0:
                 plan, state = parted, start(program, parted, state, rates)
             plan, state = compact(program, plan, state, parted)
@@ -157,7 +159,7 @@ def prepared(
         processes = jax.process_count()
         share = math.ceil(schedules * config.seeds / processes)
         # Checked first for blocks of one member: a plan of millions of members itself needs memory.
-        check_limits(blocks, share, 1, steps, schedules)
+        check_limits(blocks, share, 1, steps, min(share, schedules))
         is_compared = checkpoints is not None or processes > 1
         about = identity(blocks, population) if is_compared else {}
     check_same({**config.to_dict(), "checkpoints": _comparable(checkpoints), **about})
@@ -171,8 +173,8 @@ def prepared(
         own=own_devices(),
     )
     with together():
-        check_limits(blocks, plan.most_members, plan.block, steps, schedules)
-    return Program(blocks, population, steps, plan.shape), plan, about
+        check_limits(blocks, plan.most_members, plan.block, steps, len(plan.schedules))
+    return Program(blocks, population, steps, plan.shape, plan.schedules), plan, about
 
 
 def _comparable(checkpoints: Checkpoints | None) -> dict[str, Any] | None:
@@ -234,13 +236,12 @@ def _writer(
 def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -> SweepResult:
     """The result of the completed epochs."""
     task, population, config = program.task, program.population, program.config
-    final_rates = rates_of_epoch(program, state)[..., 0]
     return SweepResult(
         population=population,
         seeds=config.all_seeds,
         history=whole_history(state),
         diverged_at=state.diverged_at,
-        final_learning_rate=np.broadcast_to(final_rates, state.diverged_at.shape[::-1]).T,
+        final_learning_rate=final_rates(program, state),
         settings={
             "data": task.data.name,
             "test_examples": int(np.shape(task.data.test_labels)[0]),
