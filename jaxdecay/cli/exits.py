@@ -61,7 +61,7 @@ def _failures() -> tuple[type[Exception], ...]:
 def fail(error: object, code: int) -> NoReturn:
     """Prints what went wrong in one line, and ends with the exit code."""
     complain(error)
-    _end(code)
+    _end(code, error)
 
 
 def complain(error: object) -> None:
@@ -75,15 +75,22 @@ def note(line: str) -> None:
         typer.echo(line, err=True)
 
 
-def _end(code: int) -> NoReturn:
+def _end(code: int, error: object = None) -> NoReturn:
     if jax.distributed.is_initialized():
         drop_unwritten()
-        # The others end in the same way, or are gone: an orderly exit would wait for them for ever.
-        leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
-        leaving.start()
-        leaving.join(LEAVING_SECONDS)
+        _leave(error)
         os._exit(code)
     raise typer.Exit(code)
+
+
+def _leave(error: object) -> None:
+    """Waits until the other processes, which fail as well, have ended: JAX aborts those left."""
+    from jaxdecay.training.processes import ProcessGoneError
+
+    if not isinstance(error, ProcessGoneError):
+        leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(LEAVING_SECONDS)  # an orderly exit would wait for ever if they do not end
 
 
 def log_in_lines() -> None:

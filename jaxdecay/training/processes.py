@@ -17,7 +17,11 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
 class ProcessError(Exception):
-    """Another process of the sweep has ended."""
+    """Another process of the sweep has failed."""
+
+
+class ProcessGoneError(ProcessError):
+    """Another process of the sweep has ended, so no exchange is possible any more."""
 
 
 def agreed(number: int) -> int:
@@ -108,4 +112,4 @@ def _gathered(array: np.ndarray) -> np.ndarray:
     try:
         return np.asarray(multihost_utils.process_allgather(array))
     except (jax.errors.JaxRuntimeError, ValueError) as error:  # Gloo raises either
-        raise ProcessError("another process of this sweep has ended") from error
+        raise ProcessGoneError("another process of this sweep has ended") from error

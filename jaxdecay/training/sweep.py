@@ -81,7 +81,7 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
             changed); with checkpoints or several processes, a function contains something that
             cannot be compared, such as a lock; or the processes were given different arguments.
         CheckpointError: checkpoints cannot be written or read.
-        ProcessError: another process of the sweep has ended.
+        ProcessError: another process of the sweep has failed or ended.
 
     Example:
         >>> import jaxdecay
