@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.arrays import as_inputs, as_labels
@@ -122,7 +123,7 @@ def not_finite(data: Data) -> list[str]:
 def _is_finite(data: Data, name: str) -> bool:
     array, scale = getattr(data, name), data.scale if name.endswith("inputs") else 1.0
     can_be_infinite = jnp.issubdtype(array.dtype, jnp.floating) or scale < 1
-    if isinstance(array, jax.core.Tracer) or not can_be_infinite:
+    if isinstance(array, Tracer) or not can_be_infinite:
         return True
     array = np.asarray(array)
     ends = np.array([float(array.min()), float(array.max())])  # NaN if any number is

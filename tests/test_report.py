@@ -23,7 +23,6 @@ import jaxdecay
 from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.report.axes import drawn_range, is_logarithmic
 from jaxdecay.report.page import page
-from jaxdecay.results.hyperparameters import at_an_edge
 from jaxdecay.results.statistics import MOST_SEEDS
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
@@ -160,17 +159,6 @@ def test_the_winner_can_be_copied(result, tmp_path):
     assert names["schedule"] == result.best()
     (tmp_path / "best.toml").write_text(best["toml"])
     assert list(jaxdecay.read_schedules(tmp_path / "best.toml")) == [result.best()]
-
-
-def test_a_best_rate_at_the_edge_of_what_was_tried_is_told():
-    rates = jaxdecay.grid(jaxdecay.cosine, init_value=[0.1, 0.3, 1.0], transition_steps=[9, 99])
-    inside = jaxdecay.warmup(jaxdecay.constant(0.1), warmup_steps=5)
-    population = jaxdecay.concat(rates, jaxdecay.stack([inside]))
-    edges = [at_an_edge(population, index) for index in range(7)]
-    advice = "the best schedule has the {} init_value tried ({}); try {} ones"
-    smallest = advice.format("smallest", 0.1, "smaller")
-    largest = advice.format("largest", 1, "larger")
-    assert edges == [smallest, smallest, None, None, largest, largest, None]
 
 
 def test_a_schedule_inside_another_can_be_copied_too(result):

@@ -51,7 +51,7 @@ def _extensions(schedule: Any) -> int:
     inner = jax.tree.leaves(
         tuple(schedule.hyperparameters.values()), is_leaf=lambda value: isinstance(value, Schedule)
     )
-    return (schedule.family == "extend") + max(map(_extensions, inner), default=0)
+    return (schedule.family == extend.__name__) + max(map(_extensions, inner), default=0)
 
 
 def _extended_phase(schedule: Any, clock: Clock) -> Marks:
