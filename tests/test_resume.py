@@ -123,7 +123,10 @@ def test_the_second_interrupt_stops_at_once(folder):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert "--resume resumes from the last checkpoint" in said + errors
+    assert (
+        "stopped; to resume from the last checkpoint, run: jaxdecay sweep --resume "
+        in said + errors
+    )
     assert epochs_of(folder / "out") == 0
 
 

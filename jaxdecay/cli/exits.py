@@ -40,8 +40,10 @@ def one_line_errors() -> Iterator[None]:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         remedy = f"; run: pip install 'jaxdecay[{extra}]'" if extra else ", which is not installed"
         fail(f"this needs {error.name}{remedy}", code=1)
-    except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        fail(f"JAX or the machine gave up: {str(error) or 'out of memory'}", code=1)
+    except MemoryError:
+        fail("the memory of this machine is used up; give fewer schedules or seeds", code=1)
+    except jax.errors.JaxRuntimeError as error:
+        fail(f"JAX failed: {error}", code=1)
     except Exception as error:
         if not isinstance(error, _failures()):
             raise

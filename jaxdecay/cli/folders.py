@@ -27,11 +27,12 @@ def load_result(folder: Path, decays: Path | None) -> SweepResult:
         folder: of the sweep.
         decays: Python file of its own decays, which is run; None if it needs none.
     """
-    if (folder / files.RUN).exists():
-        Run.read(folder).import_decays(folder, decays)
-    else:
+    if not (folder / files.RUN).exists():
         import_decays(decays)
-    return SweepResult.load(folder)
+        return SweepResult.load(folder)
+    run = Run.read(folder)
+    run.import_decays(folder, decays)
+    return run.result(folder)
 
 
 class Output:

@@ -16,6 +16,7 @@ from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
 from jaxdecay.cli.sweeping import train
 from jaxdecay.results.files import CHECKPOINTS, are_complete, prepare, read_target
+from jaxdecay.results.metric import check_target
 from jaxdecay.results.result import SweepResult
 from jaxdecay.schedules_file import read_schedules
 from jaxdecay.training.agreement import check_same
@@ -44,6 +45,7 @@ def start_sweep(options: Mapping[str, Any], display: Display) -> None:
         file, out = options["schedules"], options["out"]
         population = None if file is None else read_schedules(file)
         run, task = _new_run(options, population)
+        check_target(task.measures, f"test_{task.ranks_by}", options["target"])
         if options["distributed"] and out is None:
             raise ValueError("--distributed needs --out: a folder that all processes share")
         check_path((Path("runs") if out is None else out) / CHECKPOINTS)
@@ -91,8 +93,8 @@ def check_resumes(given: set[str]) -> None:
     if others := given - WITH_RESUME:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
         raise ValueError(
-            "--resume takes all options but --epochs and --decays from the folder; leave out "
-            f"{options}, or start a new sweep"
+            f"{options} cannot be given with --resume: the folder stores what is trained; leave "
+            f"{'it' if len(others) == 1 else 'them'} out, or start a new sweep"
         )
 
 
@@ -123,6 +125,7 @@ def resume_sweep(
     with together():
         run.import_decays(folder, decays)
         task = jaxdecay.classifier(run.load())
+        check_target(task.measures, f"test_{task.ranks_by}", target)
     run = run.with_decays(decays)
     check_same(run.parts())
     train(run, task, folder, resume=True, display=display, target=target)

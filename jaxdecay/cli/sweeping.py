@@ -22,6 +22,7 @@ from jaxdecay.cli.run import Run
 from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.wording import remedy_for_divergence
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.processes import most_of, together
 from jaxdecay.training.sweep import check_arguments
@@ -54,7 +55,7 @@ def train(
             check_arguments(task, population, run.config)
             if first:
                 until_the_end.enter_context(alone(folder))
-        with Interrupts(_show_stopping, _show_stopped) as interrupts:
+        with Interrupts(_show_stopping, lambda: _show_stopped(run, folder)) as interrupts:
             config = dataclasses.replace(
                 run.config,
                 checkpoints=jaxdecay.Checkpoints(
@@ -73,7 +74,7 @@ def train(
     if code:
         raise typer.Exit(code)
     if result.diverged.all():
-        fail("every member diverged; try smaller learning rates", code=1)
+        fail(f"every member diverged; {remedy_for_divergence(result.diverged_at)}", code=1)
 
 
 def _stopped_by(number: int | None, result: SweepResult, run: Run) -> int:
@@ -153,7 +154,8 @@ def _show_stopping() -> None:
     note("\nstopping after this epoch; interrupt again to stop at once")
 
 
-def _show_stopped() -> None:
+def _show_stopped(run: Run, folder: Path) -> None:
     with contextlib.suppress(OSError):
         Console().show_cursor(True)
-    note("\nstopped; --resume resumes from the last checkpoint")
+    resume = run.command(RESUME, folder)
+    note(f"\nstopped; to resume from the last checkpoint, run: {resume}")

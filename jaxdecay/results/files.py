@@ -9,19 +9,17 @@ import math
 import os
 import secrets
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxdecay.population import stack
+from jaxdecay.results.agreement import HISTORY, MEMBERS, SWEEP, disagreement
 from jaxdecay.results.metric import Metric
 from jaxdecay.schedule import Schedule
 
-MEMBERS = "members.csv"
-HISTORY = "history.csv"
-SWEEP = "sweep.json"
 NAMES = (MEMBERS, HISTORY, SWEEP)
 """What `SweepResult.save` writes."""
 
@@ -39,6 +37,11 @@ NEEDED = {
 }
 """What is read of the dictionaries in `sweep.json`."""
 
+NOT_OF_ONE_SWEEP = (
+    "the files in '{folder}' are not of one sweep: {fault}; copy all files of one sweep there"
+)
+"""The message for a folder whose parts do not belong together."""
+
 PART = ".jaxdecay-{}.part"
 """The name of a file that is not complete."""
 
@@ -47,14 +50,17 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields of a `SweepResult`, from the files of a finished sweep.
 
     Raises:
-        ValueError: the folder holds no finished sweep, or its files are damaged.
+        ValueError: the folder holds no finished sweep, or its files are damaged or not of one
+            sweep.
     """
     folder = Path(folder)
     check_folder(folder)
     try:
-        fields = _fields(folder)
+        facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+        rows = _members(folder)
+        fields = _fields(folder, facts, rows)
         _check(fields)
-        return fields
+        fault = disagreement(facts, rows, fields["history"], fields["diverged_at"])
     except FileNotFoundError as error:
         resume = f"; resume it: jaxdecay sweep --resume {folder}"
         raise ValueError(
@@ -64,6 +70,9 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     except (KeyError, IndexError, TypeError, ValueError, csv.Error) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"the files of the sweep in '{folder}' are damaged: {reason}") from None
+    if fault is not None:
+        raise ValueError(NOT_OF_ONE_SWEEP.format(folder=folder, fault=fault))
+    return fields
 
 
 def check_folder(folder: Path) -> None:
@@ -73,11 +82,15 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"folder '{folder}' {what}")
 
 
-def _fields(folder: Path) -> dict[str, Any]:
-    about = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+def _members(folder: Path) -> list[dict[str, str]]:
     with (folder / MEMBERS).open(newline="", encoding="utf-8") as file:
         csv.field_size_limit(sys.maxsize)  # a schedule may be long
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def _fields(
+    folder: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     shape = len(about["schedules"]), len(about["seeds"])
     rates = {int(row["member"]): float(row["final_learning_rate"]) for row in rows}
     if len(rows) != len(rates) or sorted(rates) != list(range(shape[0] * shape[1])):
@@ -222,6 +235,13 @@ def csv_table(rows: Iterable[Mapping[str, Any]]) -> bytes:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def plain(value: Any) -> Any:
+    """An array as a list for JSON, with None for what is not finite; all else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return [number if np.isfinite(number) else None for number in value.tolist()]
 
 
 def write(path: Path, contents: bytes) -> None:

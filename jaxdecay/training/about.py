@@ -51,6 +51,16 @@ def read_about(path: Path, about: Mapping[str, Any]) -> int:
     return block
 
 
+def stored_identity(path: Path) -> Mapping[str, Any] | None:
+    """What identifies the stored sweep; None if the file is missing or damaged."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        written = record.pop("digest")
+        return dict(record["about"]) if written == digest_of(record) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
 def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder: Any) -> None:
     for name, value in json.loads(json.dumps(requested)).items():
         before = stored.get(name)

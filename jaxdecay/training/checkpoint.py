@@ -118,7 +118,7 @@ class Checkpoints:
         """
         path, folder = self._about, Path(self.folder)
         if self.anew:
-            if not path.exists() and folder.is_dir() and any(folder.iterdir()):
+            if not path.exists() and folder.is_dir() and not all(map(_is_ours, folder.iterdir())):
                 raise ValueError(
                     f"{folder} contains files that are not checkpoints; choose another folder"
                 )
@@ -276,8 +276,14 @@ def remove(folder: str | os.PathLike[str]) -> None:
     for path in folder.iterdir() if folder.is_dir() else []:
         if path.name == ABOUT:
             path.unlink()
-        elif re.fullmatch(rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?", path.name):
+        elif _is_ours(path):
             shutil.rmtree(path)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a name in the folder is that of a checkpoint, complete or not."""
+    name = rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?"
+    return re.fullmatch(name, path.name) is not None
 
 
 def check_path(folder: str | os.PathLike[str]) -> None:

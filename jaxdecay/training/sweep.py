@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxdecay.data import Data, not_finite
 from jaxdecay.population import Population
 from jaxdecay.results.provenance import machine, versions
 from jaxdecay.results.result import SweepResult
@@ -42,6 +44,8 @@ from jaxdecay.training.state import (
 )
 from jaxdecay.training.task import Task
 from jaxdecay.training.train import check_mode, resolved_for_run, steps_per_epoch
+
+_log = logging.getLogger("jaxdecay")
 
 
 @options_of(SweepConfig)
@@ -97,6 +101,7 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
         check_arguments(task, population, config)
         steps = steps_per_epoch(task.data, config.epochs, config.batch_size)
         check_training(task, config.optimizer, task.data, config.batch_size)
+    _warn_of_not_finite(task.data)
     started = time.perf_counter()
     program, plan, about = prepared(task, population, config, steps)
     saved = None if config.checkpoints is None else config.checkpoints.restore(plan.mine)
@@ -139,6 +144,16 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
         compile_seconds=compiled - started,
         run_seconds=seconds_before + time.perf_counter() - compiled,
     )
+
+
+def _warn_of_not_finite(data: Data) -> None:
+    """Logs where the data have NaN or infinity, which the loss of a task may ignore, or not."""
+    if names := not_finite(data):
+        _log.warning(
+            "%s: numbers in %s are NaN or infinite; if the loss uses them, members diverge "
+            "whatever their learning rate",
+            *(data.name, " and ".join(names)),
+        )
 
 
 def prepared(
