@@ -19,9 +19,9 @@ from jaxdecay.results.files import CHECKPOINTS, are_complete, prepare, read_targ
 from jaxdecay.results.metric import check_target
 from jaxdecay.results.result import SweepResult
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.training.agreement import check_same
 from jaxdecay.training.checkpoint import check_path, digest
 from jaxdecay.training.config import SweepConfig, stored_options
+from jaxdecay.training.differences import check_same
 from jaxdecay.training.fingerprint import of_own_decays
 from jaxdecay.training.processes import any_of, together
 from jaxdecay.training.train import steps_per_epoch
