@@ -12,11 +12,10 @@ import dataclasses
 import hashlib
 import json
 import logging
-import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -243,21 +242,6 @@ class Writer:
         if not isinstance(error, ProcessError):  # Orbax would wait for that process
             with _writing(self._folder):
                 self._manager.close()
-
-
-def packed(leaves: Sequence[np.ndarray]) -> np.ndarray:
-    """Packs the leaves [M, …] of members, whatever their types, into one array of bytes."""
-    flat = [leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in leaves]
-    return np.concatenate([np.ascontiguousarray(leaf).view(np.uint8) for leaf in flat], axis=1)
-
-
-def unpacked(rows: np.ndarray, like: Sequence[jax.ShapeDtypeStruct]) -> list[np.ndarray]:
-    """Undoes `packed`; `like` gives the shape and type of each leaf of one member."""
-    ends = np.cumsum([math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in like])
-    return [
-        np.ascontiguousarray(part).view(leaf.dtype).reshape(len(rows), *leaf.shape)
-        for part, leaf in zip(np.split(rows, ends[:-1], axis=1), like, strict=True)
-    ]
 
 
 def digest(data: Data) -> str:

@@ -7,9 +7,11 @@ processes, each process reads and checks the chunks that contain its members, an
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import tensorstore
 
@@ -48,6 +50,21 @@ def chunks_of(members: int, size: int) -> tuple[int, int]:
     """
     rows = max(1, math.ceil(members / max(1, math.ceil(members * size / CHUNK_BYTES))))
     return max(1, math.ceil(members / rows)), rows
+
+
+def packed(leaves: Sequence[np.ndarray]) -> np.ndarray:
+    """Packs the leaves [M, …] of members, whatever their types, into one array of bytes."""
+    flat = [leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in leaves]
+    return np.concatenate([np.ascontiguousarray(leaf).view(np.uint8) for leaf in flat], axis=1)
+
+
+def unpacked(rows: np.ndarray, like: Sequence[jax.ShapeDtypeStruct]) -> list[np.ndarray]:
+    """Undoes `packed`; `like` gives the shape and type of each leaf of one member."""
+    ends = np.cumsum([math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in like])
+    return [
+        np.ascontiguousarray(part).view(leaf.dtype).reshape(len(rows), *leaf.shape)
+        for part, leaf in zip(np.split(rows, ends[:-1], axis=1), like, strict=True)
+    ]
 
 
 def read_array(folder: Path, name: str) -> np.ndarray:

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxdecay.training.checkpoint import Snapshot, packed, unpacked
-from jaxdecay.training.chunks import Chunks, chunks_of
+from jaxdecay.training.checkpoint import Snapshot
+from jaxdecay.training.chunks import Chunks, chunks_of, packed, unpacked
 from jaxdecay.training.limits import bytes_of
 from jaxdecay.training.placement import by_device
 from jaxdecay.training.plan import Plan
