@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from jaxdecay.cli.run import Run
 from jaxdecay.report import REPORT
 from jaxdecay.results import files
 from jaxdecay.results.result import SweepResult
+
+LOCK = ".lock"
+"""The file that a sweep holds locked while it writes into its folder."""
 
 
 def load_result(folder: Path, decays: Path | None) -> SweepResult:
@@ -72,14 +76,22 @@ def alone(folder: Path) -> Iterator[None]:
 
     Raises:
         ValueError: another one does.
+        OSError: the file system cannot lock a file.
     """
-    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    lock = filelock.FileLock(folder / LOCK, timeout=0)
     try:
-        lock.acquire()
+        with warnings.catch_warnings():  # of a system without locks, where a file stands for one
+            warnings.simplefilter("ignore", UserWarning)
+            lock.acquire()
     except filelock.Timeout:
         raise ValueError(
             f"another sweep is writing into '{folder}'; choose another folder, or wait for it"
         ) from None
+    except OSError as error:
+        raise OSError(
+            f"'{folder / LOCK}' cannot be locked: {error.strerror}; choose a folder on a local "
+            "disk, or mount this file system with locks (NFS: local_lock=flock)"
+        ) from error
     try:
         yield
     finally:
@@ -93,6 +105,12 @@ def is_written(folder: Path) -> bool:
             return False
     except (ValueError, OSError):
         return True
+
+
+def confirmed_folder(folder: Path) -> Path:
+    """Where a sweep is confirmed by default: beside its folder, also where that is "."."""
+    named = folder.resolve() if folder.name in ("", "..") else folder
+    return named.with_name(f"{named.name}-confirmed")
 
 
 def new_folder(data: str) -> Path:

@@ -17,6 +17,7 @@ from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.registry import families
 from jaxdecay.results.files import RUN, are_complete, check_folder, write
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import counted
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.fingerprint import of_own_decays
@@ -134,7 +135,8 @@ class Run:
         """The same with more epochs; ValueError if they are fewer."""
         if epochs < self.config.epochs:
             raise ValueError(
-                f"the sweep was started with {self.config.epochs} epochs, got --epochs {epochs}; "
+                f"the sweep was started with {counted(self.config.epochs, 'epoch')}, got --epochs "
+                f"{epochs}; "
                 "a resumed sweep can only have more"
             )
         config = dataclasses.replace(self.config, epochs=epochs)

@@ -61,7 +61,10 @@ def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder:
         elif name == "data":
             difference = "the data changed since it was started"
         else:
-            difference = "{} was {} and is now {}".format(*_difference(name, before, value))
+            what, was, now = _difference(name, before, value)
+            difference = f"{what} was {was} and is now {now}"
+            if str(was).replace("64", "32") == str(now).replace("64", "32"):
+                difference += ", as JAX_ENABLE_X64 was set or unset"
         raise ValueError(
             f"{folder} contains the checkpoints of another sweep: {difference}; "
             "undo the change to resume it, or start from scratch in another folder"
