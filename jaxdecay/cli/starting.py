@@ -10,7 +10,7 @@ import jaxdecay
 from jaxdecay.catalogue import default_population
 from jaxdecay.cli.display import Display
 from jaxdecay.cli.folders import load_result, new_folder
-from jaxdecay.cli.inputs import load_data, mnist_folder, optimizer_named
+from jaxdecay.cli.inputs import is_file, load_data, mnist_folder, optimizer_named
 from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
@@ -73,7 +73,7 @@ def _new_run(
         steps=config.epochs * steps, steps_per_epoch=steps, samples_per_step=config.batch_size
     )
     run = Run(
-        data=str(Path(data).absolute()) if data.endswith(".npz") else data,
+        data=str(Path(data).absolute()) if is_file(data) else data,
         data_dir=mnist_folder(data_dir) if data == "mnist" else None,
         digest=digest(task.data),
         decays=None,

@@ -36,6 +36,7 @@ from jaxdecay.results.verdict import (
 )
 from jaxdecay.results.wording import metric_title, number, remedy_for_divergence, short, steps
 from jaxdecay.schedules_file import to_toml
+from jaxdecay.spelling import counted
 
 MOST_DRAWN = 60
 """Up to this many schedules are drawn one by one; of more, the best `NAMED_SCHEDULES` and bands."""
@@ -218,7 +219,7 @@ def _texts(
         )
     return {
         "title": (
-            f"{schedules:,} schedule{'s' * (schedules > 1)} × {seeds} seed{'s' * (seeds > 1)} "
+            f"{counted(schedules, 'schedule')} × {counted(seeds, 'seed')} "
             f"on {result.settings['data']}"
         ),
         "verdict": _verdict(result, rows, target, confidence),

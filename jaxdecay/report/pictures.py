@@ -21,6 +21,7 @@ from jaxdecay.results.hyperparameters import Panel, panels
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.wording import label, metric_title
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import counted
 
 
 def draw_all(result: SweepResult, folder: Path, *, dark: bool, dots: int) -> list[str]:
@@ -142,7 +143,7 @@ def _title(result: SweepResult) -> str:
     diverged = int(result.diverged.sum())
     note = f" ({diverged} of {schedules * seeds} members diverged)" if diverged else ""
     name = _drawable(result.settings["data"])
-    return f"{name}: {schedules} schedules × {seeds} seeds{note}"
+    return f"{name}: {counted(schedules, 'schedule')} × {counted(seeds, 'seed')}{note}"
 
 
 def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:

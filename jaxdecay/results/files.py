@@ -8,7 +8,6 @@ import json
 import math
 import os
 import secrets
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,6 +40,9 @@ NOT_OF_ONE_SWEEP = (
     "the files in '{folder}' are not of one sweep: {fault}; copy all files of one sweep there"
 )
 """The message for a folder whose parts do not belong together."""
+
+LONGEST_CELL = 2**31 - 1
+"""Characters of a schedule in a table: as many as Windows allows."""
 
 PART = ".jaxdecay-{}.part"
 """The name of a file that is not complete."""
@@ -84,7 +86,7 @@ def check_folder(folder: Path) -> None:
 
 def _members(folder: Path) -> list[dict[str, str]]:
     with (folder / MEMBERS).open(newline="", encoding="utf-8") as file:
-        csv.field_size_limit(sys.maxsize)  # a schedule may be long
+        csv.field_size_limit(LONGEST_CELL)
         return list(csv.DictReader(file))
 
 
@@ -92,7 +94,7 @@ def _fields(
     folder: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]
 ) -> dict[str, Any]:
     shape = len(about["schedules"]), len(about["seeds"])
-    rates = {int(row["member"]): float(row["final_learning_rate"]) for row in rows}
+    rates = dict(map(_final_rate, rows))
     if len(rows) != len(rates) or sorted(rates) != list(range(shape[0] * shape[1])):
         raise ValueError(f"{MEMBERS} does not have each member once")
     diverged_at = np.full(shape, -1, np.int32)
@@ -110,6 +112,18 @@ def _fields(
         **{name: about[name] for name in ("settings", "steps", "member_steps", "compile_seconds")},
         **{name: about[name] for name in ("run_seconds", "machine", "versions", "ranks_by")},
     }
+
+
+def _final_rate(row: Mapping[str, Any]) -> tuple[int, float]:
+    """A member and its last learning rate, from a row of `members.csv`."""
+    member, rate = row["member"], row["final_learning_rate"]
+    try:
+        return int(member), float(rate)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{MEMBERS} has a row with member {member!r} and final_learning_rate {rate!r}, which "
+            "must be numbers"
+        ) from None
 
 
 def _check(fields: Mapping[str, Any]) -> None:
@@ -143,7 +157,10 @@ def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarr
         names = next(csv.reader(file), [])
         if not names:
             raise ValueError(f"{HISTORY} is empty")
-        rows = np.loadtxt(file, np.float64, delimiter=",", ndmin=2)
+        try:
+            rows = np.loadtxt(file, np.float64, delimiter=",", ndmin=2)
+        except ValueError as error:
+            raise ValueError(f"{HISTORY}: {error}") from None
     if not len(rows):
         raise ValueError(f"{HISTORY} is empty")
     missing = [name for name in COLUMNS if name not in names]

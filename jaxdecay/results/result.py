@@ -20,7 +20,7 @@ from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
 from jaxdecay.results.wording import metric_title, remedy_for_divergence
 from jaxdecay.schedule import Schedule
-from jaxdecay.spelling import nearest
+from jaxdecay.spelling import counted, nearest
 
 NOTEBOOK_ROWS = 20
 
@@ -68,8 +68,9 @@ class SweepResult:
     def __repr__(self) -> str:
         schedules, seeds = self.diverged.shape
         return (
-            f"<SweepResult: {schedules} schedules × {seeds} seeds on {self.settings['data']}, "
-            f"{self.steps} steps, {int(self.diverged.sum())} members diverged>"
+            f"<SweepResult: {counted(schedules, 'schedule')} × {counted(seeds, 'seed')} "
+            f"on {self.settings['data']}, {counted(self.steps, 'step')}, "
+            f"{counted(int(self.diverged.sum()), 'member')} diverged>"
         )
 
     def _repr_html_(self) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.statistics import ENOUGH_SEEDS, MOST_SEEDS, Comparison
 from jaxdecay.results.wording import metric_title
+from jaxdecay.spelling import counted
 
 
 def meaning_of_alike(
@@ -24,7 +25,7 @@ def meaning_of_alike(
 def trained(result: SweepResult) -> str:
     """What was trained, how fast, and what was saved."""
     words = (
-        f"Trained {result.diverged.size:,} networks in {result.run_seconds:,.1f} s "
+        f"Trained {counted(result.diverged.size, 'network')} in {result.run_seconds:,.1f} s "
         f"({result.member_steps_per_second:,.0f} member-steps/s), "
         f"plus {result.compile_seconds:,.1f} s of compilation."
     )

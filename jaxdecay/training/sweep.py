@@ -17,10 +17,11 @@ from jaxdecay.data import Data, not_finite
 from jaxdecay.population import Population
 from jaxdecay.results.provenance import machine, versions
 from jaxdecay.results.result import SweepResult
+from jaxdecay.spelling import counted
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import Checkpoints, Writer
-from jaxdecay.training.checks import check_training
+from jaxdecay.training.checks import check_settings_of_jax, check_training
 from jaxdecay.training.config import SweepConfig, options_of
 from jaxdecay.training.devices import member_mesh, own_devices
 from jaxdecay.training.differences import check_same
@@ -216,8 +217,8 @@ def _block(blocks: Blocks, schedules: int, about: Mapping[str, Any]) -> int:
 def _check_done(done: int, epochs: int) -> None:
     if done > epochs:
         raise ValueError(
-            f"the checkpoints already contain {done} epochs, got epochs={epochs}; give at least "
-            f"epochs={done}"
+            f"the checkpoints already contain {counted(done, 'epoch')}, got epochs={epochs}; "
+            f"give at least epochs={done}"
         )
 
 
@@ -286,5 +287,6 @@ def check_arguments(task: Any, population: Any, config: SweepConfig) -> None:
             "sweep takes a jaxdecay.Population, such as jaxdecay.stack([schedule]), "
             f"got {type(population).__name__}"
         )
+    check_settings_of_jax()
     for group in population.groups:
         check_mode(task, group, config.monitor)
