@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from jaxdecay.population import stack
-from jaxdecay.results.agreement import HISTORY, MEMBERS, SWEEP, disagreement
+from jaxdecay.results.consistency import HISTORY, MEMBERS, SWEEP, disagreement
 from jaxdecay.results.metric import Metric
 from jaxdecay.schedule import Schedule
 

@@ -79,6 +79,21 @@ def unreached(result: SweepResult, target: float | None) -> str | None:
     )
 
 
+FEW_EXAMPLES = 30
+"""With fewer, a test set shows almost nothing."""
+
+
+def few_examples(result: SweepResult) -> str | None:
+    """What a small test set cannot show of several schedules; None if it is not that small."""
+    examples = result.settings["test_examples"]
+    if examples >= FEW_EXAMPLES or result.sound.sum() < 2:
+        return None
+    return (
+        f"the test set has only {counted(examples, 'example')}, so the best schedule may be best "
+        "by chance, whatever the seeds show; test on more"
+    )
+
+
 def twins_of(result: SweepResult, best: int) -> int:
     """How many other schedules did in all epochs, to the last bit, what the best did."""
     equal = np.ones(len(result.population), bool)
