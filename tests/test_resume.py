@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from commands import error_of, finished, in_a_process, in_this_process
+from commands import edit, error_of, finished, in_a_process, in_this_process
 from kill_and_resume import SCHEDULES, SWEEP, epochs_of, kill_and_resume
 
 from jaxdecay.training.about import write_about
@@ -54,6 +54,11 @@ def here(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
 def refused(*arguments: object, cwd: Path) -> str:
     """What `jaxdecay sweep` says to wrong use."""
     return error_of(here(*arguments, cwd=cwd), code=2)
+
+
+def damaged(*arguments: object, cwd: Path) -> str:
+    """What it says to damaged files."""
+    return error_of(here(*arguments, cwd=cwd), code=1)
 
 
 def start(*arguments: object, cwd: Path, before: str = INTERRUPTIBLE) -> subprocess.Popen[str]:
@@ -112,7 +117,7 @@ def assert_goes_on(folder: Path, whole: Path) -> None:
     """That a sweep that was to have very many epochs finds in its first four what `whole` did."""
     path = folder / "out" / "run.json"
     started = json.loads(path.read_text())
-    path.write_text(json.dumps(started | {"config": {**started["config"], "epochs": 4}}))
+    edit(path, config={**started["config"], "epochs": 4})
     if epochs_of(folder / "out") <= 4:
         done = here("--resume", "out", cwd=folder)
         assert done.returncode == 0, done.stderr
@@ -211,13 +216,13 @@ def test_wrong_use_of_resume(folder, whole):
     more = refused("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder)
     assert "leave out --batch-size, --seeds" in more
     out = shutil.copytree(whole, folder / "out")
-    newer = {**json.loads((out / "run.json").read_text()), "colour": "blue"}
-    (out / "run.json").write_text(json.dumps(newer))
-    assert "damaged or from another version" in refused("--resume", "out", cwd=folder)
-    (out / "run.json").write_text("{")
-    assert "run.json is damaged" in refused("--resume", "out", cwd=folder)
+    edit(out / "run.json", colour="blue")
+    assert "damaged or from another version" in damaged("--resume", "out", cwd=folder)
     (out / "run.json").write_text('{"data": "digits"}')
-    assert "damaged or from another version" in refused("--resume", "out", cwd=folder)
+    assert "damaged or from another version" in damaged("--resume", "out", cwd=folder)
+    for text in ("{", "[]", "[" * 100_000, '{"a":' * 100_000, "\0"):
+        (out / "run.json").write_text(text)
+        assert "out/run.json is damaged: " in damaged("--resume", "out", cwd=folder)
     there = refused(*SWEEP, "--out", "out", cwd=folder)
     assert "resume it with --resume out" in there
 

@@ -29,7 +29,7 @@ def one_line_errors() -> Iterator[None]:
     except typer.Exit:
         raise
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
-        fail(error, code=2)
+        fail(error, code=1 if _is_damage(error) else 2)
     except BrokenPipeError:
         _end(1)
     except ModuleNotFoundError as error:
@@ -42,6 +42,13 @@ def one_line_errors() -> Iterator[None]:
         if not isinstance(error, _failures()):
             raise
         fail(error, code=1)
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a file is at fault, not the command."""
+    from jaxdecay.results.sealed import DamagedError
+
+    return isinstance(error, DamagedError)
 
 
 def _failures() -> tuple[type[Exception], ...]:

@@ -16,6 +16,7 @@ from jaxdecay.population import Population
 from jaxdecay.results import files
 from jaxdecay.results.metric import LOSS, Metric, larger_is_better
 from jaxdecay.results.row import Row
+from jaxdecay.results.sealed import sealed
 from jaxdecay.results.statistics import Comparison, compare
 from jaxdecay.results.wording import metric_title
 from jaxdecay.schedule import Schedule
@@ -333,6 +334,7 @@ class SweepResult:
             "target": target,
             "steps_to_target": steps_to,
             "comparison": {name: _plain(value) for name, value in comparison.items()},
+            "epochs": self.epochs,
             "steps": self.steps,
             "member_steps": self.member_steps,
             "wall_seconds": self.compile_seconds + self.run_seconds,
@@ -365,13 +367,14 @@ class SweepResult:
         """
         folder = files.prepare(folder, overwrite=overwrite)
         (folder / files.SWEEP).unlink(missing_ok=True)
-        history = files.HistoryFile(folder)
-        for epoch in range(self.epochs):
-            history.add(epoch, self._epoch(epoch))
-        history.write()
-        files.write(folder / files.MEMBERS, files.csv_table(self.member_rows()))
-        summary = json.dumps(self.summary(target), indent=2, allow_nan=False)
-        files.write(folder / files.SWEEP, summary.encode() + b"\n")
+        tables = {
+            files.HISTORY: files.history_table(map(self._epoch, range(self.epochs))),
+            files.MEMBERS: files.csv_table(self.member_rows()),
+        }
+        for name, contents in tables.items():
+            files.write(folder / name, contents)
+        digests = files.digests_of(tables, self.history, self.final_learning_rate)
+        files.write(folder / files.SWEEP, sealed({**self.summary(target), "digests": digests}))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -381,7 +384,8 @@ class SweepResult:
             folder: of a finished sweep.
 
         Raises:
-            ValueError: the folder holds no finished sweep, or its files are damaged.
+            ValueError: the folder holds no finished sweep, or its files are damaged or differ
+                from what was written.
         """
         return cls(**files.read(folder))
 

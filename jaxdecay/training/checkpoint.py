@@ -25,8 +25,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jaxdecay.data import Data
+from jaxdecay.results.sealed import digest_of
 from jaxdecay.training.about import ABOUT, CheckpointError, read_about, write_about
-from jaxdecay.training.digests import digest_of, share_digest
+from jaxdecay.training.digests import share_digest
 from jaxdecay.training.processes import ProcessError, agreed, shared
 
 FORMAT = 5
