@@ -35,7 +35,6 @@ from jaxdecay.training.state import (
     snapshot,
     start,
     untrained,
-    whole_history,
 )
 from jaxdecay.training.task import Task
 from jaxdecay.training.train import check_mode, resolved_for_run, steps_per_epoch
@@ -107,8 +106,8 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
         plan, state = restore(program, plan, saved, members=done < config.epochs)
         del saved  # frees its memory
     if config.callback is not None:
-        for epoch, history in enumerate(state.history):
-            config.callback(epoch, history)
+        for epoch in range(done):
+            config.callback(epoch, state.epoch(epoch))
     with _writer(config.checkpoints, about, plan.block, done) as writer:
         progress = _Progress(plan, config, done)
         for epoch in range(done, config.epochs):
@@ -125,7 +124,7 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
                 seconds = seconds_before + time.perf_counter() - compiled
                 writer.save(snapshot(program, plan, state, seconds))
             if config.callback is not None:
-                config.callback(epoch, state.history[-1])
+                config.callback(epoch, state.epoch(epoch))
             if stop:
                 break
     return _result(
@@ -224,7 +223,7 @@ def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -
     return SweepResult(
         population=population,
         seeds=config.all_seeds,
-        history=whole_history(state),
+        history=state.history,
         diverged_at=state.diverged_at,
         final_learning_rate=np.broadcast_to(final_rates, state.diverged_at.shape[::-1]).T,
         settings={
@@ -234,7 +233,7 @@ def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -
             "block": plan.block,
             "devices": jax.device_count(),
         },
-        steps=len(state.history) * program.steps,
+        steps=state.epochs * program.steps,
         member_steps=state.member_steps,
         machine=machine(),
         versions=versions(),
