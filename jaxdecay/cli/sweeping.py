@@ -13,7 +13,7 @@ from rich.console import Console
 
 import jaxdecay
 from jaxdecay.cli.display import RESUME, Display, SweepSize
-from jaxdecay.cli.exits import fail, note
+from jaxdecay.cli.exits import complain, fail, note
 from jaxdecay.cli.finishing import finish
 from jaxdecay.cli.folders import Output, alone
 from jaxdecay.cli.interrupts import Interrupts
@@ -22,6 +22,7 @@ from jaxdecay.cli.run import Run
 from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
+from jaxdecay.training.about import CheckpointError
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.sweep import check_arguments
 from jaxdecay.training.train import steps_per_epoch
@@ -61,8 +62,11 @@ def train(
             output = Output(run, folder) if first else None
             shown = display if first else Display()
             with _saying_how_to_resume(run, folder):
-                result = _sweep(task, population, config, output, shown)
+                result, fault = _sweep(task, population, config, output, shown)
         code = _end(result, run, folder, display, target) if first else 0
+        if fault is not None:
+            complain(f"{fault}; all epochs are trained, and the results need no checkpoint")
+            code = code or 1
     if interrupts.number is not None:
         raise typer.Exit(128 + interrupts.number)
     if code:
@@ -77,7 +81,9 @@ def _sweep(
     config: SweepConfig,
     output: Output | None,
     display: Display,
-) -> SweepResult:
+) -> tuple[SweepResult, CheckpointError | None]:
+    """The result, and the error if only the last checkpoint could not be written."""
+
     def trained(done: int, total: int) -> None:
         if output is not None:
             output.begin()  # the first time, now that nothing more can be refused
@@ -92,7 +98,12 @@ def _sweep(
 
     with display.running(_size_of(task, population, config)):
         shown = dataclasses.replace(config, callback=add_epoch, progress=trained)
-        return jaxdecay.sweep(task, population, **vars(shown))
+        try:
+            return jaxdecay.sweep(task, population, **vars(shown)), None
+        except CheckpointError as error:
+            if error.result is None:
+                raise
+            return error.result, error
 
 
 @contextlib.contextmanager

@@ -14,7 +14,14 @@ ABOUT = "about.json"
 
 
 class CheckpointError(Exception):
-    """Checkpoints cannot be written or read; one line says which ones and why."""
+    """Checkpoints cannot be written or read; one line says which ones and why.
+
+    Attributes:
+        result: the `SweepResult` of a sweep that trained all its epochs and could not write the
+            last checkpoint; None otherwise.
+    """
+
+    result: Any = None
 
 
 def write_about(path: Path, about: Mapping[str, Any], block: int) -> None:
