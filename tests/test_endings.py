@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib.metadata
+import shutil
 import signal
 import subprocess
 import sys
@@ -319,3 +320,16 @@ def test_a_checkpoint_that_cannot_be_written_before_the_end_stops_the_sweep(tmp_
             jaxdecay.sweep(task, rates, epochs=epochs, **options)
         result = failed.value.result
         assert (result and result.epochs) == trained
+
+
+def test_a_disk_without_room_for_the_report_is_refused_before_training(tmp_path, monkeypatch):
+    def disk(free: int):
+        usage = shutil._ntuple_diskusage(1, 1, free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+
+    disk(2**20)  # enough for the checkpoints
+    line = error_of(swept(tmp_path), code=2)
+    assert "of disk space in out/checkpoints, but 1.0 MiB are free" in line
+    assert not (tmp_path / "out" / "run.json").exists()
+    disk(2**22)
+    assert swept(tmp_path).returncode == 0

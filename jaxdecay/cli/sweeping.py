@@ -27,6 +27,13 @@ from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.sweep import check_arguments
 from jaxdecay.training.train import steps_per_epoch
 
+REPORT_BYTES = 2**20
+"""About the size of the report of a small sweep; most of it is Plotly."""
+MEMBER_BYTES = 512
+"""About what a member needs in `members.csv`, `sweep.json` and the report."""
+EPOCH_BYTES = 2 * 80
+"""About what an epoch of a member needs in `history.csv`, which is written once more at the end."""
+
 
 def train(
     run: Run,
@@ -54,9 +61,7 @@ def train(
         with Interrupts(_show_stopping, _show_stopped) as interrupts:
             config = dataclasses.replace(
                 run.config,
-                checkpoints=jaxdecay.Checkpoints(
-                    folder / CHECKPOINTS, every=run.checkpoint_every, keep=run.keep, anew=not resume
-                ),
+                checkpoints=_checkpoints(run, folder, resume),
                 should_stop=lambda: interrupts.number is not None,
             )
             output = Output(run, folder) if first else None
@@ -73,6 +78,17 @@ def train(
         raise typer.Exit(code)
     if result.diverged.all():
         fail("every member diverged; try smaller learning rates", code=1)
+
+
+def _checkpoints(run: Run, folder: Path, resume: bool) -> jaxdecay.Checkpoints:
+    members = len(run.schedules) * run.config.seeds
+    return jaxdecay.Checkpoints(
+        folder / CHECKPOINTS,
+        every=run.checkpoint_every,
+        keep=run.keep,
+        anew=not resume,
+        reserve=REPORT_BYTES + members * (MEMBER_BYTES + EPOCH_BYTES * run.config.epochs),
+    )
 
 
 def _sweep(

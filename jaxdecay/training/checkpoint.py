@@ -75,6 +75,8 @@ class Checkpoints:
         every: epochs between two checkpoints, at least 1; the last epoch always gets one.
         keep: how many to keep, at least 2: if the newest is damaged, the one before it is used.
         anew: start from scratch: existing checkpoints are removed when training begins.
+        reserve: bytes of disk space to leave for other files; a sweep for which too little is
+            free does not start.
 
     Raises:
         ValueError: `every` or `keep` is too small, or Orbax cannot read from a folder of this
@@ -96,6 +98,7 @@ class Checkpoints:
     every: int = 1
     keep: int = 3
     anew: bool = False
+    reserve: int = 0
 
     def __post_init__(self) -> None:
         if self.every < 1:
