@@ -214,11 +214,12 @@ class Writer:
         # Few arrays: TensorStore leaks some hundred bytes for each array that it saves.
         share = {"places": snapshot.places, "members": snapshot.members}
         common = {
-            "history": np.stack(list(snapshot.history.values())),
+            "history": _padded(np.stack(list(snapshot.history.values()))),
             "diverged_at": snapshot.diverged_at,
             "trunk": snapshot.trunk,
         }
         facts = {
+            "epochs": snapshot.epochs,
             "metrics": list(snapshot.history),
             "member_steps": int(snapshot.member_steps),
             "run_seconds": float(snapshot.run_seconds),
@@ -244,6 +245,16 @@ class Writer:
         if not isinstance(error, ProcessError):  # Orbax would wait for that process
             with _writing(self._folder):
                 self._manager.close()
+
+
+def _padded(history: np.ndarray) -> np.ndarray:
+    """A history [metrics, E, S, K] with zeros up to a power of two of epochs.
+
+    Orbax and TensorStore leak memory for each shape that they save.
+    """
+    metrics, epochs, *members = history.shape
+    padding = 2 ** (epochs - 1).bit_length() - epochs
+    return np.concatenate([history, np.zeros((metrics, padding, *members), history.dtype)], axis=1)
 
 
 def packed(leaves: Sequence[np.ndarray]) -> np.ndarray:
@@ -365,13 +376,13 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
         places=places[chosen],
         members=arrays["members"][chosen],
         trunk=trunk,
-        history=dict(zip(about["metrics"], arrays["history"], strict=True)),
+        history=dict(zip(about["metrics"], arrays["history"][:, :epochs], strict=True)),
         diverged_at=arrays["diverged_at"],
         member_steps=int(about["member_steps"]),
         run_seconds=float(about["run_seconds"]),
     )
     needed[*saved.places.T] = False
-    if saved.epochs != epochs or needed.any():
+    if (saved.epochs, about["epochs"]) != (epochs, epochs) or needed.any():
         raise ValueError("its arrays do not match each other")
     return saved
 
