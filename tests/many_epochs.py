@@ -2,10 +2,10 @@
 
     python tests/many_epochs.py --epochs 10000
 
-Prints memory, open files and disk as they go. Fails if memory at the end is more than 2 % above that
-after a tenth of the epochs, or if the most open files, threads or files on disk in the second half
-are well above the most in the first: a checkpoint being written makes some files more or fewer, a
-leak in each epoch would make thousands.
+Prints memory, open files and disk as they go. Fails if memory at the end is more than 2 % above
+that after a tenth of the epochs, or if the most open files, threads or files on disk in the second
+half are well above the most in the first: a checkpoint being written makes some files more or
+fewer, a leak in each epoch would make thousands.
 """
 
 from __future__ import annotations
