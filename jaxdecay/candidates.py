@@ -41,7 +41,7 @@ def grid(family: Family[..., Schedule], /, **values: Any) -> Population:
     decay = decay_of(family)
     choices = {}
     for name, value in values.items():
-        choices[name] = _choices(decay.parameters.get(name), value)
+        choices[name] = choices_of(decay.parameters.get(name), value)
         if not choices[name]:
             raise ValueError(f"grid of {decay.family}: {name} has no values; give at least one")
     return stack(
@@ -93,7 +93,7 @@ def sample(family: Family[..., Schedule], number: int, key: Array, /, **values: 
     )
 
 
-def _choices(parameter: Parameter | None, value: Any) -> list[Any]:
+def choices_of(parameter: Parameter | None, value: Any) -> list[Any]:
     """The values that a grid takes for one hyperparameter; None stands for an unknown one."""
     if isinstance(value, str | Schedule) or not hasattr(value, "__len__"):
         return [value]

@@ -324,10 +324,14 @@ def concat(*populations: Population) -> Population:
                 "concat takes populations as separate arguments, got "
                 f"{type(population).__name__}; to combine schedules use jaxdecay.stack"
             )
+    if len(populations) == 1:
+        return populations[0]
     return stack(itertools.chain.from_iterable(populations))
 
 
 def _is_integer(leaf: Any) -> bool:
+    if type(leaf) in (int, float):  # as most are, and JAX needs long to say so
+        return type(leaf) is int
     return jnp.issubdtype(jnp.result_type(leaf), jnp.integer)
 
 

@@ -13,6 +13,7 @@ schedule = { family = "cosine", init_value = [0.1, 0.3], transition_steps = 900 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -20,13 +21,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxdecay.candidates import grid
+from jaxdecay.candidates import choices_of, grid
 from jaxdecay.declaration import Decay
 from jaxdecay.definition import decay_of
 from jaxdecay.plain import from_plain
 from jaxdecay.population import Population, concat
 from jaxdecay.registry import family
 from jaxdecay.schedule import Schedule
+
+MOST = 100_000
+"""Schedules in a file. To create so many takes half a minute; more are probably not meant."""
 
 
 def read_schedules(path: str | os.PathLike[str]) -> Population:
@@ -42,8 +46,8 @@ def read_schedules(path: str | os.PathLike[str]) -> Population:
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: the file is not TOML, or a table is invalid; the message names the file and
-            the line.
+        ValueError: the file is not TOML, a table is invalid, or its lists describe more than
+            100,000 schedules; the message names the file and the line.
 
     Example:
         >>> import pathlib, tempfile
@@ -73,7 +77,11 @@ def read_schedules(path: str | os.PathLike[str]) -> Population:
     are_tables = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
     if not tables or not are_tables:
         raise ValueError(f"{path} contains no [[schedule]] tables; write at least one")
-    return concat(*(_read_table(path, text, index, table) for index, table in enumerate(tables)))
+    populations = []
+    for index, table in enumerate(tables):
+        left = MOST - sum(map(len, populations))
+        populations.append(_read_table(path, text, index, table, left))
+    return concat(*populations)
 
 
 def write_schedules(schedules: Iterable[Schedule], path: str | os.PathLike[str]) -> None:
@@ -120,9 +128,11 @@ def to_toml(schedule: Schedule) -> str:
     return "[[schedule]]\n" + re.sub(r"^(\[+)", r"\1schedule.", text, flags=re.MULTILINE)
 
 
-def _read_table(path: Path, text: str, index: int, table: Mapping[str, Any]) -> Population:
+def _read_table(
+    path: Path, text: str, index: int, table: Mapping[str, Any], most: int
+) -> Population:
     try:
-        return _expand(table)
+        return _expand(table, most)
     except (ValueError, TypeError, RecursionError) as error:
         heads = [
             number
@@ -133,17 +143,28 @@ def _read_table(path: Path, text: str, index: int, table: Mapping[str, Any]) -> 
         raise ValueError(f"{path}{line}, schedule {index + 1}: {error}") from None
 
 
-def _expand(table: Mapping[str, Any]) -> Population:
-    """The grid that a table with lists describes."""
+def _expand(table: Mapping[str, Any], most: int) -> Population:
+    """The grid that a table with lists describes; it is counted before it is created."""
     if not isinstance(table.get("family"), str):
         raise ValueError('a schedule needs a family, such as family = "inverse_time"')
     named = family(table["family"])
-    values = {name: value for name, value in table.items() if name != "family"}
     decay = decay_of(named)
-    return grid(named, **{name: _expand_value(decay, name, v) for name, v in values.items()})
+    values = {
+        name: _expand_value(decay, name, value, most)
+        for name, value in table.items()
+        if name != "family"
+    }
+    choices = (choices_of(decay.parameters.get(name), value) for name, value in values.items())
+    number = math.prod(map(len, choices))
+    if number > most:
+        raise ValueError(
+            f"up to here the file describes {MOST - most + number:,} schedules, expected at most "
+            f"{MOST:,}; use shorter lists, or draw schedules at random with jaxdecay.sample"
+        )
+    return grid(named, **values)
 
 
-def _expand_value(decay: Decay, name: str, value: Any) -> Any:
+def _expand_value(decay: Decay, name: str, value: Any, most: int) -> Any:
     parameter = decay.parameters.get(name)
     if parameter is None or parameter.kind != "schedule":
         return from_plain(value)
@@ -151,5 +172,5 @@ def _expand_value(decay: Decay, name: str, value: Any) -> Any:
     return [
         schedule
         for choice in choices
-        for schedule in (_expand(choice) if isinstance(choice, Mapping) else [choice])
+        for schedule in (_expand(choice, most) if isinstance(choice, Mapping) else [choice])
     ]

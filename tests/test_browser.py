@@ -228,6 +228,7 @@ def test_a_click_isolates_a_curve_and_another_shows_all(report):
     selected = browser.find_elements("css selector", "#leaderboard [aria-selected=true]")
     assert len(selected) == 1
     browser.find_element("id", "all").click()
+    assert not browser.find_element("id", "all").is_displayed()
     until(lambda: set(opacities(browser)) == {1})
 
 

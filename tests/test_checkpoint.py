@@ -318,7 +318,7 @@ def test_checkpoints_of_other_data_are_refused(task, population, copy):
 def test_checkpoints_of_another_version_are_refused(task, population, copy):
     stored = json.loads((copy / "about.json").read_text())
     write_about(copy / "about.json", stored["about"] | {"format": 0}, stored["block"])
-    with pytest.raises(ValueError, match="format was 0 and is now 5"):
+    with pytest.raises(ValueError, match="format was 0 and is now 6"):
         go_on(task, population, copy)
 
 

@@ -67,6 +67,7 @@ def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
         (("--data", "minst"), "unknown data 'minst' (did you mean 'mnist'?)"),
         (("--data", "none.npz"), "data file none.npz does not exist"),
         (("--epoch", "3"), "--epoch"),
+        (("--target", "97"), "test accuracy must be at most 1, as it is a share of the test examp"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

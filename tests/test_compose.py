@@ -51,6 +51,48 @@ def test_what_does_not_fit(family: str, arguments: dict[str, Any], message: str)
     assert message in str(caught.value)
 
 
+NESTED = {
+    "warmup": {"warmup_steps": 3},
+    "cooldown": {"begin": 50, "transition_steps": 10},
+    "hold": {"begin": 90},
+    "delay": {"delay_steps": 3},
+    "advance": {"advance_steps": 3},
+    "repeat": {"period": 90},
+    "count_units": {"units_per_step": 2},
+    "per_epoch": {"steps_per_epoch": 2},
+    "clip": {"lower": 0.01, "upper": 0.05},
+    "scale": {"factor": 0.5},
+    "add": {"second": 0.1},
+    "multiply": {"second": 0.1},
+    "join": {"lengths": [50]},
+}
+"""A composition by its family, and what it takes beside the schedule in it."""
+
+
+@pytest.mark.parametrize("family", NESTED)
+def test_nested_compositions_grow_by_the_same_with_each_level(family: str) -> None:
+    def nested(schedule: Any) -> Schedule:
+        inner = [schedule, 0.1] if family == "join" else schedule
+        return jaxdecay.family(family)(inner, **NESTED[family])
+
+    sizes, schedule = [], WAVE
+    for depth in range(9):
+        if depth % 4 == 0:
+            traced = jax.make_jaxpr(lambda schedule, step: schedule(step))(schedule, 7)
+            sizes.append(len(str(traced).splitlines()))
+        schedule = nested(schedule)
+    assert sizes[2] - sizes[1] <= 1.3 * (sizes[1] - sizes[0])
+
+
+def test_extensions_in_one_another_are_limited() -> None:
+    schedule = WAVE
+    for nested in range(4):
+        longer = {"at": 50, "new_transition_steps": 120 + nested, "transition_steps": 110}
+        schedule = jaxdecay.extend(jaxdecay.warmup(schedule, warmup_steps=2), **longer)
+    with pytest.raises(ValueError, match="contains 4 extensions in one another, expected at most"):
+        jaxdecay.extend(jaxdecay.join([0.1, schedule], lengths=[9]), **longer)
+
+
 @pytest.mark.parametrize(
     "without_an_end_of_its_own",
     [

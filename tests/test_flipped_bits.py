@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import jaxdecay
-from jaxdecay.training import checkpoint
+from jaxdecay.training import checkpoint, chunks
 
 pytestmark = [
     pytest.mark.usefixtures("relaxed_promotion"),
@@ -90,7 +90,8 @@ def test_a_flipped_bit_of_a_checkpoint_is_noticed(kept, tmp_path, number):
 
 
 def test_without_digests_flipped_bits_are_not_noticed(kept, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_check_digests", lambda *_: None)
+    monkeypatch.setattr(checkpoint, "_check_digest", lambda *_: None)
+    monkeypatch.setattr(chunks, "_check_digests", lambda *_: None)
     assert silent_flips(kept, tmp_path, 12)
 
 
@@ -135,7 +136,7 @@ def test_a_checkpoint_that_was_renamed_is_not_taken_for_another_epoch(kept, tmp_
 def test_checkpoints_of_many_epochs_have_few_shapes():
     """Each new one would cost memory for ever."""
     histories = [np.ones((5, epochs, 2, 3), np.float32) for epochs in range(1, 1001)]
-    padded = [checkpoint._padded(history) for history in histories]
+    padded = [chunks.padded(history) for history in histories]
     assert len({history.shape for history in padded}) == 11
     for epochs, history in enumerate(padded, 1):
         assert history.shape[1] < 2 * epochs

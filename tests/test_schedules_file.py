@@ -9,6 +9,7 @@ import pytest
 from cases import CASES
 
 import jaxdecay
+from jaxdecay import schedules_file
 from jaxdecay.schedules_file import read_schedules, to_toml, write_schedules
 
 
@@ -50,3 +51,43 @@ def test_a_schedule_without_a_name_in_files_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match=r"jaxdecay\.decay"):
         write_schedules([schedule], tmp_path / "nameless.toml")
+
+
+GRID = """
+[[schedule]]
+family = "constant"
+value = [0.1, 0.2]
+
+[[schedule]]
+family = "cosine"
+transition_steps = 9
+init_value = {values}
+end_value = {values}
+power = {values}
+"""
+INSIDE = """
+[[schedule]]
+family = "warmup"
+warmup_steps = {values}
+schedule = {{ family = "cosine", init_value = {values}, transition_steps = {values} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "number"), [(GRID, 6, "1,000,000,002"), (INSIDE, 2, "1,000,000")]
+)
+def test_a_grid_is_counted_before_it_is_created(tmp_path, text, line, number) -> None:
+    path = tmp_path / "many.toml"
+    path.write_text(text.format(values=[1 + step / 1_000 for step in range(1_000)]))
+    with pytest.raises(ValueError, match=f"line {line}, .* {number} schedules, expected at most"):
+        read_schedules(path)
+
+
+def test_a_file_may_describe_as_many_as_the_message_says(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(schedules_file, "MOST", 10)
+    path = tmp_path / "many.toml"
+    path.write_text(GRID.format(values=[0.1, 0.2]))
+    assert len(read_schedules(path)) == 10
+    path.write_text(GRID.format(values=[0.1, 0.2]) + '[[schedule]]\nfamily = "constant"\nvalue = 1')
+    with pytest.raises(ValueError, match="describes 11 schedules, expected at most 10;"):
+        read_schedules(path)

@@ -98,3 +98,37 @@ def test_a_history_without_its_first_epoch_is_refused(folder):
     (folder / "history.csv").write_text("\n".join([header, *rows[4:]]) + "\n")
     with pytest.raises(ValueError, match="does not have each member once in each epoch"):
         jaxdecay.SweepResult.load(folder)
+
+
+def test_a_history_without_its_last_epoch_is_refused(folder):
+    lines = (folder / "history.csv").read_text().splitlines(keepends=True)
+    (folder / "history.csv").write_text("".join(lines[:-4]))
+    with pytest.raises(ValueError, match=r"history\.csv has 1 epochs, but sweep\.json says 2"):
+        jaxdecay.SweepResult.load(folder)
+
+
+def test_a_history_without_one_of_its_metrics_is_refused(folder):
+    edit(folder / "sweep.json", ranks_by="loss")
+    lines = (folder / "history.csv").read_text().splitlines()
+    assert lines[0].endswith(",test_accuracy")
+    (folder / "history.csv").write_text("\n".join(line.rpartition(",")[0] for line in lines))
+    with pytest.raises(ValueError, match="lacks the column test_accuracy, which is measured"):
+        jaxdecay.SweepResult.load(folder)
+
+
+def test_a_metric_that_was_edited_is_noticed_and_one_that_was_rounded_is_not(folder):
+    path = folder / "members.csv"
+    header, *rows = path.read_text().splitlines()
+    place = header.split(",").index("test_loss") - len(header.split(","))
+    cells = rows[2].split(",")
+    for factor, is_same in ((1 + 1e-6, True), (1.001, False)):
+        changed = [*cells]
+        changed[place] = repr(float(cells[place]) * factor)
+        path.write_text("\n".join([header, *rows[:2], ",".join(changed), rows[3]]) + "\n")
+        if is_same:
+            assert jaxdecay.SweepResult.load(folder).epochs == 2
+        else:
+            with pytest.raises(
+                ValueError, match=r"test_loss of member 2 ends at .* in members.csv"
+            ):
+                jaxdecay.SweepResult.load(folder)

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -16,6 +17,9 @@ from jaxdecay.cli.streams import drop_unwritten
 
 EXTRAS = {"tensorboardX": "tensorboard", "mlflow": "mlflow"}
 """Packages that neither a sweep nor a report needs, and jaxdecay's extras that install them."""
+
+LEAVING_SECONDS = 5
+"""How long a process that failed waits for the others to end."""
 
 
 @contextlib.contextmanager
@@ -36,8 +40,10 @@ def one_line_errors() -> Iterator[None]:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         remedy = f"; run: pip install 'jaxdecay[{extra}]'" if extra else ", which is not installed"
         fail(f"this needs {error.name}{remedy}", code=1)
-    except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        fail(f"JAX or the machine gave up: {str(error) or 'out of memory'}", code=1)
+    except MemoryError:
+        fail("the memory of this machine is used up; give fewer schedules or seeds", code=1)
+    except jax.errors.JaxRuntimeError as error:
+        fail(f"JAX failed: {error}", code=1)
     except Exception as error:
         if not isinstance(error, _failures()):
             raise
@@ -81,7 +87,11 @@ def note(line: str) -> None:
 def _end(code: int) -> NoReturn:
     if jax.distributed.is_initialized():
         drop_unwritten()
-        os._exit(code)  # an orderly exit would wait for the other processes, which may be gone
+        # The others end in the same way, or are gone: an orderly exit would wait for them for ever.
+        leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(LEAVING_SECONDS)
+        os._exit(code)
     raise typer.Exit(code)
 
 

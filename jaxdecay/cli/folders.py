@@ -17,6 +17,8 @@ from jaxdecay.report import REPORT
 from jaxdecay.results import files
 from jaxdecay.results.result import SweepResult
 
+LOCK = ".lock"
+
 
 def load_result(folder: Path, decays: Path | None) -> SweepResult:
     """The result of a finished sweep, after its own decays have been imported.
@@ -25,11 +27,12 @@ def load_result(folder: Path, decays: Path | None) -> SweepResult:
         folder: of the sweep.
         decays: Python file of its own decays, which is run; None if it needs none.
     """
-    if (folder / files.RUN).exists():
-        Run.read(folder).import_decays(folder, decays)
-    else:
+    if not (folder / files.RUN).exists():
         import_decays(decays)
-    return SweepResult.load(folder)
+        return SweepResult.load(folder)
+    run = Run.read(folder)
+    run.import_decays(folder, decays)
+    return run.result(folder)
 
 
 class Output:
@@ -68,13 +71,17 @@ class Output:
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, *, patience: float = 0) -> Iterator[None]:
     """While this runs, no other sweep writes into the folder.
 
+    Args:
+        folder: of the sweep.
+        patience: seconds to wait for another one to end.
+
     Raises:
-        ValueError: another one does.
+        ValueError: another one writes into it.
     """
-    lock = filelock.FileLock(folder / ".lock", timeout=0)
+    lock = filelock.FileLock(folder / LOCK, timeout=patience)
     try:
         lock.acquire()
     except filelock.Timeout:
@@ -85,6 +92,16 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def check_free(folder: Path) -> None:
+    """ValueError if a sweep writes into the folder, so that no process joins one that is running.
+
+    JAX ends all processes of a sweep when another one with the index of one of them connects.
+    """
+    if (folder / LOCK).exists():
+        with contextlib.suppress(OSError), alone(folder, patience=2):  # others look as well
+            pass
 
 
 def is_written(folder: Path) -> bool:

@@ -34,14 +34,14 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
         table.add_column(f"steps\nto {target:g}", justify="right", no_wrap=True)
     table.add_column("final\nrate", justify="right", no_wrap=True)
     if seeds > 1 and any(row.like_best and not row.is_best for row in rows):
-        table.caption = meaning_of_alike(result)
+        table.caption = meaning_of_alike(result, target=target)
     for row in rows:
         family, _, hyperparameters = row.name.removesuffix(")").partition("(")
         table.add_row(
             str(row.rank),
             Text.assemble((family, "bold"), " ", hyperparameters),
             *row.cells(result.main_metric),
-            *([steps(row.steps_to)] if target is not None else []),
+            *([steps(row.steps_to) + row.mark * (seeds > 1)] if target is not None else []),
             short(row.final_rate),
         )
     return table

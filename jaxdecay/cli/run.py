@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, get_origin
 
@@ -14,12 +14,22 @@ import jaxdecay
 from jaxdecay.cli.inputs import load_data, optimizer_named
 from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.registry import families
-from jaxdecay.results.files import RUN, are_complete, check_folder, write
+from jaxdecay.results.files import (
+    CHECKPOINTS,
+    NOT_OF_ONE_SWEEP,
+    RUN,
+    are_complete,
+    check_folder,
+    write,
+)
+from jaxdecay.results.result import SweepResult
 from jaxdecay.results.sealed import SEAL, DamagedError, read_sealed, sealed
 from jaxdecay.schedule import Schedule
+from jaxdecay.training.about import ABOUT, stored_identity
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.fingerprint import of_own_decays
+from jaxdecay.training.labels import with_class_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +111,15 @@ class Run:
         values = {**fields, "config": self.config.to_dict()}
         write(folder / RUN, sealed(values))
 
+    def parts(self) -> dict[str, Any]:
+        """What the processes of one sweep must have in common, by name."""
+        return {
+            "data": self.data_sha256,
+            "schedules": [repr(schedule) for schedule in self.population()],
+            "code": self.own_decays,
+            **self.config.to_dict(),
+        }
+
     def import_decays(self, folder: Path, given: Path | None) -> None:
         """Runs the Python file of the user's own decays if it was given to this command.
 
@@ -157,7 +176,7 @@ class Run:
 
     def load(self) -> jaxdecay.Data:
         """Its data; ValueError if they have changed since it was started."""
-        data = load_data(self.data, self.data_dir)
+        data = with_class_numbers(load_data(self.data, self.data_dir))
         if digest(data) != self.data_sha256:
             raise ValueError(
                 f"the data ({self.data}) have changed since the sweep was started; restore them, "
@@ -165,16 +184,40 @@ class Run:
             )
         return data
 
+    def result(self, folder: Path) -> SweepResult:
+        """The result in a folder; ValueError if these are not its settings, or a decay changed."""
+        result = SweepResult.load(folder)
+        self._check_decays(result.population)
+        settings = {**result.settings, "seeds": list(result.seeds)}
+        mine = {**self.config.to_dict(), "seeds": list(self.config.all_seeds)}
+        mine["data"] = Path(self.data).stem
+        if self.config.block is None:
+            del mine["block"]  # it was measured
+        different = [name for name, value in mine.items() if settings.get(name) != value]
+        if self.schedules != [each.to_dict() for each in result.population]:
+            different.append("schedules")
+        identity = stored_identity(folder / CHECKPOINTS / ABOUT)
+        if identity is not None and identity.get("data") != self.data_sha256:
+            different.append("the contents of the data")
+        if different:
+            fault = f"{RUN} differs from the others in {', '.join(different)}"
+            raise ValueError(NOT_OF_ONE_SWEEP.format(folder=folder, fault=fault))
+        return result
+
     def population(self) -> jaxdecay.Population:
         """Its schedules; ValueError if one of their decays has changed."""
         found = [Schedule.from_dict(each) for each in self.schedules]
-        for family, each in of_own_decays(found).items():
+        self._check_decays(found)
+        return jaxdecay.stack(found)
+
+    def _check_decays(self, schedules: Iterable[Schedule]) -> None:
+        """ValueError if a decay of the user's own is not that of the sweep."""
+        for family, each in of_own_decays(schedules).items():
             if each != self.own_decays.get(family):
                 raise ValueError(
                     f"the decay {family} of {self.decays} has changed since the sweep was started; "
                     "undo the change, or start a new sweep in another folder"
                 )
-        return jaxdecay.stack(found)
 
 
 def _families(schedules: Any) -> Iterator[str]:

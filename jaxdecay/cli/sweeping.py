@@ -17,13 +17,15 @@ from jaxdecay.cli.exits import complain, fail, note
 from jaxdecay.cli.finishing import finish
 from jaxdecay.cli.folders import Output, alone
 from jaxdecay.cli.interrupts import Interrupts
-from jaxdecay.cli.processes import is_first, meet
+from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
 from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.wording import remedy_for_divergence
 from jaxdecay.training.about import CheckpointError
 from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.processes import most_of, together
 from jaxdecay.training.sweep import check_arguments
 from jaxdecay.training.train import steps_per_epoch
 
@@ -54,11 +56,14 @@ def train(
         display: shows it, in the first process.
         target: of the metric that ranks schedules.
     """
-    population, first = run.population(), is_first()
-    check_arguments(task, population, run.config)
-    with alone(folder) if first else contextlib.nullcontext():
-        meet()
-        with Interrupts(_show_stopping, _show_stopped) as interrupts:
+    first = is_first()
+    with contextlib.ExitStack() as until_the_end:
+        with together():
+            population = run.population()
+            check_arguments(task, population, run.config)
+            if first:
+                until_the_end.enter_context(alone(folder))
+        with Interrupts(_show_stopping, lambda: _show_stopped(run, folder)) as interrupts:
             config = dataclasses.replace(
                 run.config,
                 checkpoints=_checkpoints(run, folder, resume),
@@ -68,16 +73,27 @@ def train(
             shown = display if first else Display()
             with _saying_how_to_resume(run, folder):
                 result, fault = _sweep(task, population, config, output, shown)
+                number = _stopped_by(interrupts.number, result, run)
         code = _end(result, run, folder, display, target) if first else 0
         if fault is not None:
             complain(f"{fault}; all epochs are trained, and the results need no checkpoint")
             code = code or 1
-    if interrupts.number is not None:
-        raise typer.Exit(128 + interrupts.number)
+    if number:
+        raise typer.Exit(128 + number)
     if code:
         raise typer.Exit(code)
     if result.diverged.all():
-        fail("every member diverged; try smaller learning rates", code=1)
+        fail(f"every member diverged; {remedy_for_divergence(result.diverged_at)}", code=1)
+
+
+def _stopped_by(number: int | None, result: SweepResult, run: Run) -> int:
+    """The signal that stopped this process, or all through another of them; 0 for none."""
+    if result.epochs == run.config.epochs:
+        return number or 0
+    of_any = most_of(number or 0)
+    if of_any and number is None:
+        note("stopped, as another process of this sweep was interrupted")
+    return of_any
 
 
 def _checkpoints(run: Run, folder: Path, resume: bool) -> jaxdecay.Checkpoints:
@@ -165,7 +181,8 @@ def _show_stopping() -> None:
     note("\nstopping after this epoch; interrupt again to stop at once")
 
 
-def _show_stopped() -> None:
+def _show_stopped(run: Run, folder: Path) -> None:
     with contextlib.suppress(OSError):
         Console().show_cursor(True)
-    note("\nstopped; --resume resumes from the last checkpoint")
+    resume = run.command(RESUME, folder)
+    note(f"\nstopped; to resume from the last checkpoint, run: {resume}")

@@ -16,7 +16,6 @@ from jaxdecay.cli.run import Run
 from jaxdecay.report import REPORT
 from jaxdecay.results.files import HISTORY, are_complete, read_history, read_target
 from jaxdecay.results.metric import ACCURACY
-from jaxdecay.results.result import SweepResult
 from jaxdecay.results.sealed import DamagedError
 
 SECONDS = 1.0
@@ -39,7 +38,7 @@ def watch(folder: Path, decays: Path | None, display: Display) -> None:
     )
     with display.running(size):
         _follow(run, folder, display)
-    display.has_result(SweepResult.load(folder), run, folder, read_target(folder))
+    display.has_result(run.result(folder), run, folder, read_target(folder))
     if (folder / REPORT).exists():  # it comes after the results
         display.has_written(folder)
 

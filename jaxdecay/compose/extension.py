@@ -10,13 +10,9 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import countdown
-from jaxdecay.decays.transition import (
-    clipped_between,
-)
+from jaxdecay.decays.transition import clipped_between
 from jaxdecay.definition import decay
-from jaxdecay.domain import (
-    Steps,
-)
+from jaxdecay.domain import Steps
 from jaxdecay.extent import end_of
 from jaxdecay.feedback import ScheduleLike, value_at
 from jaxdecay.groups import Group
@@ -24,17 +20,38 @@ from jaxdecay.inspection.marks import Clock, Marks
 from jaxdecay.number import as_number
 from jaxdecay.pairs import Pair, minus, over, pair, plus, times
 from jaxdecay.resolution import has_lengths
+from jaxdecay.schedule import Schedule
 
 __all__ = ["extend"]
 
 
+MOST_EXTENSIONS = 4
+"""Of extensions in one another: each doubles what is compiled, as it needs values and slopes."""
+
+
 def _check_extension(schedule: Any, transition_steps: Any, **_: Any) -> None:
+    if (nested := _extensions(schedule)) >= MOST_EXTENSIONS:
+        raise ValueError(
+            f"extend: schedule contains {nested} extensions in one another, expected at most "
+            f"{MOST_EXTENSIONS - 1}, as each doubles the time to compile; write the run so far as "
+            "one schedule, for example with join"
+        )
     # Relative lengths are added up once they are resolved.
     if transition_steps is None and not has_lengths(schedule) and end_of(schedule) is None:
         raise ValueError(
             f"extend: transition_steps is missing, and {schedule!r} does not declare the step at "
             "which it ends; give extend(…, transition_steps=…)"
         )
+
+
+def _extensions(schedule: Any) -> int:
+    """How many extensions are in one another in a schedule."""
+    if not isinstance(schedule, Schedule):
+        return 0
+    inner = jax.tree.leaves(
+        tuple(schedule.hyperparameters.values()), is_leaf=lambda value: isinstance(value, Schedule)
+    )
+    return (schedule.family == extend.__name__) + max(map(_extensions, inner), default=0)
 
 
 def _extended_phase(schedule: Any, clock: Clock) -> Marks:
@@ -149,7 +166,8 @@ def _value_between(schedule: ScheduleLike, whole: Array, fraction: Array) -> Arr
     def value_and_slope(step: Array) -> tuple[Array, Array]:
         return jax.jvp(lambda step: value_at(schedule, step), (step,), (jnp.ones_like(step),))
 
-    (first, slope), (last, last_slope) = value_and_slope(below), value_and_slope(above)
+    values, slopes = jax.vmap(value_and_slope)(jnp.stack([below, above]))
+    (first, last), (slope, last_slope) = values, slopes
     gap = above - below
     # Both shares are counted from the integer step: a small one keeps its digits.
     gone, left = (fraction - (below - start)) / gap, ((above - start) - fraction) / gap

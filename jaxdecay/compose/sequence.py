@@ -95,8 +95,10 @@ def warmup(
     """
     step, warmup_steps = same_kind(step, warmup_steps)
     left, done = countdown(step if first_step == "init" else step + 1, warmup_steps)
-    ramp = transition(init_value, value_at(schedule, 0), left, done, mirrored(SHAPES[shape]))
-    return jnp.where(step < warmup_steps, ramp, value_at(schedule, step - warmup_steps))
+    # Evaluated once, as what is nested in it would be twice as large with each level.
+    value = value_at(schedule, jnp.where(step < warmup_steps, 0, step - warmup_steps))
+    ramp = transition(init_value, value, left, done, mirrored(SHAPES[shape]))
+    return jnp.where(step < warmup_steps, ramp, value)
 
 
 def check_cooldown(

@@ -94,9 +94,10 @@ function select(schedule) {
 
 function showChosen(schedule) {
   const each = schedule === null ? null : schedules[schedule];
-  byId("chosen").textContent = each ? `№ ${each.rank}` : "No schedule finished: every one has a diverged member";
+  byId("chosen").textContent = each ? (each.rank === 1 ? "Best schedule" : `Schedule of rank ${each.rank}`) : "No schedule finished: every one has a diverged member";
   byId("python").textContent = each ? each.python : "";
   byId("toml").textContent = each ? each.toml : "";
+  byId("all").hidden = state.selected === null;
 }
 
 function drawTables() {

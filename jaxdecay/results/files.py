@@ -9,20 +9,18 @@ import math
 import os
 import secrets
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxdecay.population import stack
+from jaxdecay.results.agreement import HISTORY, MEMBERS, SWEEP, disagreement
 from jaxdecay.results.metric import Metric
 from jaxdecay.results.sealed import SEAL, DamagedError, digest_of, read_sealed
 from jaxdecay.schedule import Schedule
 
-MEMBERS = "members.csv"
-HISTORY = "history.csv"
-SWEEP = "sweep.json"
 NAMES = (MEMBERS, HISTORY, SWEEP)
 """What `SweepResult.save` writes."""
 
@@ -40,6 +38,11 @@ NEEDED = {
 }
 """What is read of the dictionaries in `sweep.json`."""
 
+NOT_OF_ONE_SWEEP = (
+    "the files in '{folder}' are not of one sweep: {fault}; copy all files of one sweep there"
+)
+"""The message for a folder whose parts do not belong together."""
+
 PART = ".jaxdecay-{}.part"
 """The name of a file that is not complete."""
 
@@ -48,15 +51,17 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields of a `SweepResult`, from the files of a finished sweep.
 
     Raises:
-        ValueError: the folder holds no finished sweep.
+        ValueError: the folder holds no finished sweep, or its files are not of one sweep.
         DamagedError: its files are damaged, or differ from what was written.
     """
     folder = Path(folder)
     check_folder(folder)
     try:
-        about = read_sealed(folder / SWEEP)
-        fields = _fields(folder, about)
-        _check(fields, about)
+        facts = read_sealed(folder / SWEEP)
+        rows = _members(folder)
+        fields = _fields(folder, facts, rows)
+        _check(fields, facts)
+        fault = disagreement(facts, rows, fields["history"], fields["diverged_at"])
     except FileNotFoundError as error:
         resume = f"; resume it: jaxdecay sweep --resume {folder}"
         raise ValueError(
@@ -68,9 +73,11 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     except (LookupError, TypeError, ValueError, OverflowError, csv.Error) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise DamagedError(f"the files of the sweep in '{folder}' are damaged: {reason}") from None
+    if fault is not None:
+        raise ValueError(NOT_OF_ONE_SWEEP.format(folder=folder, fault=fault))
     values = value_digests(fields["history"], fields["final_learning_rate"])
-    for name, digest in values.items() if SEAL in about else ():
-        if about["digests"][name]["values"] != digest:
+    for name, digest in values.items() if SEAL in facts else ():
+        if facts["digests"][name]["values"] != digest:
             raise DamagedError(
                 f"{folder / name} differs from what was written; undo the change, or, if you made "
                 f'it on purpose, remove the line "{SEAL}" from {SWEEP}'
@@ -133,10 +140,15 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"folder '{folder}' {what}")
 
 
-def _fields(folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+def _members(folder: Path) -> list[dict[str, str]]:
     with (folder / MEMBERS).open(newline="", encoding="utf-8") as file:
         csv.field_size_limit(sys.maxsize)  # a schedule may be long
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def _fields(
+    folder: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     shape = len(about["schedules"]), len(about["seeds"])
     rates = {int(row["member"]): float(row["final_learning_rate"]) for row in rows}
     if len(rows) != len(rates) or sorted(rates) != list(range(shape[0] * shape[1])):
@@ -323,6 +335,13 @@ def csv_table(rows: Iterable[Mapping[str, Any]], *, header: bool = True) -> byte
         writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def plain(value: Any) -> Any:
+    """An array as a list for JSON, with None for what is not finite; all else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return [number if np.isfinite(number) else None for number in value.tolist()]
 
 
 def write(path: Path, contents: bytes) -> None:

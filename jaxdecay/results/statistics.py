@@ -16,6 +16,9 @@ POWER = 0.8
 
 MOST_SEEDS = 1_000
 
+ROUNDING = 1e-6
+"""Values of a metric whose relative difference is smaller are equal: they are float32 means."""
+
 ENOUGH_SEEDS = 10
 """With fewer, train the best of many schedules again."""
 
@@ -149,6 +152,41 @@ def compare(
         like_best=like_best,
         more_seeds=_more(needed - seeds, like_best),
     )
+
+
+def resolution_of(values: np.ndarray, examples: int) -> float:
+    """The smallest step of a metric, as its values show it; 0 if it is not discrete.
+
+    A mean of whole numbers over the test examples, such as an error, is a multiple of 1 / examples.
+    Any other metric is discrete if values of different seeds are equal.
+
+    Args:
+        values: [S, K], S schedules and K seeds; what is not finite does not count.
+        examples: the number of test examples.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxdecay.results.statistics import resolution_of
+        >>> resolution_of(np.array([[0.12, 0.16], [0.10, 0.20]]), examples=50)
+        0.02
+        >>> resolution_of(np.array([[0.1234, 0.1678], [0.1011, 0.2098]]), examples=50)
+        0.0
+    """
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0
+    counts = np.round(finite * examples)
+    # Of larger counts float32 has no fractions that would show the metric not to be discrete.
+    are_whole = np.abs(finite * examples - counts) <= ROUNDING * np.abs(counts)
+    if (are_whole & (np.abs(counts) < 0.1 / ROUNDING)).all():
+        return int(np.gcd.reduce((counts - counts.min()).astype(np.int64))) / examples
+    grain = ROUNDING * np.abs(finite).max()
+    by_seed = [np.unique(np.round(each[np.isfinite(each)] / grain)) for each in values.T]
+    distinct = np.unique(np.concatenate(by_seed))
+    if len(distinct) < 2 or len(distinct) == sum(map(len, by_seed)):
+        return 0.0
+    return float(np.diff(distinct).min() * grain)
 
 
 def _more(missing: np.ndarray, like_best: np.ndarray) -> np.ndarray:

@@ -56,35 +56,48 @@ def read_about(path: Path, about: Mapping[str, Any]) -> int:
     return block
 
 
+def stored_identity(path: Path) -> Mapping[str, Any] | None:
+    """What identifies the stored sweep; None if the file is missing or damaged."""
+    try:
+        record = read_sealed(path)
+        return dict(record["about"]) if SEAL in record else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder: Any) -> None:
     for name, value in json.loads(json.dumps(requested)).items():
         before = stored.get(name)
         if before == value:
             continue
         if name == "code":
-            difference = _changed_code(before, value)
+            change = _changed_code(before, value)
         elif name == "data":
-            difference = "the data changed since it was started"
+            change = "the data changed since it was started"
         else:
-            difference = "{} was {} and is now {}".format(*_difference(name, before, value))
+            change = "{} was {} and is now {}".format(*difference(name, before, value))
         raise ValueError(
-            f"{folder} contains the checkpoints of another sweep: {difference}; "
+            f"{folder} contains the checkpoints of another sweep: {change}; "
             "undo the change to resume it, or start from scratch in another folder"
         )
 
 
 def _changed_code(stored: Any, requested: dict[str, str]) -> str:
     """The names of the functions whose fingerprints differ."""
-    stored = stored if isinstance(stored, dict) else {}
-    names = requested | stored
-    changed = [name for name in names if requested.get(name) != stored.get(name)]
+    changed = changed_functions(stored if isinstance(stored, dict) else {}, requested)
     return (
         f"{' and '.join(changed)} changed since the sweep was started (the source, "
         "a value that it uses, or the version of a package)"
     )
 
 
-def _difference(name: str, stored: Any, requested: Any) -> tuple[str, Any, Any]:
+def changed_functions(stored: dict[str, str], requested: dict[str, str]) -> list[str]:
+    """The names of the functions whose fingerprints differ."""
+    names = requested | stored
+    return [name for name in names if requested.get(name) != stored.get(name)]
+
+
+def difference(name: str, stored: Any, requested: Any) -> tuple[str, Any, Any]:
     """The first difference of two values, and its name: an index or a key if they have these."""
     if isinstance(requested, dict) and isinstance(stored, dict):
         keys: list[Any] = [*requested, *stored]

@@ -179,8 +179,9 @@ def _rounds(members: np.ndarray, shape: tuple[int, int], devices: int) -> Iterat
             # Padding repeats an index: only its first occurrence is a member.
             first = _firsts(seeds)[:, None] & _firsts(schedules)
             blocks.append((seeds, schedules, members[schedules][:, seeds].T & first))
-    for start in range(0, len(blocks), devices):
-        busy = blocks[start : start + devices]
+    number = math.ceil(len(blocks) / devices)
+    for round_ in range(number):
+        busy = blocks[round_::number]  # so neighbours share a device, also in other plans
         idle = [(*busy[-1][:2], np.zeros_like(busy[-1][2]))] * (devices - len(busy))
         yield Round(*map(np.stack, zip(*busy, *idle, strict=True)))
 

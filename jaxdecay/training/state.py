@@ -18,11 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxdecay.training.checkpoint import Snapshot, packed, unpacked
+from jaxdecay.training.checkpoint import Snapshot
+from jaxdecay.training.chunks import Chunks, chunks_of, packed, unpacked
 from jaxdecay.training.limits import bytes_of
 from jaxdecay.training.placement import by_device
 from jaxdecay.training.plan import Plan
-from jaxdecay.training.processes import exchanged, sum_of
+from jaxdecay.training.processes import exchanged, most_of, sum_of
 from jaxdecay.training.program import Program
 from jaxdecay.training.train import Member
 
@@ -134,7 +135,8 @@ def compact(
     """
     if after is before:
         return before, state
-    places, rows = _rows(before, state.members, program)
+    number = int((before.stands_for > 0).sum())
+    places, rows = _rows(before, state.members, program, number)
     for leaf in jax.tree.leaves(state.members):
         leaf.delete()  # so that at most two copies exist
     return after, _placed(program, before.trunk, after, state, places, rows)
@@ -142,10 +144,11 @@ def compact(
 
 def snapshot(program: Program, plan: Plan, state: SweepState, run_seconds: float) -> Snapshot:
     """The contents of a checkpoint."""
-    places, rows = _rows(plan, state.members, program)
+    own, size = int((plan.stands_for > 0).sum()), bytes_of(program.member)
+    chunks, members = chunks_of(most_of(own), size)
+    places, rows = _rows(plan, state.members, program, chunks * members)
     return Snapshot(
-        places=places,
-        members=rows,
+        members=Chunks(places.reshape(chunks, members, 2), rows.reshape(chunks, members, size)),
         trunk=plan.trunk,
         history=state.history,
         diverged_at=state.diverged_at.copy(),
@@ -174,7 +177,8 @@ def restore(
     )
     plan = dataclasses.replace(plan, trunk=saved.trunk)
     if members:
-        state = _placed(program, saved.trunk, plan, state, saved.places, saved.members)
+        places, rows = (part.reshape(-1, part.shape[-1]) for part in saved.members)
+        state = _placed(program, saved.trunk, plan, state, places, rows)
     return plan, state
 
 
@@ -199,22 +203,28 @@ def _with_schedules(
 
 
 def _rows(
-    plan: Plan, members: tuple[Member, ...], program: Program
+    plan: Plan, members: tuple[Member, ...], program: Program, number: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All trained members, on the host.
+    """All trained members, on the host, by seed and schedule, which is also the order of blocks.
+
+    Args:
+        plan: the places of the members.
+        members: by round.
+        program: gives the shape of a member.
+        number: of rows; those after the members are padding.
 
     Returns:
-        Their places [M, 2], schedules and seeds, and their bytes [M, …].
+        Their places [number, 2], schedules and seeds, -1 for padding; and their bytes [number, …].
     """
-    ends = np.cumsum([round_.real.sum() for round_ in plan.rounds], dtype=int)
-    number = ends[-1] if len(ends) else 0
-    places = np.empty((number, 2), np.int32)
-    rows = np.empty((number, bytes_of(program.member)), np.uint8)
-    for round_, round_members, end in zip(plan.rounds, members, ends, strict=True):
-        part = slice(end - round_.real.sum(), end)
-        places[part] = np.stack([indices[round_.real] for indices in round_.places()], axis=1)
+    order = np.cumsum((plan.stands_for > 0).T).reshape(plan.mine.shape[::-1]).T - 1
+    places = np.full((number, 2), -1, np.int32)
+    rows = np.zeros((number, bytes_of(program.member)), np.uint8)
+    for round_, round_members in zip(plan.rounds, members, strict=True):
+        own = np.stack([indices[round_.real] for indices in round_.places()], axis=1)
+        row = order[*own.T]
+        places[row] = own
         leaves = _without_keys(jax.tree.leaves(round_members))
-        rows[part] = packed([np.asarray(leaf)[round_.real] for leaf in leaves])
+        rows[row] = packed([np.asarray(leaf)[round_.real] for leaf in leaves])
     return places, rows
 
 
@@ -228,7 +238,8 @@ def _placed(
 ) -> SweepState:
     """The state with the members of a plan, each read from the row of its former trunk."""
     row = np.zeros(plan.mine.shape, int)  # padding may take any member
-    row[*places.T] = np.arange(len(places))
+    real = np.flatnonzero((places >= 0).all(axis=1))
+    row[*places[real].T] = real
     like, structure = jax.tree.flatten(program.member)
     numbers = jax.eval_shape(_without_keys, like)
     members = []

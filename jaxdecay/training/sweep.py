@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxdecay.data import Data, not_finite
 from jaxdecay.population import Population
 from jaxdecay.results.provenance import machine, versions
 from jaxdecay.results.result import SweepResult
 from jaxdecay.training.about import CheckpointError
+from jaxdecay.training.agreement import check_same
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import Checkpoints, Snapshot, Writer
@@ -24,7 +28,7 @@ from jaxdecay.training.devices import member_mesh, own_devices
 from jaxdecay.training.identity import identity
 from jaxdecay.training.limits import check_limits
 from jaxdecay.training.plan import Plan, even_block, full_plan
-from jaxdecay.training.processes import agreed, all_equal, any_of
+from jaxdecay.training.processes import agreed, any_of, together
 from jaxdecay.training.program import Program
 from jaxdecay.training.state import (
     SweepState,
@@ -38,6 +42,8 @@ from jaxdecay.training.state import (
 )
 from jaxdecay.training.task import Task
 from jaxdecay.training.train import check_mode, resolved_for_run, steps_per_epoch
+
+_log = logging.getLogger("jaxdecay")
 
 
 @options_of(SweepConfig)
@@ -74,8 +80,8 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
             metrics are not declared or need the complete test set; the optimizer needs more than
             a step provides; memory or disk space is too small; the checkpoints belong to another
             sweep (for example because a function of the task, the optimizer or a decay of your own
-            changed); or, with checkpoints, a function contains something that cannot be compared,
-            such as a lock.
+            changed); with checkpoints or several processes, a function contains something that
+            cannot be compared, such as a lock; or the processes were given different arguments.
         CheckpointError: checkpoints cannot be written or read. If all epochs were trained, its
             `result` is what the sweep would have returned.
         ProcessError: another process of the sweep has ended.
@@ -90,9 +96,11 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
         >>> result.best()
         cosine(init_value=0.3, transition_steps=220)
     """
-    check_arguments(task, population, config)
-    steps = steps_per_epoch(task.data, config.epochs, config.batch_size)
-    check_training(task, config.optimizer, task.data, config.batch_size)
+    with together():
+        check_arguments(task, population, config)
+        steps = steps_per_epoch(task.data, config.epochs, config.batch_size)
+        check_training(task, config.optimizer, task.data, config.batch_size)
+    _warn_of_not_finite(task.data)
     started = time.perf_counter()
     program, plan, about = prepared(task, population, config, steps)
     saved = None if config.checkpoints is None else config.checkpoints.restore(plan.mine)
@@ -136,6 +144,16 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
     return result
 
 
+def _warn_of_not_finite(data: Data) -> None:
+    """Logs where the data have NaN or infinity, which the loss of a task may ignore, or not."""
+    if names := not_finite(data):
+        _log.warning(
+            "%s: numbers in %s are NaN or infinite; if the loss uses them, members diverge "
+            "whatever their learning rate",
+            *(data.name, " and ".join(names)),
+        )
+
+
 def prepared(
     task: Task, population: Population, config: SweepConfig, steps: int
 ) -> tuple[Program, Plan, Mapping[str, Any]]:
@@ -145,24 +163,38 @@ def prepared(
         ValueError: memory or disk space is too small, or the folder contains the checkpoints of
             another sweep.
     """
-    population = resolved_for_run(
-        population, task, config.optimizer, steps, config.epochs, config.batch_size
-    )
-    blocks = Blocks(task, config, member_mesh())
-    schedules, checkpoints = len(population), config.checkpoints
-    share = math.ceil(schedules * config.seeds / jax.process_count())
-    # Checked first for blocks of one member: a plan of millions of members itself needs memory.
-    check_limits(blocks, share, 1, steps, schedules)
-    about = {} if checkpoints is None else identity(blocks, population)
+    with together():
+        population = resolved_for_run(
+            population, task, config.optimizer, steps, config.epochs, config.batch_size
+        )
+        blocks = Blocks(task, config, member_mesh())
+        schedules, checkpoints = len(population), config.checkpoints
+        processes = jax.process_count()
+        share = math.ceil(schedules * config.seeds / processes)
+        # Checked first for blocks of one member: a plan of millions of members itself needs memory.
+        check_limits(blocks, share, 1, steps, schedules)
+        is_compared = checkpoints is not None or processes > 1
+        about = identity(blocks, population) if is_compared else {}
+    check_same({**config.to_dict(), "checkpoints": _comparable(checkpoints), **about})
+    with together():
+        block = _block(blocks, schedules, about)
     plan = full_plan(
         schedules=schedules,
         seeds=config.seeds,
-        block=agreed(_block(blocks, schedules, about)),
+        block=agreed(block),
         devices=jax.device_count(),
         own=own_devices(),
     )
-    check_limits(blocks, plan.most_members, plan.block, steps, schedules)
+    with together():
+        check_limits(blocks, plan.most_members, plan.block, steps, schedules)
     return Program(blocks, population, steps, plan.shape), plan, about
+
+
+def _comparable(checkpoints: Checkpoints | None) -> dict[str, Any] | None:
+    """Where and how often checkpoints are stored, as the processes compare it."""
+    if checkpoints is None:
+        return None
+    return {**vars(checkpoints), "folder": str(Path(checkpoints.folder).resolve())}
 
 
 def _block(blocks: Blocks, schedules: int, about: Mapping[str, Any]) -> int:
@@ -197,8 +229,6 @@ def _should_stop(config: SweepConfig, state: SweepState) -> bool:
 
 
 def _check_done(done: int, epochs: int) -> None:
-    if not all_equal(done):
-        raise CheckpointError("the processes read checkpoints of different epochs; try again")
     if done > epochs:
         raise ValueError(
             f"the checkpoints already contain {done} epochs, got epochs={epochs}; give at least "
