@@ -34,7 +34,7 @@ def one_line_errors() -> Iterator[None]:
     except typer.Exit:
         raise
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
-        fail(error, code=2)
+        fail(error, code=1 if _is_damage(error) else 2)
     except BrokenPipeError:
         _end(1)
     except ModuleNotFoundError as error:
@@ -58,6 +58,13 @@ def _fault_of_devices() -> str | None:
     from jaxdecay.training.devices import fault_of_devices
 
     return fault_of_devices()
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a file is at fault, not the command."""
+    from jaxdecay.results.sealed import DamagedError
+
+    return isinstance(error, DamagedError)
 
 
 def _failures() -> tuple[type[Exception], ...]:

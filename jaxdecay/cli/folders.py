@@ -60,15 +60,16 @@ class Output:
         self._has_begun = True
 
     def add_epoch(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
-        """Adds an epoch to `history.csv`; OSError if the folder was moved or removed."""
+        """Appends an epoch to `history.csv`; OSError if its files were moved or removed."""
         self.begin()
-        if not (self._folder / files.RUN).exists():
+        try:
+            (self._folder / files.RUN).stat()
+            self._history.add(epoch, history)
+        except FileNotFoundError:
             raise OSError(
                 f"'{self._folder}' was moved or removed while the sweep ran; resume it where its "
                 "files are now"
-            )
-        self._history.add(epoch, history)
-        self._history.write()
+            ) from None
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from jaxdecay.results import files
 from jaxdecay.results.consistency import last_sound
 from jaxdecay.results.metric import LOSS, Metric, check_target, larger_is_better
 from jaxdecay.results.row import Row
+from jaxdecay.results.sealed import sealed
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
 from jaxdecay.results.wording import metric_title, remedy_for_divergence
 from jaxdecay.schedule import Schedule
@@ -346,6 +347,7 @@ class SweepResult:
             "target": target,
             "steps_to_target": steps_to,
             "comparison": {name: files.plain(value) for name, value in comparison.items()},
+            "epochs": self.epochs,
             "steps": self.steps,
             "member_steps": self.member_steps,
             "wall_seconds": self.compile_seconds + self.run_seconds,
@@ -378,13 +380,14 @@ class SweepResult:
         """
         folder = files.prepare(folder, overwrite=overwrite)
         (folder / files.SWEEP).unlink(missing_ok=True)
-        history = files.HistoryFile(folder)
-        for epoch in range(self.epochs):
-            history.add(epoch, self._epoch(epoch))
-        history.write()
-        files.write(folder / files.MEMBERS, files.csv_table(self.member_rows()))
-        summary = json.dumps(self.summary(target), indent=2, allow_nan=False)
-        files.write(folder / files.SWEEP, summary.encode() + b"\n")
+        tables = {
+            files.HISTORY: files.history_table(map(self._epoch, range(self.epochs))),
+            files.MEMBERS: files.csv_table(self.member_rows()),
+        }
+        for name, contents in tables.items():
+            files.write(folder / name, contents)
+        facts = {"digests": files.digests_of(tables, self.history, self.final_learning_rate)}
+        files.write(folder / files.SWEEP, sealed(self.summary(target) | facts))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -394,7 +397,6 @@ class SweepResult:
             folder: of a finished sweep.
 
         Raises:
-            ValueError: the folder holds no finished sweep, or its files are damaged or not of one
-                sweep.
+            ValueError: no sweep has finished there, or a file is damaged, changed, or of another.
         """
         return cls(**files.read(folder))
