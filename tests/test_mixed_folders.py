@@ -9,7 +9,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from commands import error_of, in_this_process
+from commands import edit, error_of, in_this_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("relaxed_promotion")]
 
@@ -70,7 +70,7 @@ def test_files_of_one_sweep_are_read(sweeps, tmp_path):
     [
         ("batch_size", 32, "run.json differs from the others in batch_size"),
         ("optimizer", "adam", "run.json differs from the others in optimizer"),
-        ("digest", "0" * 64, "run.json differs from the others in the contents of the data"),
+        ("data_sha256", "0" * 64, "run.json differs from the others in the contents of the data"),
         ("data", "mnist", "run.json differs from the others in data"),
     ],
 )
@@ -79,7 +79,7 @@ def test_settings_of_another_sweep_are_noticed(sweeps, tmp_path, name, value, wo
     path = tmp_path / "out" / "run.json"
     run = json.loads(path.read_text())
     (run if name in run else run["config"])[name] = value
-    path.write_text(json.dumps(run))
+    edit(path, **run)
     line = error_of(in_this_process("report", "out", cwd=tmp_path), code=2)
     assert line == f"{REFUSED}{words}; copy all files of one sweep there"
 

@@ -17,7 +17,7 @@ from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.cli.run import Run
 from jaxdecay.report.page import content
 from jaxdecay.results import files
-from jaxdecay.results.hyperparameters import flattened
+from jaxdecay.results.hyperparameters import at_an_edge, flattened
 from jaxdecay.results.metric import ACCURACY, Metric
 from jaxdecay.results.verdict import needs_confirming, seeds_that_settle, trained, verdict
 from jaxdecay.results.wording import number, short, spread
@@ -332,11 +332,10 @@ def test_what_was_saved_is_loaded(tmp_path):
     result = found()
     result.save(tmp_path, target=0.9)
     again = jaxdecay.SweepResult.load(tmp_path)
-    assert (
-        again.summary(0.9)
-        == result.summary(0.9)
-        == json.loads((tmp_path / "sweep.json").read_text())
-    )
+    stored = json.loads((tmp_path / "sweep.json").read_text())
+    assert again.summary(0.9) == result.summary(0.9)
+    assert list(stored) == ["sha256", *result.summary(0.9), "digests"]
+    assert result.summary(0.9).items() <= stored.items()
     np.testing.assert_array_equal(again.history["test_accuracy"], result.history["test_accuracy"])
     assert files.read_target(tmp_path) == 0.9
     with pytest.raises(
@@ -362,3 +361,14 @@ def test_a_notebook_shows_the_rows_and_escapes_names():
     assert "<script" not in html
     assert "<td>1</td><td>constant(value=0.1)</td><td>1.0900 ± 0.0100</td>" in html
     assert html.count("<tr>") == 5
+
+
+def test_a_best_rate_at_the_edge_of_what_was_tried_is_told():
+    rates = jaxdecay.grid(jaxdecay.cosine, init_value=[0.1, 0.3, 1.0], transition_steps=[9, 99])
+    inside = jaxdecay.warmup(jaxdecay.constant(0.1), warmup_steps=5)
+    population = jaxdecay.concat(rates, jaxdecay.stack([inside]))
+    edges = [at_an_edge(population, index) for index in range(7)]
+    advice = "the best schedule has the {} init_value tried ({}); try {} ones"
+    smallest = advice.format("smallest", 0.1, "smaller")
+    largest = advice.format("largest", 1, "larger")
+    assert edges == [smallest, smallest, None, None, largest, largest, None]

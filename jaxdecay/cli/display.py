@@ -21,7 +21,8 @@ from jaxdecay.cli.run import Run
 from jaxdecay.report import REPORT
 from jaxdecay.results.files import NAMES, SWEEP
 from jaxdecay.results.result import SweepResult
-from jaxdecay.results.wording import counted, metric_title, number
+from jaxdecay.results.wording import metric_title, number
+from jaxdecay.spelling import counted
 
 RESUME = "sweep --resume"
 
@@ -151,7 +152,8 @@ class Ending(Display):
     def has_finished(self, folder: Path, epochs: int) -> None:
         """Prints that nothing is left to train."""
         typer.echo(
-            f"The sweep in {folder} is finished ({epochs} epochs); more --epochs train it longer"
+            f"The sweep in {folder} is finished ({counted(epochs, 'epoch')}); "
+            "more --epochs train it longer"
         )
 
 

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.verdict import meaning_of_alike
-from jaxdecay.results.wording import counted, metric_title, short, steps
+from jaxdecay.results.wording import metric_title, short, steps
+from jaxdecay.spelling import counted
 
 
 def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = None) -> Table:

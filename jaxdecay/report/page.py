@@ -36,7 +36,6 @@ from jaxdecay.results.verdict import (
     verdict,
 )
 from jaxdecay.results.wording import (
-    counted,
     metric_title,
     number,
     remedy_for_divergence,
@@ -44,6 +43,7 @@ from jaxdecay.results.wording import (
     steps,
 )
 from jaxdecay.schedules_file import to_toml
+from jaxdecay.spelling import counted
 
 MOST_DRAWN = 60
 """Up to this many schedules are drawn one by one; of more, the best `NAMED_SCHEDULES` and bands."""

@@ -20,8 +20,9 @@ from jaxdecay.results.files import write
 from jaxdecay.results.hyperparameters import Panel, panels
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.statistics import Comparison
-from jaxdecay.results.wording import counted, label, metric_title
+from jaxdecay.results.wording import label, metric_title
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import counted
 
 
 def draw_all(result: SweepResult, folder: Path, *, dark: bool, dots: int) -> list[str]:

@@ -17,10 +17,11 @@ from jaxdecay.results import files
 from jaxdecay.results.consistency import last_sound
 from jaxdecay.results.metric import LOSS, Metric, check_target, larger_is_better
 from jaxdecay.results.row import Row
+from jaxdecay.results.sealed import sealed
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
-from jaxdecay.results.wording import counted, metric_title, remedy_for_divergence
+from jaxdecay.results.wording import metric_title, remedy_for_divergence
 from jaxdecay.schedule import Schedule
-from jaxdecay.spelling import nearest
+from jaxdecay.spelling import counted, nearest
 
 NOTEBOOK_ROWS = 20
 
@@ -273,8 +274,7 @@ class SweepResult:
             ['constant(value=0.1)', 'constant(value=0.001)']
         """
         comparison, metrics = self.compare(confidence=confidence, target=target), self.metrics
-        of_metric = self.compare(confidence=confidence)
-        schedules = list(self.population)
+        of_metric, schedules = self.compare(confidence=confidence), list(self.population)
         steps_to = None if target is None else self.steps_to(target).mean(axis=1)
         diverged, final_rates = self.diverged.sum(axis=1), self.final_learning_rate.mean(axis=1)
         return [
@@ -332,7 +332,6 @@ class SweepResult:
     def summary(self, target: float | None = None) -> dict[str, Any]:
         """What `sweep.json` holds: settings, schedules, ranking, comparison, speed and machine."""
         steps_to = None if target is None else files.plain(self.steps_to(target).mean(axis=1))
-        comparison = dataclasses.asdict(self.compare())
         return {
             "settings": dict(self.settings),
             "measures": [metric.to_dict() for metric in self.measures],
@@ -345,7 +344,8 @@ class SweepResult:
             "ranking": self.ranking(target=target).tolist(),
             "target": target,
             "steps_to_target": steps_to,
-            "comparison": {name: files.plain(value) for name, value in comparison.items()},
+            "comparison": {name: files.plain(each) for name, each in vars(self.compare()).items()},
+            "epochs": self.epochs,
             "steps": self.steps,
             "member_steps": self.member_steps,
             "wall_seconds": self.compile_seconds + self.run_seconds,
@@ -378,13 +378,14 @@ class SweepResult:
         """
         folder = files.prepare(folder, overwrite=overwrite)
         (folder / files.SWEEP).unlink(missing_ok=True)
-        history = files.HistoryFile(folder)
-        for epoch in range(self.epochs):
-            history.add(epoch, self._epoch(epoch))
-        history.write()
-        files.write(folder / files.MEMBERS, files.csv_table(self.member_rows()))
-        summary = json.dumps(self.summary(target), indent=2, allow_nan=False)
-        files.write(folder / files.SWEEP, summary.encode() + b"\n")
+        tables = {
+            files.HISTORY: files.history_table(map(self._epoch, range(self.epochs))),
+            files.MEMBERS: files.csv_table(self.member_rows()),
+        }
+        for name, contents in tables.items():
+            files.write(folder / name, contents)
+        facts = {"digests": files.digests_of(tables, self.history, self.final_learning_rate)}
+        files.write(folder / files.SWEEP, sealed(self.summary(target) | facts))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -394,7 +395,6 @@ class SweepResult:
             folder: of a finished sweep.
 
         Raises:
-            ValueError: the folder holds no finished sweep, or its files are damaged or not of one
-                sweep.
+            ValueError: no sweep has finished there, or a file is damaged, changed, or of another.
         """
         return cls(**files.read(folder))

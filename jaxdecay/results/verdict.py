@@ -6,7 +6,8 @@ import numpy as np
 
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.statistics import ENOUGH_SEEDS, MOST_SEEDS, Comparison
-from jaxdecay.results.wording import counted, metric_title
+from jaxdecay.results.wording import metric_title
+from jaxdecay.spelling import counted
 
 
 def meaning_of_alike(

@@ -23,17 +23,6 @@ def metric_title(name: str) -> str:
     return name.replace("_", " ")
 
 
-def counted(count: int, noun: str) -> str:
-    """A number of things.
-
-    Example:
-        >>> from jaxdecay.results.wording import counted
-        >>> counted(1, "seed"), counted(5_000, "schedule"), counted(0, "member")
-        ('1 seed', '5,000 schedules', '0 members')
-    """
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
 def number(value: float | None) -> str:
     """A metric with four decimals, or four digits where it is very small or large.
 

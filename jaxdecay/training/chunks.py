@@ -7,13 +7,15 @@ processes, each process reads and checks the chunks that contain its members, an
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import tensorstore
 
-from jaxdecay.training.digests import digest_of
+from jaxdecay.results.sealed import digest_of
 
 CHUNK_BYTES = 2**22
 """About how much a chunk holds: much for a file system, little for a share of the members."""
@@ -48,6 +50,31 @@ def chunks_of(members: int, size: int) -> tuple[int, int]:
     """
     rows = max(1, math.ceil(members / max(1, math.ceil(members * size / CHUNK_BYTES))))
     return max(1, math.ceil(members / rows)), rows
+
+
+def padded(history: np.ndarray) -> np.ndarray:
+    """A history [metrics, E, S, K] with zeros up to a power of two of epochs.
+
+    Orbax and TensorStore leak memory for each shape that they save.
+    """
+    metrics, epochs, *members = history.shape
+    padding = 2 ** (epochs - 1).bit_length() - epochs
+    return np.concatenate([history, np.zeros((metrics, padding, *members), history.dtype)], axis=1)
+
+
+def packed(leaves: Sequence[np.ndarray]) -> np.ndarray:
+    """Packs the leaves [M, …] of members, whatever their types, into one array of bytes."""
+    flat = [leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in leaves]
+    return np.concatenate([np.ascontiguousarray(leaf).view(np.uint8) for leaf in flat], axis=1)
+
+
+def unpacked(rows: np.ndarray, like: Sequence[jax.ShapeDtypeStruct]) -> list[np.ndarray]:
+    """Undoes `packed`; `like` gives the shape and type of each leaf of one member."""
+    ends = np.cumsum([math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in like])
+    return [
+        np.ascontiguousarray(part).view(leaf.dtype).reshape(len(rows), *leaf.shape)
+        for part, leaf in zip(np.split(rows, ends[:-1], axis=1), like, strict=True)
+    ]
 
 
 def read_array(folder: Path, name: str) -> np.ndarray:
@@ -92,6 +119,5 @@ def _digest(epochs: int, places: np.ndarray, members: np.ndarray) -> np.ndarray:
 
 def _opened(folder: Path, name: str) -> Any:
     """An array as Orbax stores it; of its chunks, those are read that are asked for."""
-    base = {"driver": "file", "path": f"{folder.absolute()}/"}
-    store = {"driver": "ocdbt", "base": base, "path": f"{name}/"}
+    store = {"driver": "file", "path": f"{folder.absolute()}/{name}/"}
     return tensorstore.open({"driver": "zarr", "kvstore": store}, read=True).result()
