@@ -8,7 +8,7 @@ import sys
 
 import jax
 import pytest
-from commands import error_of, in_this_process
+from commands import edit, error_of, in_this_process
 
 from jaxdecay.registry import families
 
@@ -94,8 +94,7 @@ COMMANDS = {
 
 def _copied(received, tmp_path, name):
     folder = shutil.copytree(received / name, tmp_path / name)
-    run = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(run | {"decays": str(received / "falls.py")}))
+    edit(folder / "run.json", decays=str(received / "falls.py"))
     return folder
 
 

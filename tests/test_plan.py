@@ -202,7 +202,7 @@ def epochs_of(program, plan: Plan, state: SweepState, epochs: int) -> tuple[Plan
     for _ in range(epochs):
         rates = rates_of_epoch(program, state)
         parted = plan.part(rates)
-        if not state.history:
+        if not state.epochs:
             plan, state = parted, start(program, parted, state, rates)
         plan, state = compact(program, plan, state, parted)
         state = run_epoch(program, plan, state, rates)
@@ -230,7 +230,7 @@ def test_members_can_be_dropped_and_the_compiled_program_stays(task, caplog):
     assert state.member_steps - before == 3 * 2 * 44
     np.testing.assert_array_equal(state.diverged_at, diverged_at)
     for epoch in (2, 3):
-        for name, values in state.history[epoch].items():
+        for name, values in state.epoch(epoch).items():
             np.testing.assert_array_equal(values[keep], whole.history[name][epoch][keep], name)
             assert np.isnan(values[~keep]).all()
 

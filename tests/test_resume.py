@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import error_of, finished, in_a_process, in_this_process
+from commands import edit, error_of, finished, in_a_process, in_this_process
 from kill_and_resume import SCHEDULES, SWEEP, epochs_of, kill_and_resume
 from started import first, start, start_two, until, wait_for
 
@@ -40,6 +40,11 @@ def refused(*arguments: object, cwd: Path) -> str:
     return error_of(here(*arguments, cwd=cwd), code=2)
 
 
+def damaged(*arguments: object, cwd: Path) -> str:
+    """What it says to damaged files."""
+    return error_of(here(*arguments, cwd=cwd), code=1)
+
+
 @pytest.fixture
 def folder(tmp_path) -> Path:
     (tmp_path / "schedules.toml").write_text(SCHEDULES)
@@ -65,7 +70,7 @@ def assert_goes_on(folder: Path, whole: Path) -> None:
     """That a sweep that was to have very many epochs finds in its first four what `whole` did."""
     path = folder / "out" / "run.json"
     started = json.loads(path.read_text())
-    path.write_text(json.dumps(started | {"config": {**started["config"], "epochs": 4}}))
+    edit(path, config={**started["config"], "epochs": 4})
     if epochs_of(folder / "out") <= 4:
         done = here("--resume", "out", cwd=folder)
         assert done.returncode == 0, done.stderr
@@ -167,13 +172,13 @@ def test_wrong_use_of_resume(folder, whole):
     more = refused("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder)
     assert "leave out --batch-size, --seeds" in more
     out = shutil.copytree(whole, folder / "out")
-    newer = {**json.loads((out / "run.json").read_text()), "colour": "blue"}
-    (out / "run.json").write_text(json.dumps(newer))
-    assert "damaged or from another version" in refused("--resume", "out", cwd=folder)
-    (out / "run.json").write_text("{")
-    assert "run.json is damaged" in refused("--resume", "out", cwd=folder)
+    edit(out / "run.json", colour="blue")
+    assert "damaged or from another version" in damaged("--resume", "out", cwd=folder)
     (out / "run.json").write_text('{"data": "digits"}')
-    assert "damaged or from another version" in refused("--resume", "out", cwd=folder)
+    assert "damaged or from another version" in damaged("--resume", "out", cwd=folder)
+    for text in ("{", "[]", "[" * 100_000, '{"a":' * 100_000, "\0"):
+        (out / "run.json").write_text(text)
+        assert "out/run.json is damaged: " in damaged("--resume", "out", cwd=folder)
     there = refused(*SWEEP, "--out", "out", cwd=folder)
     assert "resume it with --resume out" in there
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def one_line_errors() -> Iterator[None]:
     except typer.Exit:
         raise
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
-        fail(error, code=2)
+        fail(error, code=1 if _is_damage(error) else 2)
     except BrokenPipeError:
         _end(1)
     except ModuleNotFoundError as error:
@@ -45,9 +46,25 @@ def one_line_errors() -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         fail(f"JAX failed: {error}", code=1)
     except Exception as error:
-        if not isinstance(error, _failures()):
+        if isinstance(error, _failures()):
+            fail(error, code=1)
+        fault = None if jax.distributed.is_initialized() else _fault_of_devices()
+        if fault is None:
             raise
-        fail(error, code=1)
+        fail(fault, code=1)
+
+
+def _fault_of_devices() -> str | None:
+    from jaxdecay.training.devices import fault_of_devices
+
+    return fault_of_devices()
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a file is at fault, not the command."""
+    from jaxdecay.results.sealed import DamagedError
+
+    return isinstance(error, DamagedError)
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -98,15 +115,25 @@ def _leave(error: object) -> None:
 def log_in_lines() -> None:
     """Prints this library's log as notes; Orbax's log, which repeats its errors, is silenced.
 
-    After an error it also leaves tasks behind, whose loop is closed.
+    Matplotlib's, which warns of a home folder that cannot be written, is silenced as well.
     """
-    for noisy in ("absl", "asyncio"):
+    for noisy in ("absl", "asyncio", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    sys.unraisablehook = lambda left: (
-        None if "Event loop is closed" in str(left.exc_value) else sys.__unraisablehook__(left)
-    )
+    sys.unraisablehook = _handle_unraisable
     notes = logging.StreamHandler()
     notes.setFormatter(logging.Formatter("note: %(message)s"))
     log = logging.getLogger("jaxdecay")
     log.addHandler(notes)
     log.propagate = False
+
+
+def _handle_unraisable(left: sys.UnraisableHookArgs) -> None:
+    """Handles an exception that Python could not raise where it happened.
+
+    Ctrl-C within JAX's callback of the garbage collector is sent again a moment later. Tasks that
+    Orbax leaves behind after an error, and whose loop is closed, are nobody's concern.
+    """
+    if isinstance(left.exc_value, KeyboardInterrupt):
+        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+    elif "Event loop is closed" not in str(left.exc_value):
+        sys.__unraisablehook__(left)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import types
 import typing
@@ -24,7 +23,9 @@ from jaxdecay.results.files import (
     write,
 )
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.sealed import SEAL, DamagedError, read_sealed, sealed
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import counted
 from jaxdecay.training.about import ABOUT, stored_identity
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.config import SweepConfig
@@ -39,7 +40,7 @@ class Run:
     Attributes:
         data: "digits", "mnist" or the path of a file.
         data_dir: folder of the MNIST files, or None.
-        digest: of the data, which must be the same when the sweep is resumed.
+        data_sha256: the digest of the data, which must be the same when the sweep is resumed.
         decays: Python file of the user's own decays, or None.
         own_decays: by family, a fingerprint of each decay of the schedules that is not this
             library's; it must be the same when the sweep is resumed.
@@ -53,7 +54,7 @@ class Run:
 
     data: str
     data_dir: str | None
-    digest: str
+    data_sha256: str
     decays: str | None
     own_decays: dict[str, str]
     schedules: list[dict[str, Any]]
@@ -68,11 +69,13 @@ class Run:
         """The settings in a folder. An option that is newer than they are has its default.
 
         Raises:
-            ValueError: there are none, or they are damaged or from another version.
+            ValueError: there are none.
+            DamagedError: they are damaged or from another version, or were edited without
+                removing the seal.
         """
         path = folder / RUN
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_sealed(path)
         except (FileNotFoundError, NotADirectoryError):
             check_folder(folder)
             what = "was saved from Python" if are_complete(folder) else "holds no sweep"
@@ -80,13 +83,12 @@ class Run:
                 f"'{folder}' {what}; this command needs a folder written by `jaxdecay sweep` "
                 f"({RUN} is missing)"
             ) from None
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
+        values.pop(SEAL, None)
         fields = dataclasses.fields(cls)
         needed = {each.name for each in fields if each.default is dataclasses.MISSING}
         known = {each.name for each in fields}
-        if not isinstance(values, dict) or not needed <= set(values) <= known:
-            raise ValueError(
+        if not needed <= set(values) <= known:
+            raise DamagedError(
                 f"{path} is damaged or from another version of jaxdecay; start a new sweep"
             )
         kinds = {**typing.get_type_hints(cls), "config": dict}
@@ -94,26 +96,26 @@ class Run:
             expected = get_origin(kinds[name]) or kinds[name]
             expected = kinds[name] if expected in (types.UnionType, typing.Union) else expected
             if not isinstance(value, expected):
-                raise ValueError(f"{path} is damaged: {name} is {value!r}")
+                raise DamagedError(f"{path} is damaged: {name} is {value!r}")
         try:
             options = {**values["config"]}
             config = SweepConfig.from_dict(options, optimizer_named(options["optimizer"]))
         except KeyError:
-            raise ValueError(f"{path} is damaged: optimizer is missing") from None
+            raise DamagedError(f"{path} is damaged: optimizer is missing") from None
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
+            raise DamagedError(f"{path} is damaged: {error}") from None
         return cls(**{**values, "config": config})
 
     def write(self, folder: Path) -> None:
         """Writes `run.json`."""
         fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         values = {**fields, "config": self.config.to_dict()}
-        write(folder / RUN, json.dumps(values, indent=1).encode())
+        write(folder / RUN, sealed(values))
 
     def parts(self) -> dict[str, Any]:
         """What the processes of one sweep must have in common, by name."""
         return {
-            "data": self.digest,
+            "data": self.data_sha256,
             "schedules": [repr(schedule) for schedule in self.population()],
             "code": self.own_decays,
             **self.config.to_dict(),
@@ -153,7 +155,8 @@ class Run:
         """The same with more epochs; ValueError if they are fewer."""
         if epochs < self.config.epochs:
             raise ValueError(
-                f"the sweep was started with {self.config.epochs} epochs, got --epochs {epochs}; "
+                f"the sweep was started with {counted(self.config.epochs, 'epoch')}, got --epochs "
+                f"{epochs}; "
                 "a resumed sweep can only have more"
             )
         config = dataclasses.replace(self.config, epochs=epochs)
@@ -176,7 +179,7 @@ class Run:
     def load(self) -> jaxdecay.Data:
         """Its data; ValueError if they have changed since it was started."""
         data = with_class_numbers(load_data(self.data, self.data_dir))
-        if digest(data) != self.digest:
+        if digest(data) != self.data_sha256:
             raise ValueError(
                 f"the data ({self.data}) have changed since the sweep was started; restore them, "
                 "or start a new sweep"
@@ -196,7 +199,7 @@ class Run:
         if self.schedules != [each.to_dict() for each in result.population]:
             different.append("schedules")
         identity = stored_identity(folder / CHECKPOINTS / ABOUT)
-        if identity is not None and identity.get("data") != self.digest:
+        if identity is not None and identity.get("data") != self.data_sha256:
             different.append("the contents of the data")
         if different:
             fault = f"{RUN} differs from the others in {', '.join(different)}"

@@ -9,17 +9,25 @@ from typing import Any
 import jaxdecay
 from jaxdecay.catalogue import default_population
 from jaxdecay.cli.display import Display
+from jaxdecay.cli.exits import note
 from jaxdecay.cli.folders import load_result, new_folder
-from jaxdecay.cli.inputs import load_data, mnist_folder, optimizer_named
+from jaxdecay.cli.inputs import is_file, load_data, mnist_folder, optimizer_named
 from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
 from jaxdecay.cli.sweeping import train
-from jaxdecay.results.files import CHECKPOINTS, are_complete, prepare, read_target
+from jaxdecay.results.files import (
+    CHECKPOINTS,
+    are_complete,
+    changed_results,
+    prepare,
+    read_target,
+)
 from jaxdecay.results.metric import check_target
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.sealed import DamagedError
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.training.checkpoint import check_path, digest
+from jaxdecay.training.checkpoint import Checkpoints, check_path, digest
 from jaxdecay.training.config import SweepConfig, stored_options
 from jaxdecay.training.differences import check_same
 from jaxdecay.training.fingerprint import of_own_decays
@@ -73,9 +81,9 @@ def _new_run(
         steps=config.epochs * steps, steps_per_epoch=steps, samples_per_step=config.batch_size
     )
     run = Run(
-        data=str(Path(data).absolute()) if data.endswith(".npz") else data,
+        data=str(Path(data).absolute()) if is_file(data) else data,
         data_dir=mnist_folder(data_dir) if data == "mnist" else None,
-        digest=digest(task.data),
+        data_sha256=digest(task.data),
         decays=None,
         own_decays=of_own_decays(population),
         schedules=[schedule.to_dict() for schedule in population],
@@ -118,7 +126,8 @@ def resume_sweep(
     with together():
         stored = Run.read(folder)
         run = stored if epochs is None else stored.epochs_more(epochs)
-    if any_of(run == stored and are_complete(folder)):
+        is_finished = run == stored and are_complete(folder) and not _must_write_again(folder)
+    if any_of(is_finished):
         if is_first():
             display.has_finished(folder, stored.config.epochs)
         return
@@ -129,6 +138,22 @@ def resume_sweep(
     run = run.with_decays(decays)
     check_same(run.parts())
     train(run, task, folder, resume=True, display=display, target=target)
+
+
+def _must_write_again(folder: Path) -> bool:
+    """Whether results of a finished sweep were changed, which is then printed.
+
+    Raises:
+        DamagedError: they were, and no checkpoint holds them.
+    """
+    changed = changed_results(folder)
+    if not changed:
+        return False
+    what = f"{' and '.join(str(folder / name) for name in changed)} differs from what was written"
+    if not Checkpoints(folder / CHECKPOINTS).size():
+        raise DamagedError(f"{what}, and no checkpoint holds the results; undo the change")
+    note(f"note: {what}; all results are written again from the last checkpoint")
+    return True
 
 
 def confirm_sweep(

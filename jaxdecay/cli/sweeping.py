@@ -13,7 +13,7 @@ from rich.console import Console
 
 import jaxdecay
 from jaxdecay.cli.display import RESUME, Display, SweepSize
-from jaxdecay.cli.exits import fail, note
+from jaxdecay.cli.exits import complain, fail, note
 from jaxdecay.cli.finishing import finish
 from jaxdecay.cli.folders import Output, alone
 from jaxdecay.cli.interrupts import Interrupts
@@ -23,10 +23,18 @@ from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.wording import remedy_for_divergence
+from jaxdecay.training.about import CheckpointError
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.processes import most_of, together
 from jaxdecay.training.sweep import check_arguments
 from jaxdecay.training.train import steps_per_epoch
+
+REPORT_BYTES = 2**20
+"""About the size of the report of a small sweep; most of it is Plotly."""
+MEMBER_BYTES = 512
+"""About what a member needs in `members.csv`, `sweep.json` and the report."""
+EPOCH_BYTES = 2 * 80
+"""About what an epoch of a member needs in `history.csv`, which is written once more at the end."""
 
 
 def train(
@@ -58,17 +66,18 @@ def train(
         with Interrupts(_show_stopping, lambda: _show_stopped(run, folder)) as interrupts:
             config = dataclasses.replace(
                 run.config,
-                checkpoints=jaxdecay.Checkpoints(
-                    folder / CHECKPOINTS, every=run.checkpoint_every, keep=run.keep, anew=not resume
-                ),
+                checkpoints=_checkpoints(run, folder, resume),
                 should_stop=lambda: interrupts.number is not None,
             )
             output = Output(run, folder) if first else None
             shown = display if first else Display()
             with _saying_how_to_resume(run, folder):
-                result = _sweep(task, population, config, output, shown)
+                result, fault = _sweep(task, population, config, output, shown)
                 number = _stopped_by(interrupts.number, result, run)
         code = _end(result, run, folder, display, target) if first else 0
+        if fault is not None:
+            complain(f"{fault}; all epochs are trained, and the results need no checkpoint")
+            code = code or 1
     if number:
         raise typer.Exit(128 + number)
     if code:
@@ -87,13 +96,26 @@ def _stopped_by(number: int | None, result: SweepResult, run: Run) -> int:
     return of_any
 
 
+def _checkpoints(run: Run, folder: Path, resume: bool) -> jaxdecay.Checkpoints:
+    members = len(run.schedules) * run.config.seeds
+    return jaxdecay.Checkpoints(
+        folder / CHECKPOINTS,
+        every=run.checkpoint_every,
+        keep=run.keep,
+        anew=not resume,
+        reserve=REPORT_BYTES + members * (MEMBER_BYTES + EPOCH_BYTES * run.config.epochs),
+    )
+
+
 def _sweep(
     task: jaxdecay.Task,
     population: jaxdecay.Population,
     config: SweepConfig,
     output: Output | None,
     display: Display,
-) -> SweepResult:
+) -> tuple[SweepResult, CheckpointError | None]:
+    """The result, and the error if only the last checkpoint could not be written."""
+
     def trained(done: int, total: int) -> None:
         if output is not None:
             output.begin()  # the first time, now that nothing more can be refused
@@ -108,7 +130,12 @@ def _sweep(
 
     with display.running(_size_of(task, population, config)):
         shown = dataclasses.replace(config, callback=add_epoch, progress=trained)
-        return jaxdecay.sweep(task, population, **vars(shown))
+        try:
+            return jaxdecay.sweep(task, population, **vars(shown)), None
+        except CheckpointError as error:
+            if error.result is None:
+                raise
+            return error.result, error
 
 
 @contextlib.contextmanager

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-import json
 import math
 import os
 import secrets
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from jaxdecay.population import stack
-from jaxdecay.results.agreement import HISTORY, MEMBERS, SWEEP, disagreement
+from jaxdecay.results.consistency import HISTORY, MEMBERS, SWEEP, disagreement
 from jaxdecay.results.metric import Metric
+from jaxdecay.results.sealed import SEAL, DamagedError, digest_of, read_sealed
 from jaxdecay.schedule import Schedule
 
 NAMES = (MEMBERS, HISTORY, SWEEP)
@@ -42,6 +42,9 @@ NOT_OF_ONE_SWEEP = (
 )
 """The message for a folder whose parts do not belong together."""
 
+LONGEST_CELL = 2**31 - 1
+"""Characters of a schedule in a table: as many as Windows allows."""
+
 PART = ".jaxdecay-{}.part"
 """The name of a file that is not complete."""
 
@@ -50,16 +53,16 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields of a `SweepResult`, from the files of a finished sweep.
 
     Raises:
-        ValueError: the folder holds no finished sweep, or its files are damaged or not of one
-            sweep.
+        ValueError: the folder holds no finished sweep, or its files are not of one sweep.
+        DamagedError: its files are damaged, or differ from what was written.
     """
     folder = Path(folder)
     check_folder(folder)
     try:
-        facts = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+        facts = read_sealed(folder / SWEEP)
         rows = _members(folder)
         fields = _fields(folder, facts, rows)
-        _check(fields)
+        _check(fields, facts)
         fault = disagreement(facts, rows, fields["history"], fields["diverged_at"])
     except FileNotFoundError as error:
         resume = f"; resume it: jaxdecay sweep --resume {folder}"
@@ -67,12 +70,69 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
             f"'{folder}' holds no finished sweep: {Path(error.filename).name} is missing"
             f"{resume if (folder / RUN).exists() else ''}"
         ) from None
-    except (KeyError, IndexError, TypeError, ValueError, csv.Error) as error:
+    except DamagedError:
+        raise
+    except (LookupError, TypeError, ValueError, OverflowError, csv.Error) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"the files of the sweep in '{folder}' are damaged: {reason}") from None
+        raise DamagedError(f"the files of the sweep in '{folder}' are damaged: {reason}") from None
     if fault is not None:
         raise ValueError(NOT_OF_ONE_SWEEP.format(folder=folder, fault=fault))
+    values = value_digests(fields["history"], fields["final_learning_rate"])
+    for name, digest in values.items() if SEAL in facts else ():
+        if facts["digests"][name]["values"] != digest:
+            raise DamagedError(
+                f"{folder / name} differs from what was written; undo the change, or, if you made "
+                f'it on purpose, remove the line "{SEAL}" from {SWEEP}'
+            )
     return fields
+
+
+def changed_results(folder: Path) -> list[str]:
+    """The names of the files of a finished sweep that differ from what was written in any byte."""
+    try:
+        about = read_sealed(folder / SWEEP)
+        digests = {name: about["digests"][name]["bytes"] for name in (HISTORY, MEMBERS)}
+    except (DamagedError, LookupError, TypeError):
+        return [SWEEP]
+    paths = {name: folder / name for name in digests}
+    changed = [
+        name
+        for name, path in paths.items()
+        if not path.exists() or _sha256(path.read_bytes()) != digests[name]
+    ]
+    return changed if SEAL in about else [*changed, SWEEP]
+
+
+def digests_of(
+    tables: Mapping[str, bytes], history: Mapping[str, np.ndarray], final_rates: np.ndarray
+) -> dict[str, dict[str, str]]:
+    """For `sweep.json`: of each table the digest of its bytes, and of the numbers read from it."""
+    values = value_digests(history, final_rates)
+    return {
+        name: {"bytes": _sha256(contents), "values": values[name]}
+        for name, contents in tables.items()
+    }
+
+
+def value_digests(history: Mapping[str, np.ndarray], final_rates: np.ndarray) -> dict[str, str]:
+    """By the name of a table, the digest of the numbers that are read from it.
+
+    It stays the same if a spreadsheet sorts the rows or writes numbers in another way.
+    """
+    numbers = {HISTORY: history, MEMBERS: {"final_learning_rate": final_rates}}
+    return {
+        name: digest_of(name, {column: _as_read(values) for column, values in columns.items()})
+        for name, columns in numbers.items()
+    }
+
+
+def _as_read(values: np.ndarray) -> np.ndarray:
+    values = values.astype(np.float32)
+    return np.where(np.isnan(values), np.float32(np.nan), values)
+
+
+def _sha256(contents: bytes) -> str:
+    return hashlib.sha256(contents).hexdigest()
 
 
 def check_folder(folder: Path) -> None:
@@ -84,7 +144,7 @@ def check_folder(folder: Path) -> None:
 
 def _members(folder: Path) -> list[dict[str, str]]:
     with (folder / MEMBERS).open(newline="", encoding="utf-8") as file:
-        csv.field_size_limit(sys.maxsize)  # a schedule may be long
+        csv.field_size_limit(LONGEST_CELL)
         return list(csv.DictReader(file))
 
 
@@ -92,7 +152,7 @@ def _fields(
     folder: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]
 ) -> dict[str, Any]:
     shape = len(about["schedules"]), len(about["seeds"])
-    rates = {int(row["member"]): float(row["final_learning_rate"]) for row in rows}
+    rates = dict(map(_final_rate, rows))
     if len(rows) != len(rates) or sorted(rates) != list(range(shape[0] * shape[1])):
         raise ValueError(f"{MEMBERS} does not have each member once")
     diverged_at = np.full(shape, -1, np.int32)
@@ -112,7 +172,19 @@ def _fields(
     }
 
 
-def _check(fields: Mapping[str, Any]) -> None:
+def _final_rate(row: Mapping[str, Any]) -> tuple[int, float]:
+    """A member and its last learning rate, from a row of `members.csv`."""
+    member, rate = row["member"], row["final_learning_rate"]
+    try:
+        return int(member), float(rate)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{MEMBERS} has a row with member {member!r} and final_learning_rate {rate!r}, which "
+            "must be numbers"
+        ) from None
+
+
+def _check(fields: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """ValueError for fields that a sweep cannot have written."""
     for name, needed in NEEDED.items():
         values = fields[name]
@@ -128,24 +200,45 @@ def _check(fields: Mapping[str, Any]) -> None:
             or not 0 < value < math.inf
         ):
             raise ValueError(f"{name} must be a number above 0, got {value!r}")
-    if f"test_{fields['ranks_by']}" not in fields["history"]:
-        raise ValueError(f"{HISTORY} lacks the column test_{fields['ranks_by']}, which ranks")
+    columns = {f"test_{metric.name}": "is measured" for metric in fields["measures"]}
+    for column, why in {**columns, f"test_{fields['ranks_by']}": "ranks"}.items():
+        if column not in fields["history"]:
+            raise ValueError(f"{HISTORY} lacks the column {column}, which {why}")
+    epochs = len(fields["history"]["train_loss"])
+    if epochs != about["epochs"]:
+        raise ValueError(f"{HISTORY} has {epochs} epochs, but {SWEEP} says {about['epochs']}")
 
 
 def read_target(folder: Path) -> float | None:
     """The target by whose steps a finished sweep is ranked; None if it is ranked by its metric."""
-    return json.loads((folder / SWEEP).read_text(encoding="utf-8")).get("target")
+    return read_sealed(folder / SWEEP).get("target")
 
 
-def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:
-    """The epochs in `history.csv` until now: by name, [E, S, K]."""
-    with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
-        names = next(csv.reader(file), [])
-        if not names:
-            raise ValueError(f"{HISTORY} is empty")
-        rows = np.loadtxt(file, np.float64, delimiter=",", ndmin=2)
-    if not len(rows):
+def read_history(
+    folder: Path, schedules: int, seeds: int, *, grows: bool = False
+) -> dict[str, np.ndarray]:
+    """The epochs in `history.csv`: by name, [E, S, K].
+
+    Args:
+        folder: of the sweep.
+        schedules: S.
+        seeds: K.
+        grows: whether a sweep may be appending to it, so that its last epoch is incomplete and
+            ignored.
+    """
+    members = schedules * seeds
+    text = (folder / HISTORY).read_text(encoding="utf-8")
+    header, *lines = text.splitlines() or [""]
+    if grows:
+        complete = text.count("\n") - 1  # the last line may be a part of one
+        lines = lines[: complete // members * members]
+    if not header or not lines:
         raise ValueError(f"{HISTORY} is empty")
+    names = next(csv.reader([header]))
+    try:
+        rows = np.loadtxt(lines, np.float64, delimiter=",", comments=None, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"{HISTORY}: {error}") from None
     missing = [name for name in COLUMNS if name not in names]
     if rows.shape[1] != len(names) or missing:
         lacks = (
@@ -155,7 +248,6 @@ def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarr
     columns = dict(zip(names, rows.T, strict=True))
     member, epoch = columns.pop("member"), columns.pop("epoch")
     order = np.lexsort((member, epoch))  # a spreadsheet may have sorted it in another way
-    members = schedules * seeds
     place = np.arange(len(rows))
     if (
         len(rows) % members
@@ -198,9 +290,10 @@ def are_complete(folder: Path) -> bool:
 
 
 class HistoryFile:
-    """`history.csv` of a sweep that is still running: it grows by complete epochs.
+    """`history.csv` of a sweep that is still running, to which each epoch is appended.
 
-    A reader finds all epochs until then or, a moment later, one more.
+    A reader may find a part of the last epoch, also after the process was killed. A resumed sweep
+    adds all epochs of its checkpoint again, so it depends on nothing in the file.
 
     Args:
         folder: of the sweep.
@@ -208,16 +301,39 @@ class HistoryFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / HISTORY
-        self._parts: list[bytes] = []
+        self._size = 0
 
     def add(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
-        """One row for each member, from the epoch's history of arrays [S, K]."""
-        text = csv_table(history_rows(epoch, history))
-        self._parts.append(text if not self._parts else text[text.index(b"\n") + 1 :])
+        """Writes one row for each member; the first epoch replaces the former file.
 
-    def write(self) -> None:
-        """Writes all rows that were added."""
-        write(self._path, b"".join(self._parts))
+        Args:
+            epoch: counted from 0.
+            history: of the epoch, arrays [S, K].
+
+        Raises:
+            FileNotFoundError: the file was removed.
+            OSError: it cannot be written.
+        """
+        text = csv_table(history_rows(epoch, history), header=not self._size)
+        if not self._size:
+            write(self._path, text)
+        else:
+            try:
+                with self._path.open("r+b", buffering=0) as file:
+                    file.truncate(self._size)
+                    file.seek(self._size)
+                    file.write(text)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(self._path)) from None
+        self._size += len(text)
+
+
+def history_table(epochs: Iterable[Mapping[str, np.ndarray]]) -> bytes:
+    """`history.csv` from the histories of all epochs."""
+    return b"".join(
+        csv_table(history_rows(epoch, history), header=not epoch)
+        for epoch, history in enumerate(epochs)
+    )
 
 
 def history_rows(epoch: int, history: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
@@ -227,12 +343,13 @@ def history_rows(epoch: int, history: Mapping[str, np.ndarray]) -> Iterator[dict
         yield {"member": member, "epoch": epoch, **dict(zip(columns, values, strict=True))}
 
 
-def csv_table(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """A table as CSV; its columns are the keys of the first row."""
+def csv_table(rows: Iterable[Mapping[str, Any]], *, header: bool = True) -> bytes:
+    """A table as CSV; its columns are the keys of the first row, which the header names."""
     rows = list(rows)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
+    if header:
+        writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from jaxdecay.population import Population
 from jaxdecay.results import files
-from jaxdecay.results.agreement import last_sound
+from jaxdecay.results.consistency import last_sound
 from jaxdecay.results.metric import LOSS, Metric, check_target, larger_is_better
 from jaxdecay.results.row import Row
+from jaxdecay.results.sealed import sealed
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
 from jaxdecay.results.wording import metric_title, remedy_for_divergence
 from jaxdecay.schedule import Schedule
-from jaxdecay.spelling import nearest
+from jaxdecay.spelling import counted, nearest
 
 NOTEBOOK_ROWS = 20
 
@@ -68,15 +69,16 @@ class SweepResult:
     def __repr__(self) -> str:
         schedules, seeds = self.diverged.shape
         return (
-            f"<SweepResult: {schedules} schedules × {seeds} seeds on {self.settings['data']}, "
-            f"{self.steps} steps, {int(self.diverged.sum())} members diverged>"
+            f"<SweepResult: {counted(schedules, 'schedule')} × {counted(seeds, 'seed')} on "
+            f"{self.settings['data']}, {counted(self.steps, 'step')}, "
+            f"{counted(int(self.diverged.sum()), 'member')} diverged>"
         )
 
     def _repr_html_(self) -> str:
         """In a notebook: the best schedules."""
         rows = self.rows()[:NOTEBOOK_ROWS]
         head = ["rank", "schedule", *map(metric_title, self.tested)]
-        lines = [[str(row.rank), row.name, *row.cells(self.main_metric)] for row in rows]
+        lines = [[row.place, row.name, *row.cells(self.main_metric)] for row in rows]
         table = "".join(
             f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
             for tag, cells in [("th", head), *(("td", line) for line in lines)]
@@ -205,13 +207,14 @@ class SweepResult:
             )
         return known[metric]
 
-    def _resolution(self, metric: str, values: np.ndarray, target: float | None) -> float:
-        """The smallest step of a metric, or of the steps to a target, counted in epochs."""
+    def _limits(self, metric: str, values: np.ndarray, target: float | None) -> dict[str, Any]:
+        """The smallest step of a metric, or of the steps to a target, and between what it is."""
         if target is not None:
-            return self.steps // self.epochs
+            return {"resolution": self.steps // self.epochs}
         examples = self.settings["test_examples"]
-        is_share = any(each.is_share and metric == f"test_{each.name}" for each in self.measures)
-        return 1 / examples if is_share else resolution_of(values, examples)
+        if any(each.is_share and metric == f"test_{each.name}" for each in self.measures):
+            return {"resolution": 1 / examples, "limits": (0.0, 1.0)}
+        return {"resolution": resolution_of(values, examples)}
 
     def compare(
         self,
@@ -246,7 +249,7 @@ class SweepResult:
             metric,
             larger_is_better=larger and target is None,
             confidence=confidence,
-            resolution=self._resolution(metric, values, target),
+            **self._limits(metric, values, target),
             best=int(self.ranking(target=target)[0]) if metric == self.main_metric else None,
         )
 
@@ -271,8 +274,7 @@ class SweepResult:
             ['constant(value=0.1)', 'constant(value=0.001)']
         """
         comparison, metrics = self.compare(confidence=confidence, target=target), self.metrics
-        of_metric = self.compare(confidence=confidence)
-        schedules = list(self.population)
+        of_metric, schedules = self.compare(confidence=confidence), list(self.population)
         steps_to = None if target is None else self.steps_to(target).mean(axis=1)
         diverged, final_rates = self.diverged.sum(axis=1), self.final_learning_rate.mean(axis=1)
         return [
@@ -330,7 +332,6 @@ class SweepResult:
     def summary(self, target: float | None = None) -> dict[str, Any]:
         """What `sweep.json` holds: settings, schedules, ranking, comparison, speed and machine."""
         steps_to = None if target is None else files.plain(self.steps_to(target).mean(axis=1))
-        comparison = dataclasses.asdict(self.compare())
         return {
             "settings": dict(self.settings),
             "measures": [metric.to_dict() for metric in self.measures],
@@ -343,7 +344,8 @@ class SweepResult:
             "ranking": self.ranking(target=target).tolist(),
             "target": target,
             "steps_to_target": steps_to,
-            "comparison": {name: files.plain(value) for name, value in comparison.items()},
+            "comparison": {name: files.plain(each) for name, each in vars(self.compare()).items()},
+            "epochs": self.epochs,
             "steps": self.steps,
             "member_steps": self.member_steps,
             "wall_seconds": self.compile_seconds + self.run_seconds,
@@ -376,13 +378,14 @@ class SweepResult:
         """
         folder = files.prepare(folder, overwrite=overwrite)
         (folder / files.SWEEP).unlink(missing_ok=True)
-        history = files.HistoryFile(folder)
-        for epoch in range(self.epochs):
-            history.add(epoch, self._epoch(epoch))
-        history.write()
-        files.write(folder / files.MEMBERS, files.csv_table(self.member_rows()))
-        summary = json.dumps(self.summary(target), indent=2, allow_nan=False)
-        files.write(folder / files.SWEEP, summary.encode() + b"\n")
+        tables = {
+            files.HISTORY: files.history_table(map(self._epoch, range(self.epochs))),
+            files.MEMBERS: files.csv_table(self.member_rows()),
+        }
+        for name, contents in tables.items():
+            files.write(folder / name, contents)
+        facts = {"digests": files.digests_of(tables, self.history, self.final_learning_rate)}
+        files.write(folder / files.SWEEP, sealed(self.summary(target) | facts))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -392,7 +395,6 @@ class SweepResult:
             folder: of a finished sweep.
 
         Raises:
-            ValueError: the folder holds no finished sweep, or its files are damaged or not of one
-                sweep.
+            ValueError: no sweep has finished there, or a file is damaged, changed, or of another.
         """
         return cls(**files.read(folder))

@@ -8,19 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from jaxdecay.results.files import write
-from jaxdecay.training.digests import digest_of
+from jaxdecay.results.sealed import SEAL, DamagedError, read_sealed, sealed
 
 ABOUT = "about.json"
 
 
 class CheckpointError(Exception):
-    """Checkpoints cannot be written or read; one line says which ones and why."""
+    """Checkpoints cannot be written or read; one line says which ones and why.
+
+    Attributes:
+        result: the `SweepResult` of a sweep that trained all its epochs and could not write the
+            last checkpoint; None otherwise.
+    """
+
+    result: Any = None
 
 
 def write_about(path: Path, about: Mapping[str, Any], block: int) -> None:
     """Writes `about.json`."""
-    record = json.loads(json.dumps({"block": block, "about": about}))
-    write(path, json.dumps({**record, "digest": digest_of(record)}, indent=1).encode())
+    write(path, sealed({"block": block, "about": about}))
 
 
 def read_about(path: Path, about: Mapping[str, Any]) -> int:
@@ -31,33 +37,31 @@ def read_about(path: Path, about: Mapping[str, Any]) -> int:
         ValueError: `about` describes another sweep.
         CheckpointError: the file is damaged or cannot be read.
     """
-    damaged = CheckpointError(f"{path} is damaged; start the sweep from scratch")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        written = record.pop("digest", None)
+        record = read_sealed(path)
+        # Nobody edits this file on purpose, so one without its seal is damaged.
+        if set(record) != {SEAL, "block", "about"}:
+            raise DamagedError
         block, stored = int(record["block"]), dict(record["about"])
     except FileNotFoundError:
         raise
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise damaged from None
-    is_as_written = written == digest_of(record)
-    if written is not None and not is_as_written:
-        raise damaged
-    _check_same(stored, about, path.parent)  # earlier formats have no digest
-    if not is_as_written:
-        raise damaged
+    except (ValueError, TypeError, OverflowError):
+        raise CheckpointError(
+            f"{path} is damaged or from another version of jaxdecay; restore it from a copy, or "
+            "start the sweep from scratch"
+        ) from None
+    _check_same(stored, about, path.parent)
     return block
 
 
 def stored_identity(path: Path) -> Mapping[str, Any] | None:
     """What identifies the stored sweep; None if the file is missing or damaged."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        written = record.pop("digest")
-        return dict(record["about"]) if written == digest_of(record) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        record = read_sealed(path)
+        return dict(record["about"]) if SEAL in record else None
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -71,7 +75,10 @@ def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder:
         elif name == "data":
             change = "the data changed since it was started"
         else:
-            change = "{} was {} and is now {}".format(*difference(name, before, value))
+            what, was, now = difference(name, before, value)
+            change = f"{what} was {was} and is now {now}"
+            if str(was).replace("64", "32") == str(now).replace("64", "32"):
+                change += ", as JAX_ENABLE_X64 was set or unset"
         raise ValueError(
             f"{folder} contains the checkpoints of another sweep: {change}; "
             "undo the change to resume it, or start from scratch in another folder"

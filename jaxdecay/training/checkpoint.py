@@ -25,9 +25,9 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jaxdecay.data import Data
+from jaxdecay.results.sealed import digest_of
 from jaxdecay.training.about import ABOUT, CheckpointError, read_about, write_about
-from jaxdecay.training.chunks import Chunks, read_array, read_members
-from jaxdecay.training.digests import digest_of
+from jaxdecay.training.chunks import Chunks, padded, read_array, read_members
 from jaxdecay.training.processes import ProcessError, shared, texts_of_all, together
 
 FORMAT = 6
@@ -75,6 +75,8 @@ class Checkpoints:
         every: epochs between two checkpoints, at least 1; the last epoch always gets one.
         keep: how many to keep, at least 2: if the newest is damaged, the one before it is used.
         anew: start from scratch: existing checkpoints are removed when training begins.
+        reserve: bytes of disk space to leave for other files; a sweep for which too little is
+            free does not start.
 
     Raises:
         ValueError: `every` or `keep` is too small, or Orbax cannot read from a folder of this
@@ -96,6 +98,7 @@ class Checkpoints:
     every: int = 1
     keep: int = 3
     anew: bool = False
+    reserve: int = 0
 
     def __post_init__(self) -> None:
         if self.every < 1:
@@ -117,9 +120,10 @@ class Checkpoints:
         """
         path, folder = self._about, Path(self.folder)
         if self.anew:
-            if not path.exists() and folder.is_dir() and not all(map(_is_ours, folder.iterdir())):
+            if not path.exists() and folder.is_dir() and any(folder.iterdir()):
                 raise ValueError(
-                    f"{folder} contains files that are not checkpoints; choose another folder"
+                    f"{folder} has no {ABOUT}, so the files in it may not be those of a sweep; "
+                    "choose another folder, or delete them"
                 )
             return None
         with contextlib.suppress(FileNotFoundError):
@@ -210,11 +214,12 @@ class Writer:
         digests = snapshot.members.digests(snapshot.epochs)
         share = shared({**snapshot.members._asdict(), "digests": digests})
         common = {
-            "history": np.stack(list(snapshot.history.values())),
+            "history": padded(np.stack(list(snapshot.history.values()))),
             "diverged_at": snapshot.diverged_at,
             "trunk": snapshot.trunk,
         }
         facts = {
+            "epochs": snapshot.epochs,
             "metrics": list(snapshot.history),
             "member_steps": int(snapshot.member_steps),
             "run_seconds": float(snapshot.run_seconds),
@@ -260,14 +265,8 @@ def remove(folder: str | os.PathLike[str]) -> None:
     for path in folder.iterdir() if folder.is_dir() else []:
         if path.name == ABOUT:
             path.unlink()
-        elif _is_ours(path):
+        elif re.fullmatch(rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?", path.name):
             shutil.rmtree(path)
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a name in the folder is that of a checkpoint, complete or not."""
-    name = rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?"
-    return re.fullmatch(name, path.name) is not None
 
 
 def check_path(folder: str | os.PathLike[str]) -> None:
@@ -315,12 +314,22 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _manager(folder: Path, **options: Any) -> ocp.CheckpointManager:
-    """Reads nothing of the checkpoints until asked for one, as another may be damaged."""
+    """Reads nothing of the checkpoints until asked for one, as another may be damaged.
+
+    Each array is stored in files of its own. In Orbax's default format, OCDBT, arrays share files,
+    and each checkpoint leaks some kB of memory, which adds up over many epochs.
+    """
+    logging.getLogger("absl").addFilter(_is_news)
     return ocp.CheckpointManager(
         folder.absolute(),
         options=ocp.CheckpointManagerOptions(lightweight_initialize=True, **options),
-        item_handlers={ITEM: ocp.PyTreeCheckpointHandler()},
+        item_handlers={ITEM: ocp.PyTreeCheckpointHandler(use_ocdbt=False)},
     )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for Orbax's warning, at each checkpoint, that it finds no shared files to merge."""
+    return "Skipping merge of OCDBT" not in str(record.msg)
 
 
 def _common(folder: Path, steps: list[int]) -> list[int]:
@@ -364,14 +373,14 @@ def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snap
     saved = Snapshot(
         members=read_members(folder, epochs, needed),
         trunk=common["trunk"],
-        history=dict(zip(about["metrics"], common["history"], strict=True)),
+        history=dict(zip(about["metrics"], common["history"][:, :epochs], strict=True)),
         diverged_at=common["diverged_at"],
         member_steps=int(about["member_steps"]),
         run_seconds=float(about["run_seconds"]),
     )
     places = saved.members.places
     needed[*places[(places >= 0).all(axis=2)].T] = False
-    if saved.epochs != epochs or needed.any():
+    if (saved.epochs, about["epochs"]) != (epochs, epochs) or needed.any():
         raise ValueError("its arrays do not match each other")
     return saved
 

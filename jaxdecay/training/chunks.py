@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import tensorstore
 
-from jaxdecay.training.digests import digest_of
+from jaxdecay.results.sealed import digest_of
 
 CHUNK_BYTES = 2**22
 """About how much a chunk holds: much for a file system, little for a share of the members."""
@@ -50,6 +50,16 @@ def chunks_of(members: int, size: int) -> tuple[int, int]:
     """
     rows = max(1, math.ceil(members / max(1, math.ceil(members * size / CHUNK_BYTES))))
     return max(1, math.ceil(members / rows)), rows
+
+
+def padded(history: np.ndarray) -> np.ndarray:
+    """A history [metrics, E, S, K] with zeros up to a power of two of epochs.
+
+    Orbax and TensorStore leak memory for each shape that they save.
+    """
+    metrics, epochs, *members = history.shape
+    padding = 2 ** (epochs - 1).bit_length() - epochs
+    return np.concatenate([history, np.zeros((metrics, padding, *members), history.dtype)], axis=1)
 
 
 def packed(leaves: Sequence[np.ndarray]) -> np.ndarray:
@@ -109,6 +119,5 @@ def _digest(epochs: int, places: np.ndarray, members: np.ndarray) -> np.ndarray:
 
 def _opened(folder: Path, name: str) -> Any:
     """An array as Orbax stores it; of its chunks, those are read that are asked for."""
-    base = {"driver": "file", "path": f"{folder.absolute()}/"}
-    store = {"driver": "ocdbt", "base": base, "path": f"{name}/"}
+    store = {"driver": "file", "path": f"{folder.absolute()}/{name}/"}
     return tensorstore.open({"driver": "zarr", "kvstore": store}, read=True).result()

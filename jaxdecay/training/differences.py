@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 
+from jaxdecay.results.sealed import digest_of
 from jaxdecay.training.about import changed_functions, difference
-from jaxdecay.training.digests import digest_of
 from jaxdecay.training.processes import texts_of_all
 
 

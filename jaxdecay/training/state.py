@@ -38,7 +38,8 @@ class SweepState(NamedTuple):
         keys: for each round, the keys of its seeds, [D, k].
         schedules: the states of this process's adaptive schedules, [K, R]; None without such.
         updates: the state of the clock that counts updates.
-        history: for each epoch, by name, arrays [S, K] with all members of the sweep.
+        history: by name, arrays [E, S, K] for the E epochs so far and all members of the sweep. An
+            array for each epoch would need much more memory than its numbers.
         diverged_at: [S, K], the first step that was not finite, or -1.
         member_steps: the number of steps that all processes trained; a step that several members
             share counts once.
@@ -48,16 +49,27 @@ class SweepState(NamedTuple):
     keys: tuple[Array, ...]
     schedules: Any
     updates: Any
-    history: tuple[dict[str, np.ndarray], ...]
+    history: dict[str, np.ndarray]
     diverged_at: np.ndarray
     member_steps: int
+
+    @property
+    def epochs(self) -> int:
+        """E, the number of completed epochs."""
+        return len(next(iter(self.history.values())))
+
+    def epoch(self, index: int) -> dict[str, np.ndarray]:
+        """The history of one epoch: by name, arrays [S, K]."""
+        return {name: values[index] for name, values in self.history.items()}
 
 
 def untrained(program: Program) -> SweepState:
     """The state before the first epoch, without members."""
     shape = len(program.population), program.config.seeds
     nowhere = np.full(shape, -1, np.int32)
-    return SweepState((), (), program.first_states(), program.clock.start, (), nowhere, 0)
+    kinds = {name: kind for name, kind in program.measured.items() if name != "diverged_at"}
+    history = {name: np.empty((0, *shape), kind) for name, kind in kinds.items()}
+    return SweepState((), (), program.first_states(), program.clock.start, history, nowhere, 0)
 
 
 def rates_of_epoch(program: Program, state: SweepState) -> np.ndarray:
@@ -113,7 +125,7 @@ def run_epoch(
         rates: from `rates_of_epoch`.
         progress: called after each round with the number of members that the round completed.
     """
-    epoch, shape = len(state.history), state.diverged_at.shape
+    epoch, shape = state.epochs, state.diverged_at.shape
     results = {name: _unknown(shape, kind) for name, kind in program.measured.items()}
     members, row = [], rate_rows(program, plan)
     rounds = zip(plan.rounds, state.members, state.keys, strict=True)
@@ -164,7 +176,7 @@ def snapshot(program: Program, plan: Plan, state: SweepState, run_seconds: float
     return Snapshot(
         members=Chunks(places.reshape(chunks, members, 2), rows.reshape(chunks, members, size)),
         trunk=plan.trunk,
-        history=whole_history(state),
+        history=state.history,
         diverged_at=state.diverged_at.copy(),
         member_steps=state.member_steps,
         run_seconds=run_seconds,
@@ -183,10 +195,12 @@ def restore(
         members: False if only the results are needed.
     """
     state = untrained(program)
+    complete = state._replace(history=saved.history)
     for epoch in range(saved.epochs):
-        results = {name: values[epoch] for name, values in saved.history.items()}
-        state = _after_epoch(program, state, results)
-    state = state._replace(diverged_at=saved.diverged_at, member_steps=saved.member_steps)
+        state = _with_schedules(program, state, complete.epoch(epoch))
+    state = state._replace(
+        history=saved.history, diverged_at=saved.diverged_at, member_steps=saved.member_steps
+    )
     plan = dataclasses.replace(plan, trunk=saved.trunk)
     if members:
         places, rows = (part.reshape(-1, part.shape[-1]) for part in saved.members)
@@ -194,20 +208,23 @@ def restore(
     return plan, state
 
 
-def whole_history(state: SweepState) -> dict[str, np.ndarray]:
-    """The history of all epochs: by name, arrays [E, S, K]."""
-    return {name: np.stack([epoch[name] for epoch in state.history]) for name in state.history[0]}
-
-
 def _after_epoch(program: Program, state: SweepState, results: dict[str, np.ndarray]) -> SweepState:
-    """Adds an epoch to the history, and updates the schedules that follow a metric.
+    """Adds an epoch to the history, and updates the schedules that follow a metric."""
+    return _with_schedules(program, state, results)._replace(
+        history={
+            name: np.concatenate([values, results[name][None]])
+            for name, values in state.history.items()
+        },
+    )
 
-    The states of schedules follow from the history, so checkpoints do not store them.
-    """
+
+def _with_schedules(
+    program: Program, state: SweepState, results: dict[str, np.ndarray]
+) -> SweepState:
+    """The states of schedules follow from the history, so checkpoints do not store them."""
     return state._replace(
         schedules=program.next_states(state.schedules, results),
         updates=program.next_updates(state.updates),
-        history=(*state.history, results),
     )
 
 

@@ -17,10 +17,12 @@ from jaxdecay.data import Data, not_finite
 from jaxdecay.population import Population
 from jaxdecay.results.provenance import machine, versions
 from jaxdecay.results.result import SweepResult
+from jaxdecay.spelling import counted
+from jaxdecay.training.about import CheckpointError
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.block_size import fastest_block
-from jaxdecay.training.checkpoint import Checkpoints, Writer
-from jaxdecay.training.checks import check_training
+from jaxdecay.training.checkpoint import Checkpoints, Snapshot, Writer
+from jaxdecay.training.checks import check_settings_of_jax, check_training
 from jaxdecay.training.config import SweepConfig, options_of
 from jaxdecay.training.devices import member_mesh, own_devices
 from jaxdecay.training.differences import check_same
@@ -40,7 +42,6 @@ from jaxdecay.training.state import (
     snapshot,
     start,
     untrained,
-    whole_history,
 )
 from jaxdecay.training.task import Task
 from jaxdecay.training.train import check_mode, resolved_for_run, steps_per_epoch
@@ -84,7 +85,8 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
             sweep (for example because a function of the task, the optimizer or a decay of your own
             changed); with checkpoints or several processes, a function contains something that
             cannot be compared, such as a lock; or the processes were given different arguments.
-        CheckpointError: checkpoints cannot be written or read.
+        CheckpointError: checkpoints cannot be written or read. If all epochs were trained, its
+            `result` is what the sweep would have returned.
         ProcessError: another process of the sweep has failed or ended.
 
     Example:
@@ -110,40 +112,39 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
     if done < config.epochs:
         program.compile()
     compiled = time.perf_counter()
-    seconds_before, state = 0.0, untrained(program)
-    if saved is not None:
-        seconds_before = saved.run_seconds
-        plan, state = restore(program, plan, saved, members=done < config.epochs)
-        del saved  # frees its memory
-    if config.callback is not None:
-        for epoch, history in enumerate(state.history):
-            config.callback(epoch, history)
-    with _writer(config.checkpoints, about, plan.block, done) as writer:
-        progress = _Progress(plan, config, done)
-        for epoch in range(done, config.epochs):
-            rates = rates_of_epoch(program, state)
-            parted = part(program, plan, rates)
-            if epoch == 0:
-                plan, state = parted, start(program, parted, state, rates)
-            plan, state = compact(program, plan, state, parted)
-            state = run_epoch(program, plan, state, rates, progress.add)
-            all_lost = config.stop_diverged and bool((state.diverged_at >= 0).all())
-            stop = any_of(config.should_stop is not None and config.should_stop()) or all_lost
-            if writer is not None and (stop or writer.is_due(epoch + 1, config.epochs)):
-                writer.wait()
-                seconds = seconds_before + time.perf_counter() - compiled
-                writer.save(snapshot(program, plan, state, seconds))
-            if config.callback is not None:
-                config.callback(epoch, state.history[-1])
-            if stop:
-                break
-    return _result(
-        program,
-        plan,
-        state,
-        compile_seconds=compiled - started,
-        run_seconds=seconds_before + time.perf_counter() - compiled,
-    )
+    seconds_before = 0.0 if saved is None else saved.run_seconds
+    plan, state = _restored(program, plan, saved)
+    del saved  # frees its memory
+    fault: CheckpointError | None = None
+    try:
+        with _writer(config.checkpoints, about, plan.block, done) as writer:
+            progress = _Progress(plan, config, done)
+            for epoch in range(done, config.epochs):
+                rates = rates_of_epoch(program, state)
+                parted = part(program, plan, rates)
+                if epoch == 0:
+                    plan, state = parted, start(program, parted, state, rates)
+                plan, state = compact(program, plan, state, parted)
+                state = run_epoch(program, plan, state, rates, progress.add)
+                stop = any_of(_should_stop(config, state))
+                if writer is not None and (stop or writer.is_due(epoch + 1, config.epochs)):
+                    writer.wait()
+                    seconds = seconds_before + time.perf_counter() - compiled
+                    writer.save(snapshot(program, plan, state, seconds))
+                if config.callback is not None:
+                    config.callback(epoch, state.epoch(epoch))
+                if stop:
+                    break
+    except CheckpointError as error:
+        if state.epochs < config.epochs:
+            raise
+        fault = error  # all is trained, so nobody loses the result
+    seconds = seconds_before + time.perf_counter() - compiled
+    result = _result(program, plan, state, compile_seconds=compiled - started, run_seconds=seconds)
+    if fault is not None:
+        fault.result = result
+        raise fault
+    return result
 
 
 def _warn_of_not_finite(data: Data) -> None:
@@ -213,11 +214,28 @@ def _block(blocks: Blocks, schedules: int, about: Mapping[str, Any]) -> int:
     return block
 
 
+def _restored(program: Program, plan: Plan, saved: Snapshot | None) -> tuple[Plan, SweepState]:
+    """The plan and the state with which training begins; calls `callback` for earlier epochs."""
+    config, state = program.config, untrained(program)
+    if saved is None:
+        return plan, state
+    plan, state = restore(program, plan, saved, members=saved.epochs < config.epochs)
+    if config.callback is not None:
+        for epoch in range(saved.epochs):
+            config.callback(epoch, state.epoch(epoch))
+    return plan, state
+
+
+def _should_stop(config: SweepConfig, state: SweepState) -> bool:
+    all_lost = config.stop_diverged and bool((state.diverged_at >= 0).all())
+    return all_lost or (config.should_stop is not None and config.should_stop())
+
+
 def _check_done(done: int, epochs: int) -> None:
     if done > epochs:
         raise ValueError(
-            f"the checkpoints already contain {done} epochs, got epochs={epochs}; give at least "
-            f"epochs={done}"
+            f"the checkpoints already contain {counted(done, 'epoch')}, got epochs={epochs}; "
+            f"give at least epochs={done}"
         )
 
 
@@ -254,7 +272,7 @@ def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -
     return SweepResult(
         population=population,
         seeds=config.all_seeds,
-        history=whole_history(state),
+        history=state.history,
         diverged_at=state.diverged_at,
         final_learning_rate=final_rates(program, state),
         settings={
@@ -264,7 +282,7 @@ def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -
             "block": plan.block,
             "devices": jax.device_count(),
         },
-        steps=len(state.history) * program.steps,
+        steps=state.epochs * program.steps,
         member_steps=state.member_steps,
         machine=machine(),
         versions=versions(),
@@ -286,5 +304,6 @@ def check_arguments(task: Any, population: Any, config: SweepConfig) -> None:
             "sweep takes a jaxdecay.Population, such as jaxdecay.stack([schedule]), "
             f"got {type(population).__name__}"
         )
+    check_settings_of_jax()
     for group in population.groups:
         check_mode(task, group, config.monitor)
