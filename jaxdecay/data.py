@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import importlib
 import importlib.util
+import numbers
 import os
 import struct
 import zipfile
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from jaxdecay.arrays import as_inputs, as_labels
@@ -70,7 +73,8 @@ class Data:
 
 
 def check_data(data: Data) -> None:
-    """Raises a ValueError if inputs and labels do not match, or are empty."""
+    """Raises a ValueError if inputs and labels do not match or are empty, or the scale is none."""
+    _check_scale(data)
     shapes = {}
     for part in ("train", "test"):
         arrays = getattr(data, f"{part}_inputs"), getattr(data, f"{part}_labels")
@@ -95,6 +99,36 @@ def check_data(data: Data) -> None:
             f"{data.name}: examples to train and to test on must have the same shapes, "
             f"got {shapes['train']} and {shapes['test']} for inputs and labels"
         )
+
+
+def _check_scale(data: Data) -> None:
+    """ValueError for a scale by which JAX's floats cannot be divided."""
+    kind = jnp.result_type(float)
+    limits = jnp.finfo(kind)
+    least, most = float(limits.tiny), float(limits.max)
+    if not isinstance(data.scale, numbers.Real) or not least <= data.scale <= most:
+        raise ValueError(
+            f"{data.name}: scale must be a number from {least:.2g} to {most:.2g}, as inputs are "
+            f"{kind}, got {data.scale!r}; inputs are divided by it: give 255 for images of bytes, "
+            "1 for inputs that are scaled already"
+        )
+
+
+def not_finite(data: Data) -> list[str]:
+    """The names of the arrays in which a number is NaN or infinite, inputs divided by the scale."""
+    names = [f"{part}_{kind}" for part in ("train", "test") for kind in ("inputs", "labels")]
+    return [name for name in names if not _is_finite(data, name)]
+
+
+def _is_finite(data: Data, name: str) -> bool:
+    array, scale = getattr(data, name), data.scale if name.endswith("inputs") else 1.0
+    can_be_infinite = jnp.issubdtype(array.dtype, jnp.floating) or scale < 1
+    if isinstance(array, Tracer) or not can_be_infinite:
+        return True
+    array = np.asarray(array)
+    ends = np.array([float(array.min()), float(array.max())])  # NaN if any number is
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite((ends / scale).astype(jnp.result_type(float))).all())
 
 
 @dataclasses.dataclass(frozen=True)

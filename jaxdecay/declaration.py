@@ -27,6 +27,13 @@ P = ParamSpec("P")
 S_co = TypeVar("S_co", covariant=True)
 
 
+_NEED_A_NUMBER = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+
+
 class Family(Protocol[P, S_co]):
     """A decay as users call it: a function of hyperparameters that returns a `Schedule`.
 
@@ -237,10 +244,21 @@ class Decay:
         return self.kind(self, hyperparameters, options)
 
     def value(self, step: Array, values: Mapping[str, Any]) -> Array:
-        """The value at one step, for hyperparameters as arrays and options."""
-        if self.is_compound:
-            return self.function(**values)(step)
-        return self.function(step, **values)
+        """The value at one step, for hyperparameters as arrays and options.
+
+        Raises:
+            TypeError: the decay needs to know a number that JAX traces, as a Python `if` does.
+        """
+        try:
+            if self.is_compound:
+                return self.function(**values)(step)
+            return self.function(step, **values)
+        except _NEED_A_NUMBER as error:
+            raise TypeError(
+                f"the decay {self.family} uses its step or a hyperparameter where Python needs a "
+                "number (if, and, while, range, float, int or a NumPy function), but JAX traces "
+                "them; write if as jnp.where, and as &, np as jnp, float(x) as x"
+            ) from error
 
     def __repr__(self) -> str:
         return f"<decay {self.family}({', '.join(self.parameters)})>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 from jaxdecay.cli.commands import app
 from jaxdecay.cli.streams import degrade
+from jaxdecay.results.sealed import SEAL
 
 COLUMNS = "100"
 TWO = """
@@ -82,6 +84,12 @@ def error_of(done: subprocess.CompletedProcess[str], code: int) -> str:
     assert not re.search("Traceback|Warning", done.stderr + done.stdout)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith(("error:", "Error:"))]
     return line
+
+
+def edit(path: Path, **changes: object) -> None:
+    """Changes a JSON file of a sweep on purpose: its seal is removed."""
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in record.items() if k != SEAL} | changes))
 
 
 def rows(path: Path) -> list[dict[str, str]]:

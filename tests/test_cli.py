@@ -36,7 +36,10 @@ def test_checkpoints_of_others_are_not_touched(tmp_path):
     (tmp_path / "checkpoints" / "100").mkdir(parents=True)
     (tmp_path / "checkpoints" / "100" / "weights").write_text("mine")
     run = in_this_process("sweep", "--out", ".", "--overwrite", cwd=tmp_path)
-    assert "checkpoints contains files that are not checkpoints" in error_of(run, code=2)
+    assert (
+        "checkpoints has no about.json, so the files in it may not be those of a sweep"
+        in error_of(run, code=2)
+    )
     assert (tmp_path / "checkpoints" / "100" / "weights").read_text() == "mine"
 
 
@@ -67,6 +70,7 @@ def test_a_sweep_of_which_all_diverge_is_a_failure_and_is_kept(tmp_path):
         (("--data", "minst"), "unknown data 'minst' (did you mean 'mnist'?)"),
         (("--data", "none.npz"), "data file none.npz does not exist"),
         (("--epoch", "3"), "--epoch"),
+        (("--target", "97"), "test accuracy must be at most 1, as it is a share of the test examp"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

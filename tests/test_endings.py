@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib.metadata
+import shutil
 import signal
 import subprocess
 import sys
@@ -285,3 +286,50 @@ def test_a_disk_that_is_full_while_training_is_told_with_the_way_to_resume(
     assert error_of(done, code=1).endswith("No space left on device: 'out/history.csv'")
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("note: to resume")]
     completed(tmp_path, whole, *remedy_of(line))
+
+
+@pytest.mark.parametrize("when", ["wait_until_finished", "save", "close"])
+def test_a_last_checkpoint_that_cannot_be_written_loses_no_results(
+    tmp_path, monkeypatch, whole, when
+):
+    def fails(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(f"orbax.checkpoint.CheckpointManager.{when}", fails)
+    done = swept(tmp_path)
+    monkeypatch.undo()
+    assert error_of(done, code=1) == (
+        "error: the checkpoint in out/checkpoints cannot be written: No space left on device; "
+        "all epochs are trained, and the results need no checkpoint"
+    )
+    assert "best: inverse_time(" in done.stdout
+    assert files.are_complete(tmp_path / "out")
+    completed(tmp_path, whole, "report", "out")
+
+
+def test_a_checkpoint_that_cannot_be_written_before_the_end_stops_the_sweep(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("orbax.checkpoint.CheckpointManager.save", fails)
+    task = jaxdecay.classifier(jaxdecay.digits())
+    rates = jaxdecay.grid(jaxdecay.constant, value=[0.1, 0.3])
+    options = {"batch_size": 359, "checkpoints": jaxdecay.Checkpoints(tmp_path, every=2)}
+    for epochs, trained in ((3, None), (2, 2)):
+        with pytest.raises(jaxdecay.CheckpointError, match="No space left on device") as failed:
+            jaxdecay.sweep(task, rates, epochs=epochs, **options)
+        result = failed.value.result
+        assert (result and result.epochs) == trained
+
+
+def test_a_disk_without_room_for_the_report_is_refused_before_training(tmp_path, monkeypatch):
+    def disk(free: int):
+        usage = shutil._ntuple_diskusage(1, 1, free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+
+    disk(2**20)  # enough for the checkpoints
+    line = error_of(swept(tmp_path), code=2)
+    assert "of disk space in out/checkpoints, but 1.0 MiB are free" in line
+    assert not (tmp_path / "out" / "run.json").exists()
+    disk(2**22)
+    assert swept(tmp_path).returncode == 0

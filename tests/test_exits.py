@@ -14,8 +14,8 @@ from jaxdecay.cli.exits import one_line_errors
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (MemoryError(), 1, "JAX or the machine gave up: out of memory"),
-        (jax.errors.JaxRuntimeError("no room\nat all"), 1, "JAX or the machine gave up: no room"),
+        (MemoryError(), 1, "the memory of this machine is used up; give fewer schedules or seeds"),
+        (jax.errors.JaxRuntimeError("no room\nat all"), 1, "JAX failed: no room"),
         (ImportError("no such symbol"), 1, "no such symbol"),
         (ValueError("wrong\nuse"), 2, "wrong"),
         (TypeError(), 2, "unknown"),

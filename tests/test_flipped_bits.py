@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import shutil
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import jaxdecay
-from jaxdecay.training import checkpoint
+from jaxdecay.training import checkpoint, chunks
 
 pytestmark = [
     pytest.mark.usefixtures("relaxed_promotion"),
@@ -89,7 +90,8 @@ def test_a_flipped_bit_of_a_checkpoint_is_noticed(kept, tmp_path, number):
 
 
 def test_without_digests_flipped_bits_are_not_noticed(kept, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_check_digests", lambda *_: None)
+    monkeypatch.setattr(checkpoint, "_check_digest", lambda *_: None)
+    monkeypatch.setattr(chunks, "_check_digests", lambda *_: None)
     assert silent_flips(kept, tmp_path, 12)
 
 
@@ -123,6 +125,36 @@ def test_a_flipped_bit_of_the_description_is_noticed(kept, tmp_path, flips):
         with pytest.raises((jaxdecay.CheckpointError, ValueError), match="about"):
             train(folder, 2)
         shutil.rmtree(folder)
+
+
+def test_a_checkpoint_that_was_renamed_is_not_taken_for_another_epoch(kept, tmp_path):
+    folder = shutil.copytree(kept, tmp_path / "renamed")
+    (folder / "2").rename(folder / "4")
+    assert used(folder).epochs == 1
+
+
+def test_checkpoints_of_many_epochs_have_few_shapes():
+    """Each new one would cost memory for ever."""
+    histories = [np.ones((5, epochs, 2, 3), np.float32) for epochs in range(1, 1001)]
+    padded = [chunks.padded(history) for history in histories]
+    assert len({history.shape for history in padded}) == 11
+    for epochs, history in enumerate(padded, 1):
+        assert history.shape[1] < 2 * epochs
+        np.testing.assert_array_equal(
+            history.sum(axis=(0, 2, 3)), 30 * (np.arange(len(history[0])) < epochs)
+        )
+
+
+def test_writing_checkpoints_logs_no_warnings(tmp_path):
+    seen = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = seen.append
+    logging.getLogger("absl").addHandler(handler)
+    try:
+        train(tmp_path / "quiet", 1)
+    finally:
+        logging.getLogger("absl").removeHandler(handler)
+    assert seen == []
 
 
 def test_checkpoints_without_their_description_are_refused(kept, tmp_path):

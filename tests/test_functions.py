@@ -74,3 +74,31 @@ def test_optax_closures_are_schedules(relaxed_promotion: None) -> None:
     np.testing.assert_allclose(ours([5, 35]), [0.05, theirs(25)], rtol=1e-6)
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(ours)
+
+
+def branching(step: Any, init_value: Any, *, boundary: PositiveSteps) -> Any:
+    return init_value if step < boundary else init_value / 10
+
+
+def with_numpy(step: Any, init_value: Any, *, boundary: Any) -> Any:
+    return init_value * np.exp(-boundary)
+
+
+def with_float(step: Any, init_value: Any, *, boundary: Any) -> Any:
+    return init_value * float(boundary)
+
+
+def with_range(step: Any, init_value: Any, *, boundary: PositiveSteps) -> Any:
+    return init_value * len(range(boundary))
+
+
+@pytest.mark.parametrize("function", [branching, with_numpy, with_float, with_range])
+def test_a_decay_that_needs_a_python_number_is_named(function: Any) -> None:
+    schedule = jaxdecay.from_function(function, init_value=0.1, boundary=10)
+    inside = jaxdecay.warmup(schedule, warmup_steps=5)
+    population = jaxdecay.stack([schedule, schedule])
+    named = f"^the decay {function.__name__} .* jnp.where"
+    for call in (schedule, jax.jit(schedule), inside, jax.vmap(inside), population):
+        with pytest.raises(TypeError, match=named) as error:
+            call(jnp.arange(3))
+        assert "\n" not in str(error.value)

@@ -76,6 +76,17 @@ def test_a_model_with_an_output_for_each_may_have_classes_that_do_not_occur():
     assert task.ranks_by == "accuracy"
 
 
+def test_classes_that_only_the_test_set_has_are_noted(caplog):
+    inputs = np.zeros((40, 3), np.float32)
+    trained, tested = np.arange(40) % 3, np.arange(40) % 5
+    jaxdecay.classifier(Data(inputs, trained, inputs, tested, name="mine"))
+    note = "mine: no training example has label 3, 4, so no schedule can learn the 40 % of the test"
+    assert note in caplog.text
+    caplog.clear()
+    jaxdecay.classifier(Data(inputs, tested, inputs, trained.astype(np.uint8)))
+    assert not caplog.text
+
+
 def test_labels_to_ignore_are_refused():
     with pytest.raises(ValueError, match=r"class numbers from 0, got -100; remove examples to ig"):
         jaxdecay.classifier(labelled(np.append(np.arange(39) % 3, -100)))

@@ -8,7 +8,7 @@ import sys
 
 import jax
 import pytest
-from commands import error_of, in_this_process
+from commands import edit, error_of, in_this_process
 
 from jaxdecay.registry import families
 
@@ -26,8 +26,10 @@ def falling(step, init_value, *, half_life):
 """
 SCHEDULES = '[[schedule]]\nfamily = "falling"\ninit_value = [0.1, 0.2]\nhalf_life = 9'
 
+SHOWN = (("report", "out"), ("export", "out", "--tensorboard", "board"))
 
-def test_a_sweep_with_an_edited_decay_is_neither_resumed_nor_confirmed(tmp_path):
+
+def test_a_sweep_with_an_edited_decay_is_neither_resumed_nor_confirmed_nor_shown(tmp_path):
     own = tmp_path / "falls.py"
     own.write_text(OWN)
     (tmp_path / "mine.toml").write_text(SCHEDULES)
@@ -43,7 +45,8 @@ def test_a_sweep_with_an_edited_decay_is_neither_resumed_nor_confirmed(tmp_path)
     resume = ("sweep", "--resume", "out", "--epochs", 2, "--quiet", "--decays", "falls.py")
     confirm = ("confirm", "out", "--best", 2, "--seeds", 2, "--quiet", "--decays", "falls.py")
     own.write_text(OWN.replace("(half_life + step)", "(half_life + step / 2)"))
-    for command in (resume, confirm):
+    shown = [(*words, "--decays", "falls.py") for words in SHOWN]
+    for command in (resume, confirm, *shown):
         refused = error_of(in_this_process(*command, cwd=tmp_path), code=2)
         assert "the decay falling of" in refused
         assert "has changed since the sweep was started" in refused
@@ -91,8 +94,7 @@ COMMANDS = {
 
 def _copied(received, tmp_path, name):
     folder = shutil.copytree(received / name, tmp_path / name)
-    run = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(run | {"decays": str(received / "falls.py")}))
+    edit(folder / "run.json", decays=str(received / "falls.py"))
     return folder
 
 

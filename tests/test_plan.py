@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -12,9 +13,11 @@ import pytest
 import jaxdecay
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.plan import Plan, full_plan
+from jaxdecay.training.program import rates_of
 from jaxdecay.training.state import (
     SweepState,
     compact,
+    rate_rows,
     rates_of_epoch,
     restore,
     run_epoch,
@@ -199,7 +202,7 @@ def epochs_of(program, plan: Plan, state: SweepState, epochs: int) -> tuple[Plan
     for _ in range(epochs):
         rates = rates_of_epoch(program, state)
         parted = plan.part(rates)
-        if not state.history:
+        if not state.epochs:
             plan, state = parted, start(program, parted, state, rates)
         plan, state = compact(program, plan, state, parted)
         state = run_epoch(program, plan, state, rates)
@@ -227,7 +230,7 @@ def test_members_can_be_dropped_and_the_compiled_program_stays(task, caplog):
     assert state.member_steps - before == 3 * 2 * 44
     np.testing.assert_array_equal(state.diverged_at, diverged_at)
     for epoch in (2, 3):
-        for name, values in state.history[epoch].items():
+        for name, values in state.epoch(epoch).items():
             np.testing.assert_array_equal(values[keep], whole.history[name][epoch][keep], name)
             assert np.isnan(values[~keep]).all()
 
@@ -238,11 +241,28 @@ def test_a_snapshot_comes_back_in_a_plan_of_another_shape(task):
     program, plan, _ = prepared(task, population, config, 44)
     plan, state = epochs_of(program, plan, untrained(program), 2)
     saved = snapshot(program, plan, state, 1.0)
-    assert len(saved.places) == np.count_nonzero(plan.stands_for) == 2 * 4
+    assert saved.members.places.shape[:2] == (1, np.count_nonzero(plan.stands_for)) == (1, 2 * 4)
     other = SweepConfig(epochs=4, seeds=2, block=8)
     program, plan, _ = prepared(task, population, other, 44)
     plan, state = restore(program, plan, saved)
     again = snapshot(program, plan, state, 1.0)
-    order, its_order = (np.lexsort(each.places.T) for each in (saved, again))
-    np.testing.assert_array_equal(saved.places[order], again.places[its_order])
-    np.testing.assert_array_equal(saved.members[order], again.members[its_order])
+    jax.tree.map(np.testing.assert_array_equal, saved.members, again.members)
+
+
+def test_a_process_computes_the_rates_of_its_own_schedules(task):
+    """With the same bits; two trunks, of which one belongs to another process."""
+    population = trunk_and_branches()
+    config = SweepConfig(epochs=4, seeds=2, block=3)
+    program, plan, _ = prepared(task, population, config, 44)
+    table = rates_of_epoch(program, untrained(program))
+    plan = plan.part(table)
+    for own in ([0], [0, 2, 3], [1, 2, 4, 5], [3, 4, 5]):
+        share = dataclasses.replace(program, own=np.array(own))
+        rates = rates_of_epoch(share, untrained(share))
+        assert rates.shape[-2] == len(own)
+        np.testing.assert_array_equal(rates, table[..., own, :])
+        mine = np.isin(np.arange(6), own)[:, None] & np.ones((6, 2), bool)
+        for round_ in plan.keep(mine).rounds:
+            expected = rates_of(round_, table, np.arange(6))
+            row = rate_rows(share, plan)
+            np.testing.assert_array_equal(rates_of(round_, rates, row), expected)

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 import jaxdecay
 from jaxdecay.cli.ending import print_result
 from jaxdecay.cli.leaderboard import leaderboard
 from jaxdecay.cli.run import Run
+from jaxdecay.report.page import content
 from jaxdecay.results import files
-from jaxdecay.results.hyperparameters import flattened
-from jaxdecay.results.metric import ACCURACY
+from jaxdecay.results.hyperparameters import at_an_edge, flattened
+from jaxdecay.results.metric import ACCURACY, Metric
 from jaxdecay.results.verdict import needs_confirming, seeds_that_settle, trained, verdict
 from jaxdecay.results.wording import number, short, spread
 
@@ -77,6 +79,17 @@ def test_the_title_of_a_leaderboard_says_what_it_leaves_out():
     assert titles == [f"The best 3 of {seeds}", seeds]
 
 
+def test_an_error_is_compared_as_the_accuracy_is_whatever_its_name():
+    counts = np.array([[324, 325, 331], [318, 319, 325], [300, 302, 309]])  # each 6, 24 to 22 less
+    result, error = found(counts / 360), Metric("error", larger_is_better=False)
+    history = {**result.history, "test_error": 1 - result.history["test_accuracy"]}
+    result = dataclasses.replace(result, history=history, measures=(ACCURACY, error))
+    by_accuracy, by_error = result.compare(), result.compare("test_error")
+    assert by_accuracy.p_value[1] == pytest.approx(3 * 2 * t.sf(6 * np.sqrt(6 * 3), 2), rel=1e-3)
+    np.testing.assert_allclose(by_error.p_value, by_accuracy.p_value, rtol=1e-3)
+    assert by_error.best == by_accuracy.best == 0
+
+
 def test_sound_and_diverged():
     result = found()
     assert result.sound.tolist() == [True, True, True, False]
@@ -92,7 +105,7 @@ def test_sound_and_diverged():
         ((3, 0, 59), "with 3 seeds all of the other 59 are significantly worse than the best"),
         ((3, 1, 1), "with 3 seeds the other schedule is not significantly worse than the best"),
         ((3, 0, 1), "with 3 seeds the other schedule is significantly worse than the best"),
-        ((1, 9, 9), "one seed cannot show which differences are real"),
+        ((1, 9, 9), "one seed per schedule cannot tell differences between schedules from chance"),
         (
             (2, 1_500, 2_000),
             "2 seeds cannot separate 1,500 of the 2,000 other schedules from the best",
@@ -117,7 +130,7 @@ def settings_that_confirm(folder: str | None) -> Run:
     return Run("digits", None, "", None, {}, [], folder, 1, jaxdecay.SweepConfig())
 
 
-def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(capsys):
+def test_with_a_target_the_steps_to_it_are_compared(capsys):
     result = found()
     result.history["test_accuracy"][0, 2] = 0.95  # schedule 2 reaches the target an epoch earlier
     run = settings_that_confirm(None)
@@ -128,8 +141,58 @@ def test_the_best_by_a_target_is_not_compared_as_if_it_were_the_best_of_all(caps
     words = "3 seeds cannot separate 1 of the 2 other schedules from the best"
     assert words in printed[None]
     assert f"best: {result.population[0]!r}" in printed[None]
-    assert words not in printed[0.89]
+    assert "≈ not significantly worse than the best test accuracy (" in printed[None]
+    assert words in printed[0.89]
     assert f"best: {result.population[2]!r}" in printed[0.89]
+    assert "≈ not significantly worse than the fewest steps to test accuracy 0.89" in printed[0.89]
+    marked = [line for line in printed[0.89].splitlines() if "100 ≈" in line]
+    assert [line.split()[0] for line in marked] == ["2"]
+    assert printed[0.89].count("≈") == 2  # there, and where it is explained
+    # One epoch of 50 steps in each seed, and each is rounded up to an epoch.
+    p_value = 2 * t.sf(50 / (50 * np.sqrt(2 / 12) / np.sqrt(3)), 2)
+    assert result.compare(target=0.89).p_value[0] == pytest.approx(p_value)
+    assert result.compare(target=0.89).difference[0] == 50
+    assert p_value > 0.05
+    assert content(result, 0.89, 0.95)["schedules"][0]["texts"]["steps_to"] == "100 ≈"
+
+
+def test_a_target_in_percent_is_refused_where_the_metric_is_a_share():
+    message = "the target for test accuracy must be at most 1, .*, got 97; write 0.97 for 97 %"
+    for use in (found().steps_to, lambda target: found().ranking(target=target)):
+        with pytest.raises(ValueError, match=message):
+            use(97.0)
+    assert found().steps_to(97.0, "test_loss").shape == ACCURACIES.shape
+
+
+def test_a_target_that_no_schedule_reaches_is_noted_and_separates_nothing(capsys):
+    print_result(found(), settings_that_confirm(None), Path("out"), 0.99)
+    printed = capsys.readouterr().out
+    note = (
+        "no schedule reached test accuracy 0.99 with all seeds, so they are ranked by their last "
+        "test accuracy; choose an easier target, or train for more epochs"
+    )
+    assert f"note: {note}" in printed.splitlines()
+    assert "≈" not in printed
+    verdict = content(found(), 0.99, 0.95)["verdict"]
+    best = "Best: constant(value=0.1), test accuracy 0.9100"
+    assert verdict == f"{best}. {note[0].upper()}{note[1:]}."
+
+
+def test_schedules_with_the_same_rates_are_named_as_such(capsys):
+    run = settings_that_confirm(None)
+    for accuracies, twins, others in (
+        (ACCURACIES[[0, 0, 0]], "2 other schedules have", None),
+        (ACCURACIES[[0, 0, 2]], "1 other schedule has", "none of the other 2 is significantly"),
+        (ACCURACIES[[0, 1, 2]], None, "cannot separate 1 of the 2"),
+    ):
+        result = found(accuracies)
+        print_result(result, run, Path("out"), None)
+        texts = (capsys.readouterr().out, content(result, None, 0.95)["verdict"])
+        for text in texts:
+            assert ("no number of seeds can separate them" in text) == (twins is not None)
+            assert twins is None or f"{twins} the same learning rates as the best" in text
+            assert ("jaxdecay confirm" in text) == (others is not None)
+            assert others is None or others in text
 
 
 @pytest.mark.parametrize(
@@ -267,11 +330,10 @@ def test_what_was_saved_is_loaded(tmp_path):
     result = found()
     result.save(tmp_path, target=0.9)
     again = jaxdecay.SweepResult.load(tmp_path)
-    assert (
-        again.summary(0.9)
-        == result.summary(0.9)
-        == json.loads((tmp_path / "sweep.json").read_text())
-    )
+    stored = json.loads((tmp_path / "sweep.json").read_text())
+    assert again.summary(0.9) == result.summary(0.9)
+    assert list(stored) == ["sha256", *result.summary(0.9), "digests"]
+    assert result.summary(0.9).items() <= stored.items()
     np.testing.assert_array_equal(again.history["test_accuracy"], result.history["test_accuracy"])
     assert files.read_target(tmp_path) == 0.9
     with pytest.raises(
@@ -297,3 +359,14 @@ def test_a_notebook_shows_the_rows_and_escapes_names():
     assert "<script" not in html
     assert "<td>1</td><td>constant(value=0.1)</td><td>1.0900 ± 0.0100</td>" in html
     assert html.count("<tr>") == 5
+
+
+def test_a_best_rate_at_the_edge_of_what_was_tried_is_told():
+    rates = jaxdecay.grid(jaxdecay.cosine, init_value=[0.1, 0.3, 1.0], transition_steps=[9, 99])
+    inside = jaxdecay.warmup(jaxdecay.constant(0.1), warmup_steps=5)
+    population = jaxdecay.concat(rates, jaxdecay.stack([inside]))
+    edges = [at_an_edge(population, index) for index in range(7)]
+    advice = "the best schedule has the {} init_value tried ({}); try {} ones"
+    smallest = advice.format("smallest", 0.1, "smaller")
+    largest = advice.format("largest", 1, "larger")
+    assert edges == [smallest, smallest, None, None, largest, largest, None]

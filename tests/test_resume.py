@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from commands import error_of, finished, in_a_process, in_this_process
+from commands import edit, error_of, finished, in_a_process, in_this_process
 from kill_and_resume import SCHEDULES, SWEEP, epochs_of, kill_and_resume
+from started import first, start, start_two, until, wait_for
 
 from jaxdecay.training.about import write_about
 
@@ -24,21 +20,9 @@ pytestmark = pytest.mark.usefixtures("relaxed_promotion")
 
 MANY = 1_000_000
 
-NOTICES_SOON = "import jaxdecay.cli.processes; jaxdecay.cli.processes.HEARTBEAT_SECONDS = 5"
-"""That another process has died, so that the test takes less time."""
-
-INTERRUPTIBLE = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-"""As a terminal starts a process, however the tests were started."""
-
 NO_LARGE_FILES = (
     "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))"
 )
-
-
-def first(statement: str, *arguments: object) -> list[str]:
-    """The command, in a process that does something else first."""
-    then = "import runpy; runpy.run_module('jaxdecay', run_name='__main__', alter_sys=True)"
-    return [sys.executable, "-c", f"{statement}; {then}", "sweep", *map(str, arguments)]
 
 
 def run(*arguments: object, cwd: Path, devices: int = 1) -> subprocess.CompletedProcess[str]:
@@ -56,35 +40,9 @@ def refused(*arguments: object, cwd: Path) -> str:
     return error_of(here(*arguments, cwd=cwd), code=2)
 
 
-def start(*arguments: object, cwd: Path, before: str = INTERRUPTIBLE) -> subprocess.Popen[str]:
-    """Starts `jaxdecay sweep`, so that it can be interrupted."""
-    return subprocess.Popen(
-        first(before, *arguments),
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "100", "JAX_NUM_CPU_DEVICES": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def wait_for(there, process: subprocess.Popen[str], seconds: float = 300) -> None:
-    """Until something is there, while a process runs."""
-    end = time.monotonic() + seconds
-    while not there():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.02)
-
-
-def until(lines: Iterable[str], words: str) -> str:
-    """What a process writes until it writes these words."""
-    read = ""
-    for line in lines:
-        read += line
-        if words in line:
-            return read
-    raise AssertionError(f"it ended without {words!r}: {read}")
+def damaged(*arguments: object, cwd: Path) -> str:
+    """What it says to damaged files."""
+    return error_of(here(*arguments, cwd=cwd), code=1)
 
 
 @pytest.fixture
@@ -112,7 +70,7 @@ def assert_goes_on(folder: Path, whole: Path) -> None:
     """That a sweep that was to have very many epochs finds in its first four what `whole` did."""
     path = folder / "out" / "run.json"
     started = json.loads(path.read_text())
-    path.write_text(json.dumps(started | {"config": {**started["config"], "epochs": 4}}))
+    edit(path, config={**started["config"], "epochs": 4})
     if epochs_of(folder / "out") <= 4:
         done = here("--resume", "out", cwd=folder)
         assert done.returncode == 0, done.stderr
@@ -170,7 +128,10 @@ def test_the_second_interrupt_stops_at_once(folder):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert "--resume resumes from the last checkpoint" in said + errors
+    assert (
+        "stopped; to resume from the last checkpoint, run: jaxdecay sweep --resume "
+        in said + errors
+    )
     assert epochs_of(folder / "out") == 0
 
 
@@ -211,13 +172,13 @@ def test_wrong_use_of_resume(folder, whole):
     more = refused("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder)
     assert "leave out --batch-size, --seeds" in more
     out = shutil.copytree(whole, folder / "out")
-    newer = {**json.loads((out / "run.json").read_text()), "colour": "blue"}
-    (out / "run.json").write_text(json.dumps(newer))
-    assert "damaged or from another version" in refused("--resume", "out", cwd=folder)
-    (out / "run.json").write_text("{")
-    assert "run.json is damaged" in refused("--resume", "out", cwd=folder)
+    edit(out / "run.json", colour="blue")
+    assert "damaged or from another version" in damaged("--resume", "out", cwd=folder)
     (out / "run.json").write_text('{"data": "digits"}')
-    assert "damaged or from another version" in refused("--resume", "out", cwd=folder)
+    assert "damaged or from another version" in damaged("--resume", "out", cwd=folder)
+    for text in ("{", "[]", "[" * 100_000, '{"a":' * 100_000, "\0"):
+        (out / "run.json").write_text(text)
+        assert "out/run.json is damaged: " in damaged("--resume", "out", cwd=folder)
     there = refused(*SWEEP, "--out", "out", cwd=folder)
     assert "resume it with --resume out" in there
 
@@ -280,31 +241,6 @@ def test_data_that_changed_are_refused(folder, whole):
     assert_same_files(out, whole)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-def start_two(*arguments: object, cwd: Path) -> list[subprocess.Popen[str]]:
-    return start_each([arguments, arguments], cwd)
-
-
-def start_each(processes: list[tuple[object, ...]], cwd: Path) -> list[subprocess.Popen[str]]:
-    """The processes of one sweep, each with its arguments."""
-    port = free_port()
-    return [
-        start(
-            *arguments,
-            *("--distributed", "--coordinator", f"127.0.0.1:{port}"),
-            *("--process", process, "--processes", len(processes)),
-            cwd=cwd,
-            before=NOTICES_SOON,
-        )
-        for process, arguments in enumerate(processes)
-    ]
-
-
 def test_two_processes_find_what_one_does(folder, whole):
     both = start_two(*SWEEP, "--epochs", 4, "--out", "out", cwd=folder)
     first, second = (process.communicate(timeout=300) for process in both)
@@ -313,23 +249,6 @@ def test_two_processes_find_what_one_does(folder, whole):
     assert not [line for line in second[0].splitlines() if not line.startswith("[Gloo]")]
     assert_same_files(folder / "out", whole)
     assert json.loads((folder / "out" / "sweep.json").read_text())["settings"]["devices"] == 2
-
-
-@pytest.mark.slow
-def test_processes_that_read_different_epochs_say_so(folder, whole):
-    """As on machines whose folder is not one and the same."""
-    for name in ("first", "second"):
-        shutil.copytree(whole, folder / name)
-    shutil.rmtree(folder / "second" / "checkpoints" / "4")
-    both = start_each(
-        [("--resume", name, "--epochs", 6) for name in ("first", "second")], cwd=folder
-    )
-    errors = [process.communicate(timeout=300)[1] for process in both]
-    assert both[0].returncode == 1
-    assert both[1].returncode != 0
-    assert "the processes read checkpoints of different epochs" in errors[0]
-    assert "Traceback" not in errors[0] + errors[1]
-    assert_same_files(folder / "first", whole)
 
 
 @pytest.mark.slow

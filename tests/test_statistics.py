@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxdecay.results.statistics import compare
+from jaxdecay.results.statistics import compare, resolution_of
 
 TRIALS = 2_000
 
@@ -33,6 +33,17 @@ def test_numbers_are_those_of_scipy():
             np.testing.assert_allclose(got, interval)
     assert found.p_value[found.best] == 1
     assert found.difference[found.best] == 0
+
+
+def test_intervals_end_at_the_limits_of_a_metric():
+    values = np.array([[0.7, 0.99, 0.95], [0.02, 0.3, 0.1]])
+    free = compare(values, "", larger_is_better=True)
+    held = compare(values, "", larger_is_better=True, limits=(0.0, 1.0))
+    assert free.high[0] > 1
+    assert free.low[1] < 0
+    assert (held.low[0], held.high[0]) == (free.low[0], 1.0)
+    assert (held.low[1], held.high[1]) == (0.0, free.high[1])
+    np.testing.assert_array_equal(held.p_value, free.p_value)
 
 
 def test_of_losses_less_is_better():
@@ -77,6 +88,47 @@ def test_accuracies_that_happen_to_differ_equally_are_not_taken_for_certain(seed
         found = compare(values, "", larger_is_better=True, resolution=1 / 360)
         wrong += not found.like_best.all()
     assert wrong / TRIALS < 0.05 + 4 * np.sqrt(0.05 * 0.95 / TRIALS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shown_as", ["share", "percent", "root"])
+@pytest.mark.parametrize(
+    ("schedules", "seeds", "examples"), [(10, 2, 50), (10, 2, 360), (10, 3, 50), (2, 2, 50)]
+)
+def test_of_equal_schedules_none_is_told_from_the_best_by_an_error(
+    schedules, seeds, examples, shown_as
+):
+    """An error on few examples takes few values, whether or not the task declares it a share."""
+    show = {"share": np.positive, "percent": lambda each: np.float32(100) * each, "root": np.sqrt}
+    generator, wrong = np.random.default_rng(7), 0
+    for _ in range(TRIALS):
+        chance = 0.03 * np.exp(0.3 * generator.normal(size=seeds))  # a seed shifts all alike
+        errors = generator.binomial(examples, chance, size=(schedules, seeds)) / examples
+        values = show[shown_as](errors.astype(np.float32))
+        resolution = resolution_of(values, examples)
+        found = compare(values, "", larger_is_better=False, resolution=resolution)
+        wrong += not found.like_best.all()
+    assert wrong / TRIALS < 0.05 + 4 * np.sqrt(0.05 * 0.95 / TRIALS)
+
+
+@pytest.mark.parametrize(
+    ("values", "examples", "step"),
+    [
+        ([[0.10, 0.12], [0.10, 0.16]], 50, 0.02),
+        ([[10.0, 12.0], [10.0, 16.0]], 50, 2.0),  # in percent, of which an example is 2
+        ([[0.0, 1.0], [1.0, 1.0]], 1, 1.0),
+        ([[0.1, np.nan], [0.3, np.inf]], 10, 0.2),
+        ([[0.316228, 0.346410], [0.400000, 0.316228]], 50, 0.346410 - 0.316228),  # roots
+        ([[0.5, 0.5], [0.5, 0.5]], 50, 0.0),
+        ([[0.512, 0.634], [0.512, 0.634]], 50, 0.0),  # the same schedule twice
+        ([[0.5123, 0.6341], [0.5577, 0.6612]], 50, 0.0),  # a loss
+        ([[3e30, 4e30], [1e30, 2e30]], 50, 0.0),  # whole numbers, as all that large are
+        ([[np.nan, np.nan]], 50, 0.0),
+    ],
+)
+def test_the_values_show_the_smallest_step_of_a_metric(values, examples, step):
+    found = resolution_of(np.array(values, np.float32), examples)
+    assert found == pytest.approx(step, rel=1e-5)
 
 
 def test_equal_differences_are_as_uncertain_as_the_rounding_of_both():

@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from commands import error_of, in_this_process
+from commands import edit, error_of, in_this_process
 
 import jaxdecay
 
@@ -36,7 +36,7 @@ def test_tables_are_read_by_their_columns(folder, name):
 def test_a_column_that_was_renamed_is_one_line(folder, column):
     text = (folder / "history.csv").read_text()
     (folder / "history.csv").write_text(text.replace(column, "renamed", 1))
-    line = error_of(in_this_process("report", folder, cwd=folder), code=2)
+    line = error_of(in_this_process("report", folder, cwd=folder), code=1)
     assert "are damaged: history.csv lacks the column" in line
     assert column in line
 
@@ -57,28 +57,26 @@ def test_a_column_that_was_renamed_is_one_line(folder, column):
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
 def test_edited_facts_are_one_line(folder, change, words):
-    facts = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(facts | change))
+    edit(folder / "sweep.json", **change)
     for command in (("report",), ("export", "--tensorboard", "board")):
-        assert words in error_of(in_this_process(*command, folder, cwd=folder), code=2)
+        assert words in error_of(in_this_process(*command, folder, cwd=folder), code=1)
 
 
 def test_no_test_examples_are_one_line(folder):
     facts = json.loads((folder / "sweep.json").read_text())
-    facts["settings"]["test_examples"] = 0
-    (folder / "sweep.json").write_text(json.dumps(facts))
-    line = error_of(in_this_process("plot", folder, cwd=folder), code=2)
+    edit(folder / "sweep.json", settings={**facts["settings"], "test_examples": 0})
+    line = error_of(in_this_process("plot", folder, cwd=folder), code=1)
     assert "test_examples must be a number above 0, got 0" in line
 
 
 def test_watching_a_history_without_its_metric_is_one_line(folder):
-    run = {"data": "digits", "data_dir": None, "decays": None, "steps": 1, "digest": ""}
+    run = {"data": "digits", "data_dir": None, "decays": None, "steps": 1, "data_sha256": ""}
     run |= {"confirms": None, "own_decays": {}, "config": {"optimizer": "sgd", "seeds": 2}}
     run |= {"schedules": json.loads((folder / "sweep.json").read_text())["schedules"]}
     (folder / "run.json").write_text(json.dumps(run))
     text = (folder / "history.csv").read_text()
     (folder / "history.csv").write_text(text.replace("test_accuracy", "renamed", 1))
-    line = error_of(in_this_process("watch", folder, cwd=folder), code=2)
+    line = error_of(in_this_process("watch", folder, cwd=folder), code=1)
     assert line.endswith("is damaged: it lacks test_accuracy")
 
 
@@ -100,3 +98,37 @@ def test_a_history_without_its_first_epoch_is_refused(folder):
     (folder / "history.csv").write_text("\n".join([header, *rows[4:]]) + "\n")
     with pytest.raises(ValueError, match="does not have each member once in each epoch"):
         jaxdecay.SweepResult.load(folder)
+
+
+def test_a_history_without_its_last_epoch_is_refused(folder):
+    lines = (folder / "history.csv").read_text().splitlines(keepends=True)
+    (folder / "history.csv").write_text("".join(lines[:-4]))
+    with pytest.raises(ValueError, match=r"history\.csv has 1 epochs, but sweep\.json says 2"):
+        jaxdecay.SweepResult.load(folder)
+
+
+def test_a_history_without_one_of_its_metrics_is_refused(folder):
+    edit(folder / "sweep.json", ranks_by="loss")
+    lines = (folder / "history.csv").read_text().splitlines()
+    assert lines[0].endswith(",test_accuracy")
+    (folder / "history.csv").write_text("\n".join(line.rpartition(",")[0] for line in lines))
+    with pytest.raises(ValueError, match="lacks the column test_accuracy, which is measured"):
+        jaxdecay.SweepResult.load(folder)
+
+
+def test_a_metric_that_was_edited_is_noticed_and_one_that_was_rounded_is_not(folder):
+    path = folder / "members.csv"
+    header, *rows = path.read_text().splitlines()
+    place = header.split(",").index("test_loss") - len(header.split(","))
+    cells = rows[2].split(",")
+    for factor, is_same in ((1 + 1e-6, True), (1.001, False)):
+        changed = [*cells]
+        changed[place] = repr(float(cells[place]) * factor)
+        path.write_text("\n".join([header, *rows[:2], ",".join(changed), rows[3]]) + "\n")
+        if is_same:
+            assert jaxdecay.SweepResult.load(folder).epochs == 2
+        else:
+            with pytest.raises(
+                ValueError, match=r"test_loss of member 2 ends at .* in members.csv"
+            ):
+                jaxdecay.SweepResult.load(folder)

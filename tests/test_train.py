@@ -335,8 +335,14 @@ def test_a_task_can_be_a_static_argument():
         ({"test_inputs": np.full((9, 3), 1e300)}, "test_inputs: numbers must be finite as float32"),
         ({"test_inputs": np.ones((9, 3), complex)}, "real numbers, got an array of complex128"),
         ({"test_inputs": np.full((9, 3), "a")}, "inputs must be real numbers"),
-        ({"scale": 0.0}, r"scale must be a number above 0, got 0\.0"),
-        ({"scale": "255"}, "scale must be a number above 0, got '255'"),
+        ({"scale": 0.0}, r"scale must be a number from 1\.2e-38 to 3\.4e\+38, .*float32, got 0\.0"),
+        ({"scale": "255"}, "scale must be a number from .*, got '255'; .* give 255 for images"),
+        ({"scale": 1e300}, r"scale must be a number from .*, got 1e\+300"),
+        ({"scale": np.nan}, "scale must be a number from .*, got nan"),
+        (
+            {"scale": 2e-38, "test_inputs": np.full((9, 3), 7)},  # 3.5e38 > 3.4e38
+            "inputs must be finite when divided by scale 2e-38, some .*, or use a larger scale",
+        ),
     ],
 )
 def test_data_that_do_not_fit_are_refused(changes, message):

@@ -53,7 +53,7 @@ def test_watching_ends_with_ctrl_c_and_says_what_there_is_not(tmp_path, monkeypa
     missing = error_of(in_this_process("watch", "nowhere", cwd=tmp_path), code=2)
     assert missing == "error: folder 'nowhere' does not exist"
     run = {"data": "digits", "data_dir": None, "decays": None, "schedules": [], "steps": 1}
-    run |= {"digest": "", "confirms": None, "own_decays": {}, "config": {"optimizer": "sgd"}}
+    run |= {"data_sha256": "", "confirms": None, "own_decays": {}, "config": {"optimizer": "sgd"}}
     (tmp_path / "run.json").write_text(json.dumps(run))
     looks = iter(range(4))
 

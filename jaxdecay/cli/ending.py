@@ -21,7 +21,16 @@ from jaxdecay.inspection.check import check_schedule
 from jaxdecay.results.hyperparameters import at_an_edge
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.statistics import Comparison
-from jaxdecay.results.verdict import needs_confirming, seeds_that_settle, trained, verdict
+from jaxdecay.results.verdict import (
+    few_examples,
+    needs_confirming,
+    same_rates,
+    seeds_that_settle,
+    trained,
+    twins_of,
+    unreached,
+    verdict,
+)
 from jaxdecay.results.wording import metric_title
 
 
@@ -42,7 +51,7 @@ def print_result(result: SweepResult, run: Run, folder: Path, target: float | No
     if result.sound.any():
         ranking = result.ranking(target=target).tolist()
         typer.echo(f"best: {result.population[ranking[0]]!r}")
-        for line in _advice(result, ranking, run, folder):
+        for line in _advice(result, ranking, run, folder, target):
             typer.echo(f"note: {line}")
     diverged = int(result.diverged.sum())
     note = (
@@ -51,9 +60,11 @@ def print_result(result: SweepResult, run: Run, folder: Path, target: float | No
     typer.echo(f"{trained(result)}{note}")
 
 
-def _advice(result: SweepResult, ranking: list[int], run: Run, folder: Path) -> Iterator[str]:
+def _advice(
+    result: SweepResult, ranking: list[int], run: Run, folder: Path, target: float | None
+) -> Iterator[str]:
     """What the sweep shows, and what to do next where that leaves a question open."""
-    comparison, seeds, best = result.compare(), len(result.seeds), ranking[0]
+    comparison, best = result.compare(target=target), ranking[0]
     if run.confirms is not None:
         yield _confirmed(result, ranking, run.confirms, comparison)
     others = int(result.sound.sum()) - 1
@@ -62,9 +73,27 @@ def _advice(result: SweepResult, ranking: list[int], run: Run, folder: Path) -> 
             f"all schedules end with the same {metric_title(result.main_metric)}; check that the "
             "inputs are scaled (scale of jaxdecay.Data)"
         )
-    # Ranked by the steps to a target, the best is another than the one that is compared with.
-    alike = int(comparison.like_best.sum()) - 1 if comparison.best == best else 0
-    if alike > 0:
+    if (missed := unreached(result, target)) is not None:
+        yield missed
+    if (small := few_examples(result)) is not None:
+        yield small
+    yield from _separated(result, comparison, others, run, folder)
+    edge = at_an_edge(result.population, best) if run.confirms is None else None
+    if edge is not None:
+        yield edge
+    for finding in check_schedule(result.population[best], result.steps):
+        yield f"the best schedule: {finding}"
+
+
+def _separated(
+    result: SweepResult, comparison: Comparison, others: int, run: Run, folder: Path
+) -> Iterator[str]:
+    """Which of the others are like the best, and what would separate them."""
+    seeds, alike = len(result.seeds), int(comparison.like_best.sum()) - 1
+    if alike < 1:
+        return
+    twins = twins_of(result, comparison.best)
+    if alike > twins:
         words = verdict(seeds, alike, others)
         if needs_confirming(comparison, seeds):
             chosen = min(CONFIRM_BEST, others + 1)
@@ -74,11 +103,8 @@ def _advice(result: SweepResult, ranking: list[int], run: Run, folder: Path) -> 
             )
         else:
             yield f"{words}; {seeds_that_settle(comparison)}"
-    edge = at_an_edge(result.population, best) if run.confirms is None else None
-    if edge is not None:
-        yield edge
-    for finding in check_schedule(result.population[best], result.steps):
-        yield f"the best schedule: {finding}"
+    if twins:
+        yield same_rates(twins)
 
 
 def _confirmed(result: SweepResult, ranking: list[int], before: str, comparison: Comparison) -> str:

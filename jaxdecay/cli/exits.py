@@ -19,6 +19,9 @@ from jaxdecay.cli.streams import drop_unwritten
 EXTRAS = {"tensorboardX": "tensorboard", "mlflow": "mlflow"}
 """Packages that neither a sweep nor a report needs, and jaxdecay's extras that install them."""
 
+LEAVING_SECONDS = 5
+"""How long a process that failed waits for the others to end."""
+
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
@@ -31,15 +34,17 @@ def one_line_errors() -> Iterator[None]:
     except typer.Exit:
         raise
     except (ValueError, TypeError, FileNotFoundError, FileExistsError) as error:
-        fail(error, code=2)
+        fail(error, code=1 if _is_damage(error) else 2)
     except BrokenPipeError:
         _end(1)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get((error.name or "").partition(".")[0])
         remedy = f"; run: pip install 'jaxdecay[{extra}]'" if extra else ", which is not installed"
         fail(f"this needs {error.name}{remedy}", code=1)
-    except (MemoryError, jax.errors.JaxRuntimeError) as error:
-        fail(f"JAX or the machine gave up: {str(error) or 'out of memory'}", code=1)
+    except MemoryError:
+        fail("the memory of this machine is used up; give fewer schedules or seeds", code=1)
+    except jax.errors.JaxRuntimeError as error:
+        fail(f"JAX failed: {error}", code=1)
     except Exception as error:
         if isinstance(error, _failures()):
             fail(error, code=1)
@@ -55,6 +60,13 @@ def _fault_of_devices() -> str | None:
     return fault_of_devices()
 
 
+def _is_damage(error: Exception) -> bool:
+    """Whether a file is at fault, not the command."""
+    from jaxdecay.results.sealed import DamagedError
+
+    return isinstance(error, DamagedError)
+
+
 def _failures() -> tuple[type[Exception], ...]:
     """Errors with a message for people; imported when one is raised, as that takes seconds."""
     from jaxdecay.data import DataError
@@ -68,7 +80,7 @@ def _failures() -> tuple[type[Exception], ...]:
 def fail(error: object, code: int) -> NoReturn:
     """Prints what went wrong in one line, and ends with the exit code."""
     complain(error)
-    _end(code)
+    _end(code, error)
 
 
 def complain(error: object) -> None:
@@ -82,11 +94,22 @@ def note(line: str) -> None:
         typer.echo(line, err=True)
 
 
-def _end(code: int) -> NoReturn:
+def _end(code: int, error: object = None) -> NoReturn:
     if jax.distributed.is_initialized():
         drop_unwritten()
-        os._exit(code)  # an orderly exit would wait for the other processes, which may be gone
+        _leave(error)
+        os._exit(code)
     raise typer.Exit(code)
+
+
+def _leave(error: object) -> None:
+    """Waits until the other processes, which fail as well, have ended: JAX aborts those left."""
+    from jaxdecay.training.processes import ProcessGoneError
+
+    if not isinstance(error, ProcessGoneError):
+        leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(LEAVING_SECONDS)  # an orderly exit would wait for ever if they do not end
 
 
 def log_in_lines() -> None:

@@ -29,11 +29,12 @@ def load_result(folder: Path, decays: Path | None) -> SweepResult:
         folder: of the sweep.
         decays: Python file of its own decays, which is run; None if it needs none.
     """
-    if (folder / files.RUN).exists():
-        Run.read(folder).import_decays(folder, decays)
-    else:
+    if not (folder / files.RUN).exists():
         import_decays(decays)
-    return SweepResult.load(folder)
+        return SweepResult.load(folder)
+    run = Run.read(folder)
+    run.import_decays(folder, decays)
+    return run.result(folder)
 
 
 class Output:
@@ -59,26 +60,31 @@ class Output:
         self._has_begun = True
 
     def add_epoch(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
-        """Adds an epoch to `history.csv`; OSError if the folder was moved or removed."""
+        """Appends an epoch to `history.csv`; OSError if its files were moved or removed."""
         self.begin()
-        if not (self._folder / files.RUN).exists():
+        try:
+            (self._folder / files.RUN).stat()
+            self._history.add(epoch, history)
+        except FileNotFoundError:
             raise OSError(
                 f"'{self._folder}' was moved or removed while the sweep ran; resume it where its "
                 "files are now"
-            )
-        self._history.add(epoch, history)
-        self._history.write()
+            ) from None
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, *, patience: float = 0) -> Iterator[None]:
     """While this runs, no other sweep writes into the folder.
 
+    Args:
+        folder: of the sweep.
+        patience: seconds to wait for another one to end.
+
     Raises:
-        ValueError: another one does.
+        ValueError: another one writes into it.
         OSError: the file system cannot lock a file.
     """
-    lock = filelock.FileLock(folder / LOCK, timeout=0)
+    lock = filelock.FileLock(folder / LOCK, timeout=patience)
     try:
         with warnings.catch_warnings():  # of a system without locks, where a file stands for one
             warnings.simplefilter("ignore", UserWarning)
@@ -96,6 +102,16 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def check_free(folder: Path) -> None:
+    """ValueError if a sweep writes into the folder, so that no process joins one that is running.
+
+    JAX ends all processes of a sweep when another one with the index of one of them connects.
+    """
+    if (folder / LOCK).exists():
+        with contextlib.suppress(OSError), alone(folder, patience=2):  # others look as well
+            pass
 
 
 def is_written(folder: Path) -> bool:

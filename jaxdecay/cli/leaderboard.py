@@ -9,6 +9,7 @@ from rich.text import Text
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.verdict import meaning_of_alike
 from jaxdecay.results.wording import metric_title, short, steps
+from jaxdecay.spelling import counted
 
 
 def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = None) -> Table:
@@ -34,14 +35,14 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
         table.add_column(f"steps\nto {target:g}", justify="right", no_wrap=True)
     table.add_column("final\nrate", justify="right", no_wrap=True)
     if seeds > 1 and any(row.like_best and not row.is_best for row in rows):
-        table.caption = meaning_of_alike(result)
+        table.caption = meaning_of_alike(result, target=target)
     for row in rows:
         family, _, hyperparameters = row.name.removesuffix(")").partition("(")
         table.add_row(
-            str(row.rank),
+            row.place,
             Text.assemble((family, "bold"), " ", hyperparameters),
             *row.cells(result.main_metric),
-            *([steps(row.steps_to)] if target is not None else []),
+            *([steps(row.steps_to) + row.mark * (seeds > 1)] if target is not None else []),
             short(row.final_rate),
         )
     return table
@@ -49,6 +50,6 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
 
 def _title(result: SweepResult, most: int) -> str:
     total, seeds = result.diverged.shape
-    title = f"{total} schedule{'s' * (total > 1)}"
+    title = counted(total, "schedule")
     title = title if total <= most else f"The best {most} of {title}"
-    return f"{title}, mean ± standard deviation over {seeds} seeds" if seeds > 1 else title
+    return f"{title}, mean ± standard deviation over {seeds:,} seeds" if seeds > 1 else title

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shlex
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, get_origin
 
@@ -15,12 +14,23 @@ import jaxdecay
 from jaxdecay.cli.inputs import load_data, optimizer_named
 from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.registry import families
-from jaxdecay.results.files import RUN, are_complete, check_folder, write
+from jaxdecay.results.files import (
+    CHECKPOINTS,
+    NOT_OF_ONE_SWEEP,
+    RUN,
+    are_complete,
+    check_folder,
+    write,
+)
+from jaxdecay.results.result import SweepResult
+from jaxdecay.results.sealed import SEAL, DamagedError, read_sealed, sealed
 from jaxdecay.schedule import Schedule
 from jaxdecay.spelling import counted
+from jaxdecay.training.about import ABOUT, stored_identity
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.fingerprint import of_own_decays
+from jaxdecay.training.labels import with_class_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +40,7 @@ class Run:
     Attributes:
         data: "digits", "mnist" or the path of a file.
         data_dir: folder of the MNIST files, or None.
-        digest: of the data, which must be the same when the sweep is resumed.
+        data_sha256: the digest of the data, which must be the same when the sweep is resumed.
         decays: Python file of the user's own decays, or None.
         own_decays: by family, a fingerprint of each decay of the schedules that is not this
             library's; it must be the same when the sweep is resumed.
@@ -44,7 +54,7 @@ class Run:
 
     data: str
     data_dir: str | None
-    digest: str
+    data_sha256: str
     decays: str | None
     own_decays: dict[str, str]
     schedules: list[dict[str, Any]]
@@ -59,11 +69,13 @@ class Run:
         """The settings in a folder. An option that is newer than they are has its default.
 
         Raises:
-            ValueError: there are none, or they are damaged or from another version.
+            ValueError: there are none.
+            DamagedError: they are damaged or from another version, or were edited without
+                removing the seal.
         """
         path = folder / RUN
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_sealed(path)
         except (FileNotFoundError, NotADirectoryError):
             check_folder(folder)
             what = "was saved from Python" if are_complete(folder) else "holds no sweep"
@@ -71,13 +83,12 @@ class Run:
                 f"'{folder}' {what}; this command needs a folder written by `jaxdecay sweep` "
                 f"({RUN} is missing)"
             ) from None
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
+        values.pop(SEAL, None)
         fields = dataclasses.fields(cls)
         needed = {each.name for each in fields if each.default is dataclasses.MISSING}
         known = {each.name for each in fields}
-        if not isinstance(values, dict) or not needed <= set(values) <= known:
-            raise ValueError(
+        if not needed <= set(values) <= known:
+            raise DamagedError(
                 f"{path} is damaged or from another version of jaxdecay; start a new sweep"
             )
         kinds = {**typing.get_type_hints(cls), "config": dict}
@@ -85,21 +96,30 @@ class Run:
             expected = get_origin(kinds[name]) or kinds[name]
             expected = kinds[name] if expected in (types.UnionType, typing.Union) else expected
             if not isinstance(value, expected):
-                raise ValueError(f"{path} is damaged: {name} is {value!r}")
+                raise DamagedError(f"{path} is damaged: {name} is {value!r}")
         try:
             options = {**values["config"]}
             config = SweepConfig.from_dict(options, optimizer_named(options["optimizer"]))
         except KeyError:
-            raise ValueError(f"{path} is damaged: optimizer is missing") from None
+            raise DamagedError(f"{path} is damaged: optimizer is missing") from None
         except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from None
+            raise DamagedError(f"{path} is damaged: {error}") from None
         return cls(**{**values, "config": config})
 
     def write(self, folder: Path) -> None:
         """Writes `run.json`."""
         fields = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         values = {**fields, "config": self.config.to_dict()}
-        write(folder / RUN, json.dumps(values, indent=1).encode())
+        write(folder / RUN, sealed(values))
+
+    def parts(self) -> dict[str, Any]:
+        """What the processes of one sweep must have in common, by name."""
+        return {
+            "data": self.data_sha256,
+            "schedules": [repr(schedule) for schedule in self.population()],
+            "code": self.own_decays,
+            **self.config.to_dict(),
+        }
 
     def import_decays(self, folder: Path, given: Path | None) -> None:
         """Runs the Python file of the user's own decays if it was given to this command.
@@ -158,24 +178,48 @@ class Run:
 
     def load(self) -> jaxdecay.Data:
         """Its data; ValueError if they have changed since it was started."""
-        data = load_data(self.data, self.data_dir)
-        if digest(data) != self.digest:
+        data = with_class_numbers(load_data(self.data, self.data_dir))
+        if digest(data) != self.data_sha256:
             raise ValueError(
                 f"the data ({self.data}) have changed since the sweep was started; restore them, "
                 "or start a new sweep"
             )
         return data
 
+    def result(self, folder: Path) -> SweepResult:
+        """The result in a folder; ValueError if these are not its settings, or a decay changed."""
+        result = SweepResult.load(folder)
+        self._check_decays(result.population)
+        settings = {**result.settings, "seeds": list(result.seeds)}
+        mine = {**self.config.to_dict(), "seeds": list(self.config.all_seeds)}
+        mine["data"] = Path(self.data).stem
+        if self.config.block is None:
+            del mine["block"]  # it was measured
+        different = [name for name, value in mine.items() if settings.get(name) != value]
+        if self.schedules != [each.to_dict() for each in result.population]:
+            different.append("schedules")
+        identity = stored_identity(folder / CHECKPOINTS / ABOUT)
+        if identity is not None and identity.get("data") != self.data_sha256:
+            different.append("the contents of the data")
+        if different:
+            fault = f"{RUN} differs from the others in {', '.join(different)}"
+            raise ValueError(NOT_OF_ONE_SWEEP.format(folder=folder, fault=fault))
+        return result
+
     def population(self) -> jaxdecay.Population:
         """Its schedules; ValueError if one of their decays has changed."""
         found = [Schedule.from_dict(each) for each in self.schedules]
-        for family, each in of_own_decays(found).items():
+        self._check_decays(found)
+        return jaxdecay.stack(found)
+
+    def _check_decays(self, schedules: Iterable[Schedule]) -> None:
+        """ValueError if a decay of the user's own is not that of the sweep."""
+        for family, each in of_own_decays(schedules).items():
             if each != self.own_decays.get(family):
                 raise ValueError(
                     f"the decay {family} of {self.decays} has changed since the sweep was started; "
                     "undo the change, or start a new sweep in another folder"
                 )
-        return jaxdecay.stack(found)
 
 
 def _families(schedules: Any) -> Iterator[str]:

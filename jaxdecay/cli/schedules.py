@@ -30,9 +30,9 @@ def print_catalogue() -> None:
     """Every family, in groups."""
     console = Console(highlight=False)
     console.print(
-        "In formulas t is the step, T transition_steps, I init_value, E end_value, P peak_value, "
-        "W warmup_steps, r decay_rate, p the share of T that is done; other letters are explained "
-        "by `jaxdecay list FAMILY`; [in brackets] a default.",
+        "In the formulas: t is the step, T transition_steps, I init_value, E end_value, "
+        "P peak_value, W warmup_steps, r decay_rate, p = t / T up to 1. Brackets hold a default. "
+        "`jaxdecay list FAMILY` explains the other letters.",
         markup=False,
     )
     group = ""

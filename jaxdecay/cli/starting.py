@@ -9,18 +9,29 @@ from typing import Any
 import jaxdecay
 from jaxdecay.catalogue import default_population
 from jaxdecay.cli.display import Display
+from jaxdecay.cli.exits import note
 from jaxdecay.cli.folders import load_result, new_folder
 from jaxdecay.cli.inputs import is_file, load_data, mnist_folder, optimizer_named
 from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
 from jaxdecay.cli.sweeping import train
-from jaxdecay.results.files import CHECKPOINTS, are_complete, prepare, read_target
+from jaxdecay.results.files import (
+    CHECKPOINTS,
+    are_complete,
+    changed_results,
+    prepare,
+    read_target,
+)
+from jaxdecay.results.metric import check_target
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.sealed import DamagedError
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.training.checkpoint import check_path, digest
+from jaxdecay.training.checkpoint import Checkpoints, check_path, digest
 from jaxdecay.training.config import SweepConfig, stored_options
+from jaxdecay.training.differences import check_same
 from jaxdecay.training.fingerprint import of_own_decays
+from jaxdecay.training.processes import any_of, together
 from jaxdecay.training.train import steps_per_epoch
 
 WITH_RESUME = {
@@ -37,16 +48,20 @@ def start_sweep(options: Mapping[str, Any], display: Display) -> None:
         options: all options of `jaxdecay sweep`, by name.
         display: shows it.
     """
-    import_decays(options["decays"])
-    file, out = options["schedules"], options["out"]
-    population = None if file is None else read_schedules(file)
-    run, task = _new_run(options, population)
-    if options["distributed"] and out is None:
-        raise ValueError("--distributed needs --out: a folder that all processes share")
-    check_path((Path("runs") if out is None else out) / CHECKPOINTS)
-    folder = new_folder(options["data"]) if out is None else out
-    if is_first():
-        prepare(folder, overwrite=options["overwrite"])
+    with together():
+        import_decays(options["decays"])
+        file, out = options["schedules"], options["out"]
+        population = None if file is None else read_schedules(file)
+        run, task = _new_run(options, population)
+        check_target(task.measures, f"test_{task.ranks_by}", options["target"])
+        if options["distributed"] and out is None:
+            raise ValueError("--distributed needs --out: a folder that all processes share")
+        check_path((Path("runs") if out is None else out) / CHECKPOINTS)
+    check_same(run.parts())
+    with together():
+        folder = new_folder(options["data"]) if out is None else out
+        if is_first():
+            prepare(folder, overwrite=options["overwrite"])
     train(run, task, folder, resume=False, display=display, target=options["target"])
 
 
@@ -68,7 +83,7 @@ def _new_run(
     run = Run(
         data=str(Path(data).absolute()) if is_file(data) else data,
         data_dir=mnist_folder(data_dir) if data == "mnist" else None,
-        digest=digest(task.data),
+        data_sha256=digest(task.data),
         decays=None,
         own_decays=of_own_decays(population),
         schedules=[schedule.to_dict() for schedule in population],
@@ -86,8 +101,8 @@ def check_resumes(given: set[str]) -> None:
     if others := given - WITH_RESUME:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(others))
         raise ValueError(
-            "--resume takes all options but --epochs and --decays from the folder; leave out "
-            f"{options}, or start a new sweep"
+            f"{options} cannot be given with --resume: the folder stores what is trained; leave "
+            f"{'it' if len(others) == 1 else 'them'} out, or start a new sweep"
         )
 
 
@@ -108,15 +123,37 @@ def resume_sweep(
         display: shows it.
         target: of the metric that ranks schedules.
     """
-    stored = Run.read(folder)
-    run = stored if epochs is None else stored.epochs_more(epochs)
-    if run == stored and are_complete(folder):
-        display.has_finished(folder, stored.config.epochs)
+    with together():
+        stored = Run.read(folder)
+        run = stored if epochs is None else stored.epochs_more(epochs)
+        is_finished = run == stored and are_complete(folder) and not _must_write_again(folder)
+    if any_of(is_finished):
+        if is_first():
+            display.has_finished(folder, stored.config.epochs)
         return
-    run.import_decays(folder, decays)
-    task = jaxdecay.classifier(run.load())
+    with together():
+        run.import_decays(folder, decays)
+        task = jaxdecay.classifier(run.load())
+        check_target(task.measures, f"test_{task.ranks_by}", target)
     run = run.with_decays(decays)
+    check_same(run.parts())
     train(run, task, folder, resume=True, display=display, target=target)
+
+
+def _must_write_again(folder: Path) -> bool:
+    """Whether results of a finished sweep were changed, which is then printed.
+
+    Raises:
+        DamagedError: they were, and no checkpoint holds them.
+    """
+    changed = changed_results(folder)
+    if not changed:
+        return False
+    what = f"{' and '.join(str(folder / name) for name in changed)} differs from what was written"
+    if not Checkpoints(folder / CHECKPOINTS).size():
+        raise DamagedError(f"{what}, and no checkpoint holds the results; undo the change")
+    note(f"note: {what}; all results are written again from the last checkpoint")
+    return True
 
 
 def confirm_sweep(

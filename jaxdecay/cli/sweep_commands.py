@@ -128,18 +128,25 @@ def sweep(
     """
     with one_line_errors():
         from jaxdecay.cli.display import display_for
-        from jaxdecay.cli.processes import connect
+        from jaxdecay.cli.folders import check_free
+        from jaxdecay.cli.processes import compare, connect
         from jaxdecay.cli.starting import check_resumes, resume_sweep, start_sweep
         from jaxdecay.training.devices import store_compiled_programs
+        from jaxdecay.training.processes import together
 
         display = display_for(quiet, as_json)
+        shared = out if resume is None else resume
+        if distributed and shared is not None:
+            check_free(shared)
         connect(distributed, coordinator, process, processes)
         if not no_compilation_cache:
             store_compiled_programs()
         options = context.params
+        compare(options)
         given = {name for name in options if _is_given(context, name)}
         if resume is not None:
-            check_resumes(given)
+            with together():
+                check_resumes(given)
             resume_sweep(
                 resume,
                 epochs=epochs if "epochs" in given else None,

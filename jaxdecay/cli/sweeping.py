@@ -13,18 +13,28 @@ from rich.console import Console
 
 import jaxdecay
 from jaxdecay.cli.display import RESUME, Display, SweepSize
-from jaxdecay.cli.exits import fail, note
+from jaxdecay.cli.exits import complain, fail, note
 from jaxdecay.cli.finishing import finish
 from jaxdecay.cli.folders import Output, alone
 from jaxdecay.cli.interrupts import Interrupts
-from jaxdecay.cli.processes import is_first, meet
+from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
 from jaxdecay.results.files import CHECKPOINTS, RUN
 from jaxdecay.results.metric import larger_is_better
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.wording import remedy_for_divergence
+from jaxdecay.training.about import CheckpointError
 from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.processes import most_of, together
 from jaxdecay.training.sweep import check_arguments
 from jaxdecay.training.train import steps_per_epoch
+
+REPORT_BYTES = 2**20
+"""About the size of the report of a small sweep; most of it is Plotly."""
+MEMBER_BYTES = 512
+"""About what a member needs in `members.csv`, `sweep.json` and the report."""
+EPOCH_BYTES = 2 * 80
+"""About what an epoch of a member needs in `history.csv`, which is written once more at the end."""
 
 
 def train(
@@ -46,29 +56,55 @@ def train(
         display: shows it, in the first process.
         target: of the metric that ranks schedules.
     """
-    population, first = run.population(), is_first()
-    check_arguments(task, population, run.config)
-    with alone(folder) if first else contextlib.nullcontext():
-        meet()
-        with Interrupts(_show_stopping, _show_stopped) as interrupts:
+    first = is_first()
+    with contextlib.ExitStack() as until_the_end:
+        with together():
+            population = run.population()
+            check_arguments(task, population, run.config)
+            if first:
+                until_the_end.enter_context(alone(folder))
+        with Interrupts(_show_stopping, lambda: _show_stopped(run, folder)) as interrupts:
             config = dataclasses.replace(
                 run.config,
-                checkpoints=jaxdecay.Checkpoints(
-                    folder / CHECKPOINTS, every=run.checkpoint_every, keep=run.keep, anew=not resume
-                ),
+                checkpoints=_checkpoints(run, folder, resume),
                 should_stop=lambda: interrupts.number is not None,
             )
             output = Output(run, folder) if first else None
             shown = display if first else Display()
             with _saying_how_to_resume(run, folder):
-                result = _sweep(task, population, config, output, shown)
+                result, fault = _sweep(task, population, config, output, shown)
+                number = _stopped_by(interrupts.number, result, run)
         code = _end(result, run, folder, display, target) if first else 0
-    if interrupts.number is not None:
-        raise typer.Exit(128 + interrupts.number)
+        if fault is not None:
+            complain(f"{fault}; all epochs are trained, and the results need no checkpoint")
+            code = code or 1
+    if number:
+        raise typer.Exit(128 + number)
     if code:
         raise typer.Exit(code)
     if result.diverged.all():
-        fail("every member diverged; try smaller learning rates", code=1)
+        fail(f"every member diverged; {remedy_for_divergence(result.diverged_at)}", code=1)
+
+
+def _stopped_by(number: int | None, result: SweepResult, run: Run) -> int:
+    """The signal that stopped this process, or all through another of them; 0 for none."""
+    if result.epochs == run.config.epochs:
+        return number or 0
+    of_any = most_of(number or 0)
+    if of_any and number is None:
+        note("stopped, as another process of this sweep was interrupted")
+    return of_any
+
+
+def _checkpoints(run: Run, folder: Path, resume: bool) -> jaxdecay.Checkpoints:
+    members = len(run.schedules) * run.config.seeds
+    return jaxdecay.Checkpoints(
+        folder / CHECKPOINTS,
+        every=run.checkpoint_every,
+        keep=run.keep,
+        anew=not resume,
+        reserve=REPORT_BYTES + members * (MEMBER_BYTES + EPOCH_BYTES * run.config.epochs),
+    )
 
 
 def _sweep(
@@ -77,7 +113,9 @@ def _sweep(
     config: SweepConfig,
     output: Output | None,
     display: Display,
-) -> SweepResult:
+) -> tuple[SweepResult, CheckpointError | None]:
+    """The result, and the error if only the last checkpoint could not be written."""
+
     def trained(done: int, total: int) -> None:
         if output is not None:
             output.begin()  # the first time, now that nothing more can be refused
@@ -92,7 +130,12 @@ def _sweep(
 
     with display.running(_size_of(task, population, config)):
         shown = dataclasses.replace(config, callback=add_epoch, progress=trained)
-        return jaxdecay.sweep(task, population, **vars(shown))
+        try:
+            return jaxdecay.sweep(task, population, **vars(shown)), None
+        except CheckpointError as error:
+            if error.result is None:
+                raise
+            return error.result, error
 
 
 @contextlib.contextmanager
@@ -138,7 +181,8 @@ def _show_stopping() -> None:
     note("\nstopping after this epoch; interrupt again to stop at once")
 
 
-def _show_stopped() -> None:
+def _show_stopped(run: Run, folder: Path) -> None:
     with contextlib.suppress(OSError):
         Console().show_cursor(True)
-    note("\nstopped; --resume resumes from the last checkpoint")
+    resume = run.command(RESUME, folder)
+    note(f"\nstopped; to resume from the last checkpoint, run: {resume}")

@@ -16,7 +16,7 @@ from jaxdecay.cli.run import Run
 from jaxdecay.report import REPORT
 from jaxdecay.results.files import HISTORY, are_complete, read_history, read_target
 from jaxdecay.results.metric import ACCURACY
-from jaxdecay.results.result import SweepResult
+from jaxdecay.results.sealed import DamagedError
 
 SECONDS = 1.0
 """Between two looks at the files."""
@@ -38,7 +38,7 @@ def watch(folder: Path, decays: Path | None, display: Display) -> None:
     )
     with display.running(size):
         _follow(run, folder, display)
-    display.has_result(SweepResult.load(folder), run, folder, read_target(folder))
+    display.has_result(run.result(folder), run, folder, read_target(folder))
     if (folder / REPORT).exists():  # it comes after the results
         display.has_written(folder)
 
@@ -68,9 +68,11 @@ def _histories(run: Run, folder: Path, display: Display) -> Iterator[dict[str, n
         with contextlib.suppress(FileNotFoundError):  # not yet, or about to be replaced
             changed = path.stat().st_mtime_ns
             if changed != seen:
-                history = read_history(folder, len(run.schedules), run.config.seeds)
+                history = read_history(
+                    folder, len(run.schedules), run.config.seeds, grows=not complete
+                )
                 if display.size.metric not in history:
-                    raise ValueError(f"{path} is damaged: it lacks {display.size.metric}")
+                    raise DamagedError(f"{path} is damaged: it lacks {display.size.metric}")
                 yield history
         if complete:
             return

@@ -25,8 +25,23 @@ from jaxdecay.results.hyperparameters import panels
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import MOST_SEEDS
-from jaxdecay.results.verdict import meaning_of_alike, needs_confirming, trained, verdict
-from jaxdecay.results.wording import metric_title, number, short, steps
+from jaxdecay.results.verdict import (
+    few_examples,
+    meaning_of_alike,
+    needs_confirming,
+    same_rates,
+    trained,
+    twins_of,
+    unreached,
+    verdict,
+)
+from jaxdecay.results.wording import (
+    metric_title,
+    number,
+    remedy_for_divergence,
+    short,
+    steps,
+)
 from jaxdecay.schedules_file import to_toml
 from jaxdecay.spelling import counted
 
@@ -37,6 +52,11 @@ MOST_NUMBERS = 600_000
 """Of all curves together; longer sweeps show fewer epochs."""
 
 MOST_DIVERGED = 200
+
+ALL_DIVERGED = (
+    "Every schedule has a diverged member: curves end where members diverged, and there is no "
+    "final metric to draw."
+)
 
 
 def page(result: SweepResult, *, target: float | None = None, confidence: float = 0.95) -> str:
@@ -71,7 +91,7 @@ def content(result: SweepResult, target: float | None, confidence: float) -> dic
     return {
         **_texts(result, rows, target, confidence),
         **_axes(result, metrics, means[:, sound]),
-        "curves_note": _curves_note(many),
+        "curves_note": _curves_note(many) if sound.any() else ALL_DIVERGED,
         "main": result.main_metric,
         "columns": _columns(result, target),
         "metrics": [{"name": name, "title": metric_title(name)} for name in metrics],
@@ -118,13 +138,15 @@ def _schedule(result: SweepResult, row: Row) -> dict[str, Any]:
     if row.diverged:
         texts = dict.fromkeys(texts, f"{row.diverged} of {len(result.seeds)} diverged")
     elif np.isfinite(low):
-        alike = " ≈" if row.like_best else ""
-        texts[result.main_metric] += f" ({number(low)} … {number(high)}){alike}"
+        texts[result.main_metric] += f" ({number(low)} … {number(high)})"
     if row.steps_to is not None:
         values["steps_to"], texts["steps_to"] = row.steps_to, steps(row.steps_to)
+    if row.like_best and np.isfinite(low):
+        texts[result.main_metric if row.steps_to is None else "steps_to"] += " ≈"
     return {
         "index": row.index,
         "rank": row.rank,
+        "place": row.place,
         "name": row.name,
         "family": row.schedule.family,
         "python": _python(row.schedule),
@@ -201,10 +223,11 @@ def _texts(
 ) -> dict[str, Any]:
     schedules, seeds = result.diverged.shape
     legend = "Click a row to see its curve."
-    if seeds > 1:
+    if seeds > 1 and result.sound.sum() > 1:
         legend += (
-            f" {meaning_of_alike(result, confidence)}. More seeds: about how many more would show "
-            "the schedule to be significantly worse, if its mean difference stays the same; "
+            f" {meaning_of_alike(result, confidence, target)}. More seeds: about how many more "
+            "would show the schedule to be significantly worse, if its mean difference stays the "
+            "same; "
             f"∞: more than {MOST_SEEDS:,}, or unknown."
         )
     return {
@@ -222,27 +245,38 @@ def _texts(
 
 
 def _verdict(result: SweepResult, rows: list[Row], target: float | None, confidence: float) -> str:
-    best, seeds = rows[0], len(result.seeds)
+    best = rows[0]
     if best.diverged:
-        return "Every schedule has a diverged member; try smaller learning rates."
+        return f"Every schedule has a diverged member; {remedy_for_divergence(result.diverged_at)}."
     metric = result.main_metric
     words = f"Best: {best.name}, {metric_title(metric)} {number(best.mean(metric))}"
-    if target is not None:
-        reached = f"reached after {steps(best.steps_to)} steps (mean over seeds)"
-        unreached = "which no schedule reached with all seeds"
-        found = reached if np.isfinite(best.steps_to or np.inf) else unreached
-        return f"{words}; ranked by the steps until {metric_title(metric)} {target:g}, {found}."
     others = [row for row in rows[1:] if not row.diverged]
-    if np.isfinite(best.interval[0]):
+    missed = unreached(result, target)
+    if target is not None:
+        found = f"after {steps(best.steps_to)} steps, the mean over seeds"
+        words += "" if missed else f"; {metric_title(metric)} {target:g} {found}"
+    elif np.isfinite(best.interval[0]):
         low, high = map(number, best.interval)
         optimistic = "; optimistic, as this schedule was picked for being best" if others else ""
         words += f" ({100 * confidence:g} % interval {low} … {high}{optimistic})"
-    if not others:
-        return f"{words}."
-    sentence = verdict(seeds, sum(row.like_best for row in others), len(others))
-    confirm = needs_confirming(result.compare(confidence=confidence), seeds)
-    next_step = " Next: jaxdecay confirm, which trains the best again with new seeds."
-    return f"{words}. {sentence[0].upper()}{sentence[1:]}.{next_step if confirm else ''}"
+    separated = [missed] if missed else _separated(result, rows, target, confidence)
+    sentences = filter(None, [words, few_examples(result), *separated])
+    return " ".join(f"{each[0].upper()}{each[1:]}." for each in sentences)
+
+
+def _separated(
+    result: SweepResult, rows: list[Row], target: float | None, confidence: float
+) -> Iterator[str]:
+    """Which of the others are like the best, and what would separate them."""
+    others = [row for row in rows[1:] if not row.diverged]
+    alike, twins = sum(row.like_best for row in others), twins_of(result, rows[0].index)
+    if others and not (alike and alike == twins):
+        yield verdict(len(result.seeds), alike, len(others))
+        comparison = result.compare(confidence=confidence, target=target)
+        if needs_confirming(comparison, len(result.seeds)):
+            yield "Next: jaxdecay confirm, which trains the best again with new seeds"
+    if twins:
+        yield same_rates(twins)
 
 
 def _curves_note(many: bool) -> str:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-import json
 import math
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaxdecay.population import stack
+from jaxdecay.results.consistency import HISTORY, MEMBERS, SWEEP, disagreement
 from jaxdecay.results.metric import Metric
+from jaxdecay.results.sealed import SEAL, DamagedError, digest_of, read_sealed
 from jaxdecay.schedule import Schedule
 
-MEMBERS = "members.csv"
-HISTORY = "history.csv"
-SWEEP = "sweep.json"
 NAMES = (MEMBERS, HISTORY, SWEEP)
 """What `SweepResult.save` writes."""
 
@@ -38,6 +37,11 @@ NEEDED = {
 }
 """What is read of the dictionaries in `sweep.json`."""
 
+NOT_OF_ONE_SWEEP = (
+    "the files in '{folder}' are not of one sweep: {fault}; copy all files of one sweep there"
+)
+"""The message for a folder whose parts do not belong together."""
+
 LONGEST_CELL = 2**31 - 1
 """Characters of a schedule in a table: as many as Windows allows."""
 
@@ -49,23 +53,86 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The fields of a `SweepResult`, from the files of a finished sweep.
 
     Raises:
-        ValueError: the folder holds no finished sweep, or its files are damaged.
+        ValueError: the folder holds no finished sweep, or its files are not of one sweep.
+        DamagedError: its files are damaged, or differ from what was written.
     """
     folder = Path(folder)
     check_folder(folder)
     try:
-        fields = _fields(folder)
-        _check(fields)
-        return fields
+        facts = read_sealed(folder / SWEEP)
+        rows = _members(folder)
+        fields = _fields(folder, facts, rows)
+        _check(fields, facts)
+        fault = disagreement(facts, rows, fields["history"], fields["diverged_at"])
     except FileNotFoundError as error:
         resume = f"; resume it: jaxdecay sweep --resume {folder}"
         raise ValueError(
             f"'{folder}' holds no finished sweep: {Path(error.filename).name} is missing"
             f"{resume if (folder / RUN).exists() else ''}"
         ) from None
-    except (KeyError, IndexError, TypeError, ValueError, csv.Error) as error:
+    except DamagedError:
+        raise
+    except (LookupError, TypeError, ValueError, OverflowError, csv.Error) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"the files of the sweep in '{folder}' are damaged: {reason}") from None
+        raise DamagedError(f"the files of the sweep in '{folder}' are damaged: {reason}") from None
+    if fault is not None:
+        raise ValueError(NOT_OF_ONE_SWEEP.format(folder=folder, fault=fault))
+    values = value_digests(fields["history"], fields["final_learning_rate"])
+    for name, digest in values.items() if SEAL in facts else ():
+        if facts["digests"][name]["values"] != digest:
+            raise DamagedError(
+                f"{folder / name} differs from what was written; undo the change, or, if you made "
+                f'it on purpose, remove the line "{SEAL}" from {SWEEP}'
+            )
+    return fields
+
+
+def changed_results(folder: Path) -> list[str]:
+    """The names of the files of a finished sweep that differ from what was written in any byte."""
+    try:
+        about = read_sealed(folder / SWEEP)
+        digests = {name: about["digests"][name]["bytes"] for name in (HISTORY, MEMBERS)}
+    except (DamagedError, LookupError, TypeError):
+        return [SWEEP]
+    paths = {name: folder / name for name in digests}
+    changed = [
+        name
+        for name, path in paths.items()
+        if not path.exists() or _sha256(path.read_bytes()) != digests[name]
+    ]
+    return changed if SEAL in about else [*changed, SWEEP]
+
+
+def digests_of(
+    tables: Mapping[str, bytes], history: Mapping[str, np.ndarray], final_rates: np.ndarray
+) -> dict[str, dict[str, str]]:
+    """For `sweep.json`: of each table the digest of its bytes, and of the numbers read from it."""
+    values = value_digests(history, final_rates)
+    return {
+        name: {"bytes": _sha256(contents), "values": values[name]}
+        for name, contents in tables.items()
+    }
+
+
+def value_digests(history: Mapping[str, np.ndarray], final_rates: np.ndarray) -> dict[str, str]:
+    """By the name of a table, the digest of the numbers that are read from it.
+
+    It stays the same if a spreadsheet sorts the rows or writes numbers in another way.
+    """
+    numbers = {HISTORY: history, MEMBERS: {"final_learning_rate": final_rates}}
+    return {
+        name: digest_of(name, {column: _as_read(values) for column, values in columns.items()})
+        for name, columns in numbers.items()
+    }
+
+
+def _as_read(values: np.ndarray) -> np.ndarray:
+    values = values.astype(np.float32)
+    return np.where(np.isnan(values), np.float32(np.nan), values)
+
+
+def _sha256(contents: bytes) -> str:
+    return hashlib.sha256(contents).hexdigest()
 
 
 def check_folder(folder: Path) -> None:
@@ -75,11 +142,15 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"folder '{folder}' {what}")
 
 
-def _fields(folder: Path) -> dict[str, Any]:
-    about = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+def _members(folder: Path) -> list[dict[str, str]]:
     with (folder / MEMBERS).open(newline="", encoding="utf-8") as file:
         csv.field_size_limit(LONGEST_CELL)
-        rows = list(csv.DictReader(file))
+        return list(csv.DictReader(file))
+
+
+def _fields(
+    folder: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     shape = len(about["schedules"]), len(about["seeds"])
     rates = dict(map(_final_rate, rows))
     if len(rows) != len(rates) or sorted(rates) != list(range(shape[0] * shape[1])):
@@ -113,7 +184,7 @@ def _final_rate(row: Mapping[str, Any]) -> tuple[int, float]:
         ) from None
 
 
-def _check(fields: Mapping[str, Any]) -> None:
+def _check(fields: Mapping[str, Any], about: Mapping[str, Any]) -> None:
     """ValueError for fields that a sweep cannot have written."""
     for name, needed in NEEDED.items():
         values = fields[name]
@@ -129,27 +200,45 @@ def _check(fields: Mapping[str, Any]) -> None:
             or not 0 < value < math.inf
         ):
             raise ValueError(f"{name} must be a number above 0, got {value!r}")
-    if f"test_{fields['ranks_by']}" not in fields["history"]:
-        raise ValueError(f"{HISTORY} lacks the column test_{fields['ranks_by']}, which ranks")
+    columns = {f"test_{metric.name}": "is measured" for metric in fields["measures"]}
+    for column, why in {**columns, f"test_{fields['ranks_by']}": "ranks"}.items():
+        if column not in fields["history"]:
+            raise ValueError(f"{HISTORY} lacks the column {column}, which {why}")
+    epochs = len(fields["history"]["train_loss"])
+    if epochs != about["epochs"]:
+        raise ValueError(f"{HISTORY} has {epochs} epochs, but {SWEEP} says {about['epochs']}")
 
 
 def read_target(folder: Path) -> float | None:
     """The target by whose steps a finished sweep is ranked; None if it is ranked by its metric."""
-    return json.loads((folder / SWEEP).read_text(encoding="utf-8")).get("target")
+    return read_sealed(folder / SWEEP).get("target")
 
 
-def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarray]:
-    """The epochs in `history.csv` until now: by name, [E, S, K]."""
-    with (folder / HISTORY).open(newline="", encoding="utf-8") as file:
-        names = next(csv.reader(file), [])
-        if not names:
-            raise ValueError(f"{HISTORY} is empty")
-        try:
-            rows = np.loadtxt(file, np.float64, delimiter=",", ndmin=2)
-        except ValueError as error:
-            raise ValueError(f"{HISTORY}: {error}") from None
-    if not len(rows):
+def read_history(
+    folder: Path, schedules: int, seeds: int, *, grows: bool = False
+) -> dict[str, np.ndarray]:
+    """The epochs in `history.csv`: by name, [E, S, K].
+
+    Args:
+        folder: of the sweep.
+        schedules: S.
+        seeds: K.
+        grows: whether a sweep may be appending to it, so that its last epoch is incomplete and
+            ignored.
+    """
+    members = schedules * seeds
+    text = (folder / HISTORY).read_text(encoding="utf-8")
+    header, *lines = text.splitlines() or [""]
+    if grows:
+        complete = text.count("\n") - 1  # the last line may be a part of one
+        lines = lines[: complete // members * members]
+    if not header or not lines:
         raise ValueError(f"{HISTORY} is empty")
+    names = next(csv.reader([header]))
+    try:
+        rows = np.loadtxt(lines, np.float64, delimiter=",", comments=None, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"{HISTORY}: {error}") from None
     missing = [name for name in COLUMNS if name not in names]
     if rows.shape[1] != len(names) or missing:
         lacks = (
@@ -159,7 +248,6 @@ def read_history(folder: Path, schedules: int, seeds: int) -> dict[str, np.ndarr
     columns = dict(zip(names, rows.T, strict=True))
     member, epoch = columns.pop("member"), columns.pop("epoch")
     order = np.lexsort((member, epoch))  # a spreadsheet may have sorted it in another way
-    members = schedules * seeds
     place = np.arange(len(rows))
     if (
         len(rows) % members
@@ -202,9 +290,10 @@ def are_complete(folder: Path) -> bool:
 
 
 class HistoryFile:
-    """`history.csv` of a sweep that is still running: it grows by complete epochs.
+    """`history.csv` of a sweep that is still running, to which each epoch is appended.
 
-    A reader finds all epochs until then or, a moment later, one more.
+    A reader may find a part of the last epoch, also after the process was killed. A resumed sweep
+    adds all epochs of its checkpoint again, so it depends on nothing in the file.
 
     Args:
         folder: of the sweep.
@@ -212,16 +301,39 @@ class HistoryFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / HISTORY
-        self._parts: list[bytes] = []
+        self._size = 0
 
     def add(self, epoch: int, history: Mapping[str, np.ndarray]) -> None:
-        """One row for each member, from the epoch's history of arrays [S, K]."""
-        text = csv_table(history_rows(epoch, history))
-        self._parts.append(text if not self._parts else text[text.index(b"\n") + 1 :])
+        """Writes one row for each member; the first epoch replaces the former file.
 
-    def write(self) -> None:
-        """Writes all rows that were added."""
-        write(self._path, b"".join(self._parts))
+        Args:
+            epoch: counted from 0.
+            history: of the epoch, arrays [S, K].
+
+        Raises:
+            FileNotFoundError: the file was removed.
+            OSError: it cannot be written.
+        """
+        text = csv_table(history_rows(epoch, history), header=not self._size)
+        if not self._size:
+            write(self._path, text)
+        else:
+            try:
+                with self._path.open("r+b", buffering=0) as file:
+                    file.truncate(self._size)
+                    file.seek(self._size)
+                    file.write(text)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(self._path)) from None
+        self._size += len(text)
+
+
+def history_table(epochs: Iterable[Mapping[str, np.ndarray]]) -> bytes:
+    """`history.csv` from the histories of all epochs."""
+    return b"".join(
+        csv_table(history_rows(epoch, history), header=not epoch)
+        for epoch, history in enumerate(epochs)
+    )
 
 
 def history_rows(epoch: int, history: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
@@ -231,14 +343,22 @@ def history_rows(epoch: int, history: Mapping[str, np.ndarray]) -> Iterator[dict
         yield {"member": member, "epoch": epoch, **dict(zip(columns, values, strict=True))}
 
 
-def csv_table(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """A table as CSV; its columns are the keys of the first row."""
+def csv_table(rows: Iterable[Mapping[str, Any]], *, header: bool = True) -> bytes:
+    """A table as CSV; its columns are the keys of the first row, which the header names."""
     rows = list(rows)
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
+    if header:
+        writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().encode()
+
+
+def plain(value: Any) -> Any:
+    """An array as a list for JSON, with None for what is not finite; all else as it is."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return [number if np.isfinite(number) else None for number in value.tolist()]
 
 
 def write(path: Path, contents: bytes) -> None:

@@ -24,7 +24,8 @@ class Metric:
             returns under `name`, with each array replaced by its mean. None if the mean is the
             metric.
         is_share: whether it is a share of the test examples, such as an accuracy. Then a
-            difference below one example never counts as significant.
+            difference below one example never counts as significant. For any other metric, its
+            values show whether it has a smallest step.
 
     Raises:
         ValueError: the name is empty, or "loss", which every task measures.
@@ -93,3 +94,20 @@ def larger_is_better(measures: Sequence[Metric]) -> Mapping[str, bool]:
     """Whether larger is better, by name in the history; the learning rate has no direction."""
     tested = {f"test_{metric.name}": metric.larger_is_better for metric in measures}
     return {"train_loss": False, "test_loss": False, **tested}
+
+
+def check_target(measures: Sequence[Metric], metric: str, target: float | None) -> None:
+    """Raises a ValueError for a target that a share of the test examples cannot reach.
+
+    Args:
+        measures: the metrics of the task.
+        metric: the name in the history of what should reach the target.
+        target: the value to reach; None for none.
+    """
+    is_share = any(each.is_share and metric == f"test_{each.name}" for each in measures)
+    if is_share and target is not None and target > 1:
+        remedy = f"write {target / 100:g} for {target:g} %" if target <= 100 else "give less"
+        raise ValueError(
+            f"the target for {metric.replace('_', ' ')} must be at most 1, as it is a share of the "
+            f"test examples, got {target:g}; {remedy}"
+        )

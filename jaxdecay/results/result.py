@@ -14,10 +14,12 @@ import numpy as np
 
 from jaxdecay.population import Population
 from jaxdecay.results import files
-from jaxdecay.results.metric import LOSS, Metric, larger_is_better
+from jaxdecay.results.consistency import last_sound
+from jaxdecay.results.metric import LOSS, Metric, check_target, larger_is_better
 from jaxdecay.results.row import Row
-from jaxdecay.results.statistics import Comparison, compare
-from jaxdecay.results.wording import metric_title
+from jaxdecay.results.sealed import sealed
+from jaxdecay.results.statistics import Comparison, compare, resolution_of
+from jaxdecay.results.wording import metric_title, remedy_for_divergence
 from jaxdecay.schedule import Schedule
 from jaxdecay.spelling import counted, nearest
 
@@ -67,8 +69,8 @@ class SweepResult:
     def __repr__(self) -> str:
         schedules, seeds = self.diverged.shape
         return (
-            f"<SweepResult: {counted(schedules, 'schedule')} × {counted(seeds, 'seed')} "
-            f"on {self.settings['data']}, {counted(self.steps, 'step')}, "
+            f"<SweepResult: {counted(schedules, 'schedule')} × {counted(seeds, 'seed')} on "
+            f"{self.settings['data']}, {counted(self.steps, 'step')}, "
             f"{counted(int(self.diverged.sum()), 'member')} diverged>"
         )
 
@@ -76,7 +78,7 @@ class SweepResult:
         """In a notebook: the best schedules."""
         rows = self.rows()[:NOTEBOOK_ROWS]
         head = ["rank", "schedule", *map(metric_title, self.tested)]
-        lines = [[str(row.rank), row.name, *row.cells(self.main_metric)] for row in rows]
+        lines = [[row.place, row.name, *row.cells(self.main_metric)] for row in rows]
         table = "".join(
             f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
             for tag, cells in [("th", head), *(("td", line) for line in lines)]
@@ -127,11 +129,7 @@ class SweepResult:
     @property
     def metrics(self) -> dict[str, np.ndarray]:
         """By name, arrays [S, K] from the last epoch, or the last before a member diverged."""
-        last = np.maximum(self.sound_epochs - 1, 0)[None]
-        return {
-            name: np.take_along_axis(values, last, axis=0)[0]
-            for name, values in self.history.items()
-        }
+        return last_sound(self.history)
 
     @property
     def sound_epochs(self) -> np.ndarray:
@@ -150,10 +148,11 @@ class SweepResult:
             Floats; infinity where the target was not reached.
 
         Raises:
-            ValueError: an unknown metric.
+            ValueError: an unknown metric, or a target above 1 for a share of the test examples.
         """
         metric = self.main_metric if metric is None else metric
         larger = self.larger_is_better(metric)
+        check_target(self.measures, metric, target)
         values = self.history[metric]
         reached = values >= target if larger else values <= target
         steps = (1 + reached.argmax(axis=0)) * (self.steps // len(values))
@@ -208,18 +207,29 @@ class SweepResult:
             )
         return known[metric]
 
-    def _resolution(self, metric: str) -> float:
-        """The smallest step of a metric: one test example of a share of them."""
-        is_share = any(each.is_share and metric == f"test_{each.name}" for each in self.measures)
-        return 1 / self.settings["test_examples"] if is_share else 0.0
+    def _limits(self, metric: str, values: np.ndarray, target: float | None) -> dict[str, Any]:
+        """The smallest step of a metric, or of the steps to a target, and between what it is."""
+        if target is not None:
+            return {"resolution": self.steps // self.epochs}
+        examples = self.settings["test_examples"]
+        if any(each.is_share and metric == f"test_{each.name}" for each in self.measures):
+            return {"resolution": 1 / examples, "limits": (0.0, 1.0)}
+        return {"resolution": resolution_of(values, examples)}
 
-    def compare(self, metric: str | None = None, *, confidence: float = 0.95) -> Comparison:
+    def compare(
+        self,
+        metric: str | None = None,
+        *,
+        confidence: float = 0.95,
+        target: float | None = None,
+    ) -> Comparison:
         """Compares the schedules over seeds: intervals, and which are significantly worse.
 
         Args:
             metric: a name of `metrics`; None for the one that ranks schedules. Its direction is
                 that which the task declares.
             confidence: of the intervals, between 0 and 1.
+            target: compare the steps to it, as `steps_to` counts them, instead of last values.
 
         Returns:
             A `jaxdecay.results.statistics.Comparison`; schedules with a diverged member have no
@@ -232,19 +242,21 @@ class SweepResult:
         larger = self.larger_is_better(metric)
         if not 0 < confidence < 1:
             raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
+        values = self.metrics[metric] if target is None else self.steps_to(target, metric)
+        values = np.where(self.diverged, np.nan, values)
         return compare(
-            np.where(self.diverged, np.nan, self.metrics[metric]),
+            values,
             metric,
-            larger_is_better=larger,
+            larger_is_better=larger and target is None,
             confidence=confidence,
-            resolution=self._resolution(metric),
-            best=int(self.ranking()[0]) if metric == self.main_metric else None,
+            **self._limits(metric, values, target),
+            best=int(self.ranking(target=target)[0]) if metric == self.main_metric else None,
         )
 
     def best(self) -> Schedule:
         """The best schedule of the ranking; ValueError if every schedule has a diverged member."""
         if not self.sound.any():
-            raise ValueError("every schedule diverged; try smaller learning rates")
+            raise ValueError(f"every schedule diverged; {remedy_for_divergence(self.diverged_at)}")
         return self.population[int(self.ranking()[0])]
 
     def rows(self, *, target: float | None = None, confidence: float = 0.95) -> list[Row]:
@@ -261,8 +273,8 @@ class SweepResult:
             >>> [row.name for row in jaxdecay.sweep(task, rates).rows()]
             ['constant(value=0.1)', 'constant(value=0.001)']
         """
-        comparison, metrics = self.compare(confidence=confidence), self.metrics
-        schedules = list(self.population)
+        comparison, metrics = self.compare(confidence=confidence, target=target), self.metrics
+        of_metric, schedules = self.compare(confidence=confidence), list(self.population)
         steps_to = None if target is None else self.steps_to(target).mean(axis=1)
         diverged, final_rates = self.diverged.sum(axis=1), self.final_learning_rate.mean(axis=1)
         return [
@@ -272,7 +284,7 @@ class SweepResult:
                 schedule=schedules[index],
                 values={name: metrics[name][index] for name in self.tested},
                 diverged=int(diverged[index]),
-                interval=(float(comparison.low[index]), float(comparison.high[index])),
+                interval=(float(of_metric.low[index]), float(of_metric.high[index])),
                 is_best=index == comparison.best,
                 like_best=bool(comparison.like_best[index]),
                 more_seeds=0 if index == comparison.best else int(comparison.more_seeds[index]),
@@ -319,8 +331,7 @@ class SweepResult:
 
     def summary(self, target: float | None = None) -> dict[str, Any]:
         """What `sweep.json` holds: settings, schedules, ranking, comparison, speed and machine."""
-        steps_to = None if target is None else _plain(self.steps_to(target).mean(axis=1))
-        comparison = dataclasses.asdict(self.compare())
+        steps_to = None if target is None else files.plain(self.steps_to(target).mean(axis=1))
         return {
             "settings": dict(self.settings),
             "measures": [metric.to_dict() for metric in self.measures],
@@ -333,7 +344,8 @@ class SweepResult:
             "ranking": self.ranking(target=target).tolist(),
             "target": target,
             "steps_to_target": steps_to,
-            "comparison": {name: _plain(value) for name, value in comparison.items()},
+            "comparison": {name: files.plain(each) for name, each in vars(self.compare()).items()},
+            "epochs": self.epochs,
             "steps": self.steps,
             "member_steps": self.member_steps,
             "wall_seconds": self.compile_seconds + self.run_seconds,
@@ -366,13 +378,14 @@ class SweepResult:
         """
         folder = files.prepare(folder, overwrite=overwrite)
         (folder / files.SWEEP).unlink(missing_ok=True)
-        history = files.HistoryFile(folder)
-        for epoch in range(self.epochs):
-            history.add(epoch, self._epoch(epoch))
-        history.write()
-        files.write(folder / files.MEMBERS, files.csv_table(self.member_rows()))
-        summary = json.dumps(self.summary(target), indent=2, allow_nan=False)
-        files.write(folder / files.SWEEP, summary.encode() + b"\n")
+        tables = {
+            files.HISTORY: files.history_table(map(self._epoch, range(self.epochs))),
+            files.MEMBERS: files.csv_table(self.member_rows()),
+        }
+        for name, contents in tables.items():
+            files.write(folder / name, contents)
+        facts = {"digests": files.digests_of(tables, self.history, self.final_learning_rate)}
+        files.write(folder / files.SWEEP, sealed(self.summary(target) | facts))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -382,13 +395,6 @@ class SweepResult:
             folder: of a finished sweep.
 
         Raises:
-            ValueError: the folder holds no finished sweep, or its files are damaged.
+            ValueError: no sweep has finished there, or a file is damaged, changed, or of another.
         """
         return cls(**files.read(folder))
-
-
-def _plain(value: Any) -> Any:
-    """An array as a list for JSON, with None for what is not finite; all else as it is."""
-    if not isinstance(value, np.ndarray):
-        return value
-    return [number if np.isfinite(number) else None for number in value.tolist()]

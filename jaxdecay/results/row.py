@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxdecay.results.wording import short_repr, spread
+from jaxdecay.results.wording import MISSING, short_repr, spread
 from jaxdecay.schedule import Schedule
 
 
@@ -24,7 +24,8 @@ class Row:
         interval: of the mean of the metric that ranks schedules; not numbers with one seed, or
             where a member diverged.
         is_best: whether it is the one that the others are compared with.
-        like_best: whether it is not significantly worse than the best.
+        like_best: whether it is not significantly worse than the best: in the steps to the target
+            if there is one, else in the metric.
         more_seeds: how many more seeds would settle it, as `Comparison.more_seeds`; 0 for the best.
         steps_to: the mean number of steps to the target, infinite if a seed did not reach it; None
             without a target.
@@ -48,16 +49,26 @@ class Row:
         """The schedule, with its numbers rounded to four digits."""
         return short_repr(self.schedule)
 
+    @property
+    def place(self) -> str:
+        """Its rank; a dash if a member diverged, as such a schedule has no place."""
+        return MISSING if self.diverged else str(self.rank)
+
     def mean(self, metric: str) -> float:
         """Of a test metric over seeds; not a number where a member diverged."""
         return float("nan") if self.diverged else float(self.values[metric].mean())
 
+    @property
+    def mark(self) -> str:
+        """≈ if it is like the best in what ranks schedules, else as many spaces."""
+        return " ≈" if self.like_best and not self.is_best else "  "
+
     def cells(self, metric: str) -> list[str]:
-        """Each test metric as mean ± deviation; `metric` is marked ≈ if it is like the best's."""
+        """Each test metric as mean ± deviation; `metric`, if it ranks, with the mark."""
         if self.diverged:
             total = len(self.values[metric])
             return [f"{self.diverged} of {total} diverged", *[""] * (len(self.values) - 1)]
         texts = {name: spread(values) for name, values in self.values.items()}
-        if len(self.values[metric]) > 1:
-            texts[metric] += " ≈" if self.like_best and not self.is_best else "  "
+        if len(self.values[metric]) > 1 and self.steps_to is None:
+            texts[metric] += self.mark
         return list(texts.values())

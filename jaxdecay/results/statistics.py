@@ -7,6 +7,7 @@ compared seed by seed: what a seed does to all of them alike cancels.
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 from scipy import special  # scipy.stats would take a second to import
@@ -15,6 +16,9 @@ POWER = 0.8
 """Chance to separate two schedules for which seeds are counted."""
 
 MOST_SEEDS = 1_000
+
+ROUNDING = 1e-6
+"""Values of a metric whose relative difference is smaller are equal: they are float32 means."""
 
 ENOUGH_SEEDS = 10
 """With fewer, train the best of many schedules again."""
@@ -80,6 +84,7 @@ def compare(
     larger_is_better: bool,
     confidence: float = 0.95,
     resolution: float = 0.0,
+    limits: tuple[float, float] = (-math.inf, math.inf),
     best: int | None = None,
 ) -> Comparison:
     """Compares schedules by the last values of a metric.
@@ -97,6 +102,7 @@ def compare(
         confidence: of the intervals, between 0 and 1.
         resolution: the smallest step of the metric: 1 / (test examples) of an accuracy. Where a few
             differences happen to be equal, an uncertainty of this size is still assumed.
+        limits: what no mean is below or above: 0 and 1 for an accuracy. Intervals end there.
         best: which of the schedules with the best mean is the best; None for the first.
 
     Returns:
@@ -139,8 +145,8 @@ def compare(
         metric=metric,
         confidence=confidence,
         mean=mean,
-        low=mean - half,
-        high=mean + half,
+        low=np.clip(mean - half, *limits),
+        high=np.clip(mean + half, *limits),
         best=best,
         difference=difference,
         difference_low=difference - room,
@@ -149,6 +155,41 @@ def compare(
         like_best=like_best,
         more_seeds=_more(needed - seeds, like_best),
     )
+
+
+def resolution_of(values: np.ndarray, examples: int) -> float:
+    """The smallest step of a metric, as its values show it; 0 if it is not discrete.
+
+    A mean of whole numbers over the test examples, such as an error, is a multiple of 1 / examples.
+    Any other metric is discrete if values of different seeds are equal.
+
+    Args:
+        values: [S, K], S schedules and K seeds; what is not finite does not count.
+        examples: the number of test examples.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxdecay.results.statistics import resolution_of
+        >>> resolution_of(np.array([[0.12, 0.16], [0.10, 0.20]]), examples=50)
+        0.02
+        >>> resolution_of(np.array([[0.1234, 0.1678], [0.1011, 0.2098]]), examples=50)
+        0.0
+    """
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0
+    counts = np.round(finite * examples)
+    # Of larger counts float32 has no fractions that would show the metric not to be discrete.
+    are_whole = np.abs(finite * examples - counts) <= ROUNDING * np.abs(counts)
+    if (are_whole & (np.abs(counts) < 0.1 / ROUNDING)).all():
+        return int(np.gcd.reduce((counts - counts.min()).astype(np.int64))) / examples
+    grain = ROUNDING * np.abs(finite).max()
+    by_seed = [np.unique(np.round(each[np.isfinite(each)] / grain)) for each in values.T]
+    distinct = np.unique(np.concatenate(by_seed))
+    if len(distinct) < 2 or len(distinct) == sum(map(len, by_seed)):
+        return 0.0
+    return float(np.diff(distinct).min() * grain)
 
 
 def _more(missing: np.ndarray, like_best: np.ndarray) -> np.ndarray:

@@ -86,6 +86,26 @@ def short_repr(schedule: Schedule) -> str:
     return re.sub(r"\d+\.\d+(e-?\d+)?", lambda found: f"{float(found[0]):.4g}", repr(schedule))
 
 
+def remedy_for_divergence(diverged_at: np.ndarray) -> str:
+    """What to do if every schedule has a diverged member.
+
+    Args:
+        diverged_at: the step at which each member diverged, or -1; see `SweepResult`.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxdecay.results.wording import remedy_for_divergence
+        >>> remedy_for_divergence(np.array([[7, 9], [2, 1]]))
+        'try smaller learning rates'
+    """
+    if (diverged_at == 0).any(axis=1).all():
+        return (
+            "the loss was NaN or infinite before the first update, so learning rates are not the "
+            "reason; check the numbers in the data, their scale, and the loss"
+        )
+    return "try smaller learning rates"
+
+
 def label(schedule: Schedule) -> str:
     """`short_repr`, cut to 60 characters, for the legend of a picture."""
     text = short_repr(schedule)

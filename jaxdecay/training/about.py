@@ -8,19 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from jaxdecay.results.files import write
-from jaxdecay.training.digests import digest_of
+from jaxdecay.results.sealed import SEAL, DamagedError, read_sealed, sealed
 
 ABOUT = "about.json"
 
 
 class CheckpointError(Exception):
-    """Checkpoints cannot be written or read; one line says which ones and why."""
+    """Checkpoints cannot be written or read; one line says which ones and why.
+
+    Attributes:
+        result: the `SweepResult` of a sweep that trained all its epochs and could not write the
+            last checkpoint; None otherwise.
+    """
+
+    result: Any = None
 
 
 def write_about(path: Path, about: Mapping[str, Any], block: int) -> None:
     """Writes `about.json`."""
-    record = json.loads(json.dumps({"block": block, "about": about}))
-    write(path, json.dumps({**record, "digest": digest_of(record)}, indent=1).encode())
+    write(path, sealed({"block": block, "about": about}))
 
 
 def read_about(path: Path, about: Mapping[str, Any]) -> int:
@@ -31,24 +37,32 @@ def read_about(path: Path, about: Mapping[str, Any]) -> int:
         ValueError: `about` describes another sweep.
         CheckpointError: the file is damaged or cannot be read.
     """
-    damaged = CheckpointError(f"{path} is damaged; start the sweep from scratch")
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        written = record.pop("digest", None)
+        record = read_sealed(path)
+        # Nobody edits this file on purpose, so one without its seal is damaged.
+        if set(record) != {SEAL, "block", "about"}:
+            raise DamagedError
         block, stored = int(record["block"]), dict(record["about"])
     except FileNotFoundError:
         raise
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise damaged from None
-    is_as_written = written == digest_of(record)
-    if written is not None and not is_as_written:
-        raise damaged
-    _check_same(stored, about, path.parent)  # earlier formats have no digest
-    if not is_as_written:
-        raise damaged
+    except (ValueError, TypeError, OverflowError):
+        raise CheckpointError(
+            f"{path} is damaged or from another version of jaxdecay; restore it from a copy, or "
+            "start the sweep from scratch"
+        ) from None
+    _check_same(stored, about, path.parent)
     return block
+
+
+def stored_identity(path: Path) -> Mapping[str, Any] | None:
+    """What identifies the stored sweep; None if the file is missing or damaged."""
+    try:
+        record = read_sealed(path)
+        return dict(record["about"]) if SEAL in record else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder: Any) -> None:
@@ -57,32 +71,36 @@ def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder:
         if before == value:
             continue
         if name == "code":
-            difference = _changed_code(before, value)
+            change = _changed_code(before, value)
         elif name == "data":
-            difference = "the data changed since it was started"
+            change = "the data changed since it was started"
         else:
-            what, was, now = _difference(name, before, value)
-            difference = f"{what} was {was} and is now {now}"
+            what, was, now = difference(name, before, value)
+            change = f"{what} was {was} and is now {now}"
             if str(was).replace("64", "32") == str(now).replace("64", "32"):
-                difference += ", as JAX_ENABLE_X64 was set or unset"
+                change += ", as JAX_ENABLE_X64 was set or unset"
         raise ValueError(
-            f"{folder} contains the checkpoints of another sweep: {difference}; "
+            f"{folder} contains the checkpoints of another sweep: {change}; "
             "undo the change to resume it, or start from scratch in another folder"
         )
 
 
 def _changed_code(stored: Any, requested: dict[str, str]) -> str:
     """The names of the functions whose fingerprints differ."""
-    stored = stored if isinstance(stored, dict) else {}
-    names = requested | stored
-    changed = [name for name in names if requested.get(name) != stored.get(name)]
+    changed = changed_functions(stored if isinstance(stored, dict) else {}, requested)
     return (
         f"{' and '.join(changed)} changed since the sweep was started (the source, "
         "a value that it uses, or the version of a package)"
     )
 
 
-def _difference(name: str, stored: Any, requested: Any) -> tuple[str, Any, Any]:
+def changed_functions(stored: dict[str, str], requested: dict[str, str]) -> list[str]:
+    """The names of the functions whose fingerprints differ."""
+    names = requested | stored
+    return [name for name in names if requested.get(name) != stored.get(name)]
+
+
+def difference(name: str, stored: Any, requested: Any) -> tuple[str, Any, Any]:
     """The first difference of two values, and its name: an index or a key if they have these."""
     if isinstance(requested, dict) and isinstance(stored, dict):
         keys: list[Any] = [*requested, *stored]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import json
 import logging
-import math
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -25,12 +25,15 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from jaxdecay.data import Data
+from jaxdecay.results.sealed import digest_of
 from jaxdecay.training.about import ABOUT, CheckpointError, read_about, write_about
-from jaxdecay.training.digests import digest_of, share_digest
-from jaxdecay.training.processes import ProcessError, agreed, shared
+from jaxdecay.training.chunks import Chunks, padded, read_array, read_members
+from jaxdecay.training.processes import ProcessError, shared, texts_of_all, together
 
-FORMAT = 5
+FORMAT = 6
 """The version of what is written; a sweep resumes from the same version only."""
+ITEM = "sweep"
+"""The name of what each checkpoint contains."""
 UNREAD = ".unread"
 """The suffix of a checkpoint that could not be read, perhaps only this time."""
 
@@ -38,11 +41,10 @@ _log = logging.getLogger("jaxdecay")
 
 
 class Snapshot(NamedTuple):
-    """Members at the end of an epoch. S schedules, K seeds, E epochs done, M members.
+    """A sweep at the end of an epoch. S schedules, K seeds, E epochs done.
 
     Attributes:
-        places: indices [M, 2]: the schedule and the seed of each member.
-        members: bytes [M, …], see `packed`.
+        members: those of this process, or that it needs; their bytes as `packed` writes them.
         trunk: [S], the schedule whose member each schedule shares; see `Plan`.
         history: by name, arrays [E, S, K] for all members of the sweep.
         diverged_at: [S, K], for all members of the sweep.
@@ -50,8 +52,7 @@ class Snapshot(NamedTuple):
         run_seconds: the time spent training.
     """
 
-    places: np.ndarray
-    members: np.ndarray
+    members: Chunks
     trunk: np.ndarray
     history: dict[str, np.ndarray]
     diverged_at: np.ndarray
@@ -74,6 +75,8 @@ class Checkpoints:
         every: epochs between two checkpoints, at least 1; the last epoch always gets one.
         keep: how many to keep, at least 2: if the newest is damaged, the one before it is used.
         anew: start from scratch: existing checkpoints are removed when training begins.
+        reserve: bytes of disk space to leave for other files; a sweep for which too little is
+            free does not start.
 
     Raises:
         ValueError: `every` or `keep` is too small, or Orbax cannot read from a folder of this
@@ -95,6 +98,7 @@ class Checkpoints:
     every: int = 1
     keep: int = 3
     anew: bool = False
+    reserve: int = 0
 
     def __post_init__(self) -> None:
         if self.every < 1:
@@ -118,7 +122,8 @@ class Checkpoints:
         if self.anew:
             if not path.exists() and folder.is_dir() and any(folder.iterdir()):
                 raise ValueError(
-                    f"{folder} contains files that are not checkpoints; choose another folder"
+                    f"{folder} has no {ABOUT}, so the files in it may not be those of a sweep; "
+                    "choose another folder, or delete them"
                 )
             return None
         with contextlib.suppress(FileNotFoundError):
@@ -133,32 +138,30 @@ class Checkpoints:
     def restore(self, mine: np.ndarray) -> Snapshot | None:
         """The members in `mine`, [S, K], from the newest complete checkpoint; None without one.
 
+        All processes read the same checkpoint: what one of them cannot read, none uses.
+
         Raises:
-            CheckpointError: every checkpoint is damaged.
+            CheckpointError: every checkpoint is damaged, or the processes see different ones.
         """
         folder, faults = Path(self.folder), []
-        if self.anew or not folder.is_dir():
+        steps = sorted((int(path.name) for path in _checkpoint_folders(folder)), reverse=True)
+        if self.anew or not _common(folder, steps):
             return None
         with _manager(folder) as manager:
-            for epochs in sorted(manager.all_steps(), reverse=True):
-                try:
-                    return _read(manager, epochs, mine)
-                except MemoryError:
-                    raise
-                except jax.errors.JaxRuntimeError as error:
-                    if jax.process_count() > 1:
-                        raise ProcessError("another process of this sweep has ended") from error
-                    raise
-                except Exception as error:  # damaged bytes make the reader raise anything
-                    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-                    _log.warning("ignoring the checkpoint of epoch %d: it cannot be read", epochs)
-                    faults.append(f"epoch {epochs}: {reason[:200]}")
-        if faults:
-            raise CheckpointError(
-                f"no checkpoint in {self.folder} can be read ({faults[0]}); "
-                "try again, or start the sweep from scratch"
-            )
-        return None
+            for epochs in steps:
+                with together():
+                    saved, fault = _tried(manager, epochs, mine)
+                reasons = [reason for reason in texts_of_all(fault) if reason]
+                if not reasons:
+                    return saved
+                _log.warning(
+                    "ignoring the checkpoint of epoch %d: it cannot be read: %s", epochs, reasons[0]
+                )
+                faults.append(f"epoch {epochs}: {reasons[0]}")
+        raise CheckpointError(
+            f"no checkpoint in {self.folder} can be read ({faults[0]}); "
+            "try again, or start the sweep from scratch"
+        )
 
     def writer(self, about: Mapping[str, Any], block: int, done: int) -> Writer:
         """A context manager that writes the checkpoints of a sweep after `done` epochs."""
@@ -185,13 +188,13 @@ class Writer:
         self._every = checkpoints.every
         folder.mkdir(parents=True, exist_ok=True)
         with _writing(folder):
-            if jax.process_index() == 0:
-                if checkpoints.anew:
-                    remove(folder)
-                else:
-                    _set_aside(folder, done)
-                write_about(checkpoints._about, about, block)
-            agreed(0)  # no process reads the folder earlier
+            with together():  # no process reads the folder earlier
+                if jax.process_index() == 0:
+                    if checkpoints.anew:
+                        remove(folder)
+                    else:
+                        _set_aside(folder, done)
+                    write_about(checkpoints._about, about, block)
             self._manager = _manager(
                 folder, max_to_keep=checkpoints.keep, cleanup_tmp_directories=True
             )
@@ -208,23 +211,27 @@ class Writer:
     def save(self, snapshot: Snapshot) -> None:
         """Starts to write a checkpoint, after the previous one is complete."""
         # Few arrays: TensorStore leaks some hundred bytes for each array that it saves.
-        share = {"places": snapshot.places, "members": snapshot.members}
+        digests = snapshot.members.digests(snapshot.epochs)
+        share = shared({**snapshot.members._asdict(), "digests": digests})
         common = {
-            "history": np.stack(list(snapshot.history.values())),
+            "history": padded(np.stack(list(snapshot.history.values()))),
             "diverged_at": snapshot.diverged_at,
             "trunk": snapshot.trunk,
         }
         facts = {
+            "epochs": snapshot.epochs,
             "metrics": list(snapshot.history),
             "member_steps": int(snapshot.member_steps),
             "run_seconds": float(snapshot.run_seconds),
         }
-        digests = {"digests": share_digest(snapshot.epochs, **share)}
-        arrays = {**shared(share), **shared(digests), **common}
+        # One chunk of members is what is read at a time.
+        layout = {name: ocp.SaveArgs() for name in (*share, *common)}
+        layout["members"] = ocp.SaveArgs(shard_axes=(0,))
+        stored = ocp.args.PyTreeSave({**share, **common}, save_args=layout)
         with _writing(self._folder):
             self._manager.save(
                 snapshot.epochs,
-                args=ocp.args.Composite(sweep=ocp.args.PyTreeSave(arrays)),
+                args=ocp.args.Composite(**{ITEM: stored}),
                 custom_metadata={**facts, "digest": digest_of(facts, common)},
             )
 
@@ -240,21 +247,6 @@ class Writer:
         if not isinstance(error, ProcessError):  # Orbax would wait for that process
             with _writing(self._folder):
                 self._manager.close()
-
-
-def packed(leaves: Sequence[np.ndarray]) -> np.ndarray:
-    """Packs the leaves [M, …] of members, whatever their types, into one array of bytes."""
-    flat = [leaf.reshape(len(leaf), math.prod(leaf.shape[1:])) for leaf in leaves]
-    return np.concatenate([np.ascontiguousarray(leaf).view(np.uint8) for leaf in flat], axis=1)
-
-
-def unpacked(rows: np.ndarray, like: Sequence[jax.ShapeDtypeStruct]) -> list[np.ndarray]:
-    """Undoes `packed`; `like` gives the shape and type of each leaf of one member."""
-    ends = np.cumsum([math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in like])
-    return [
-        np.ascontiguousarray(part).view(leaf.dtype).reshape(len(rows), *leaf.shape)
-        for part, leaf in zip(np.split(rows, ends[:-1], axis=1), like, strict=True)
-    ]
 
 
 def digest(data: Data) -> str:
@@ -322,53 +314,77 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _manager(folder: Path, **options: Any) -> ocp.CheckpointManager:
-    """Reads nothing of the checkpoints until asked for one, as another may be damaged."""
+    """Reads nothing of the checkpoints until asked for one, as another may be damaged.
+
+    Each array is stored in files of its own. In Orbax's default format, OCDBT, arrays share files,
+    and each checkpoint leaks some kB of memory, which adds up over many epochs.
+    """
+    logging.getLogger("absl").addFilter(_is_news)
     return ocp.CheckpointManager(
         folder.absolute(),
         options=ocp.CheckpointManagerOptions(lightweight_initialize=True, **options),
-        item_handlers={"sweep": ocp.PyTreeCheckpointHandler()},
+        item_handlers={ITEM: ocp.PyTreeCheckpointHandler(use_ocdbt=False)},
     )
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for Orbax's warning, at each checkpoint, that it finds no shared files to merge."""
+    return "Skipping merge of OCDBT" not in str(record.msg)
+
+
+def _common(folder: Path, steps: list[int]) -> list[int]:
+    """The epochs of the checkpoints, which all processes must find."""
+    found = [json.loads(text) for text in texts_of_all(json.dumps(steps))]
+    for process, other in enumerate(found):
+        if other != found[0]:
+            raise CheckpointError(
+                f"the processes find different checkpoints in {folder}: process 0 of epochs "
+                f"{found[0]}, process {process} of epochs {other}; all need one shared folder"
+            )
+    return steps
+
+
+def _tried(
+    manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray
+) -> tuple[Snapshot | None, str]:
+    """What `_read` returns, or why it cannot be read."""
+    try:
+        return _read(manager, epochs, mine), ""
+    except (MemoryError, jax.errors.JaxRuntimeError):
+        raise
+    except Exception as error:  # damaged bytes make the reader raise anything
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return None, reason[:200]
 
 
 def _read(manager: ocp.CheckpointManager, epochs: int, mine: np.ndarray) -> Snapshot:
-    """Reads the members in `mine`, whichever process saved them."""
-    # As NumPy arrays: this machine may lack the devices that saved them.
-    kinds = jax.tree.map(
-        lambda _: ocp.RestoreArgs(restore_type=np.ndarray),
-        dict(manager.item_metadata(epochs)["sweep"]),
-    )
-    arrays = manager.restore(
-        epochs, args=ocp.args.Composite(sweep=ocp.args.PyTreeRestore(restore_args=kinds))
-    )["sweep"]
+    """Reads the members in `mine`, whichever process saved them.
+
+    Raises:
+        Exception: of any kind, if it is damaged.
+    """
+    folder = Path(manager.directory) / str(epochs) / ITEM
     about = manager.metadata(epochs).custom_metadata
-    _check_digests(epochs, arrays, about)
-    # [processes, members per process, …], padded where a process had fewer members.
-    places, trunk = arrays["places"], arrays["trunk"]
+    common = {name: read_array(folder, name) for name in ("history", "diverged_at", "trunk")}
+    facts = {name: value for name, value in about.items() if name != "digest"}
+    _check_digest(about["digest"], facts, common)
     needed = np.zeros(mine.shape, bool)
-    np.logical_or.at(needed, trunk, mine)
-    chosen = (places >= 0).all(axis=2) & needed[places[..., 0], places[..., 1]]
+    np.logical_or.at(needed, common["trunk"], mine)
     saved = Snapshot(
-        places=places[chosen],
-        members=arrays["members"][chosen],
-        trunk=trunk,
-        history=dict(zip(about["metrics"], arrays["history"], strict=True)),
-        diverged_at=arrays["diverged_at"],
+        members=read_members(folder, epochs, needed),
+        trunk=common["trunk"],
+        history=dict(zip(about["metrics"], common["history"][:, :epochs], strict=True)),
+        diverged_at=common["diverged_at"],
         member_steps=int(about["member_steps"]),
         run_seconds=float(about["run_seconds"]),
     )
-    needed[*saved.places.T] = False
-    if saved.epochs != epochs or needed.any():
+    places = saved.members.places
+    needed[*places[(places >= 0).all(axis=2)].T] = False
+    if (saved.epochs, about["epochs"]) != (epochs, epochs) or needed.any():
         raise ValueError("its arrays do not match each other")
     return saved
 
 
-def _check_digests(epochs: int, arrays: dict[str, np.ndarray], about: Mapping[str, Any]) -> None:
-    """ValueError for a checkpoint that is not as it was written, be it by one bit."""
-    facts = {name: value for name, value in about.items() if name != "digest"}
-    common = {name: arrays[name] for name in ("history", "diverged_at", "trunk")}
-    if about["digest"] != digest_of(facts, common):
+def _check_digest(written: str, facts: Mapping[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    if written != digest_of(facts, arrays):
         raise ValueError("its history differs from what was written")
-    shares = zip(arrays["places"], arrays["members"], arrays["digests"], strict=True)
-    for process, (places, members, digest) in enumerate(shares):
-        if not np.array_equal(share_digest(epochs, places, members), digest):
-            raise ValueError(f"the members of process {process} differ from what was written")

@@ -47,9 +47,9 @@ class SweepConfig:
             fastest of the device), "float32" and others.
         stop_diverged: whether to stop when every member has diverged.
         checkpoints: where to store the sweep at the ends of epochs. A second call with the same
-            arguments resumes it and gives bit-identical results if the block is the same and the
-            devices are of the same kind, whatever their number. `epochs` may be larger than
-            before; schedules keep their lengths.
+            arguments resumes it. On CPUs of the same model that gives bit-identical results if
+            the block is the same, whatever the number of devices; on GPUs, rounding may differ.
+            `epochs` may be larger than before; schedules keep their lengths.
         should_stop: called after each epoch, on all processes. If it returns true on one of them,
             all stop, and the result has fewer epochs.
         callback: `callback(epoch, history)`: called after each epoch, counted from 0, with its

@@ -26,10 +26,10 @@ def identity(blocks: Blocks, population: Population) -> dict[str, Any]:
         "format": FORMAT,
         "data": digest(blocks.task.data),
         **blocks.config.identity(),
-        "member": member_shapes(blocks),
         "schedules": [repr(schedule) for schedule in population],
         "packages": {name: packages[name] for name in ("jaxdecay", "jax", "jaxlib")},
         "jax": {name: getattr(jax.config, name) for name in CONFIG},
+        "member": member_shapes(blocks),
         "code": _fingerprints(blocks, population),
     }
 

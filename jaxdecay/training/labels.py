@@ -66,6 +66,20 @@ def missing_classes(data: Data) -> str | None:
     )
 
 
+def untrained_classes(data: Data) -> str | None:
+    """What to do about classes in the test set without a training example; None without such."""
+    trained, tested = (np.unique(labels) for _, labels in _labels(data))
+    missing = np.setdiff1d(tested.astype(np.int64), trained.astype(np.int64))
+    if not len(missing):
+        return None
+    share = np.isin(np.asarray(data.test_labels), missing).mean()
+    shown = ", ".join(map(str, missing[:5])) + (", …" if len(missing) > 5 else "")
+    return (
+        f"no training example has label {shown}, so no schedule can learn the {100 * share:.2g} % "
+        "of the test examples that have it; shuffle the examples before you split them"
+    )
+
+
 def _labels(data: Data) -> Iterator[tuple[str, np.ndarray]]:
     yield "train_labels", data.train_labels  # pyright: ignore[reportReturnType]
     yield "test_labels", data.test_labels  # pyright: ignore[reportReturnType]

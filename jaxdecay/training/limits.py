@@ -46,7 +46,8 @@ def check_limits(
         N · (parameters and optimizer state) + D · (B · 3 · parameters + data) + S · 4 · steps
 
     On a CPU, checkpoints and branching schedules need N · (parameters and optimizer state) again.
-    Each stored checkpoint, and the one being written, needs the same amount on disk.
+    Each stored checkpoint, and the one being written, needs the same amount on disk, beside what
+    `Checkpoints.reserve` leaves for other files.
 
     Raises:
         ValueError: memory or disk space is too small; the message says how many members fit.
@@ -67,7 +68,7 @@ def check_limits(
         disk = f"disk space in {checkpoints.folder}"
         remedy = "another folder, or keep fewer checkpoints"
         of_all_processes = members * jax.process_count()  # which share the disk
-        _check(disk, of_all_processes, stored * member_bytes, 0, free, remedy)
+        _check(disk, of_all_processes, stored * member_bytes, checkpoints.reserve, free, remedy)
 
 
 def _check(

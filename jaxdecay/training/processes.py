@@ -6,17 +6,22 @@ per member.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import numpy as np
-from jax import Array
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
 class ProcessError(Exception):
-    """Another process of the sweep has ended."""
+    """Another process of the sweep has failed."""
+
+
+class ProcessGoneError(ProcessError):
+    """Another process of the sweep has ended, so no exchange is possible any more."""
 
 
 def agreed(number: int) -> int:
@@ -26,9 +31,9 @@ def agreed(number: int) -> int:
     return int(_gathered(np.asarray(number))[0])
 
 
-def all_equal(number: int) -> bool:
-    """Whether all processes have the same number."""
-    return jax.process_count() == 1 or len(np.unique(_gathered(np.asarray(number)))) == 1
+def most_of(number: int) -> int:
+    """The largest of the processes' numbers."""
+    return int(_gathered(np.asarray(number)).max()) if jax.process_count() > 1 else number
 
 
 def sum_of(number: int) -> int:
@@ -41,8 +46,45 @@ def any_of(flag: bool) -> bool:
     return bool(np.any(_gathered(np.asarray(flag)))) if jax.process_count() > 1 else flag
 
 
+def texts_of_all(text: str) -> list[str]:
+    """The texts of all processes, by their index."""
+    if jax.process_count() == 1:
+        return [text]
+    own = np.frombuffer(text.encode(), np.uint8)
+    lengths = _gathered(np.asarray(len(own), np.int32))
+    padded = np.zeros(max(1, int(lengths.max())), np.uint8)
+    padded[: len(own)] = own
+    rows = zip(_gathered(padded), lengths, strict=True)
+    return [bytes(row[:length]).decode() for row, length in rows]
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """What fails here on one process fails on all, so that none waits for one that has ended.
+
+    The processes wait for each other at its end; in between each does work of its own.
+
+    Raises:
+        ProcessError: another process failed; says which, and why.
+    """
+    if jax.process_count() == 1:
+        yield
+        return
+    failure: Exception | None = None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    reasons = texts_of_all("" if failure is None else _one_line(failure))
+    if failure is not None:
+        raise failure
+    for process, reason in enumerate(reasons):
+        if reason:
+            raise ProcessError(f"process {process} of this sweep failed: {reason}")
+
+
 def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.ndarray]:
-    """Completes arrays [S, K], of which each process knows the members in its `mine`, [S, K]."""
+    """Completes arrays, whose first axes are those of `mine`: what each process knows of them."""
     if jax.process_count() == 1:
         return arrays
     owner = np.argmax(_gathered(mine), axis=0)
@@ -51,13 +93,9 @@ def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.n
 
 
 def shared(tree: Any) -> Any:
-    """Arrays [processes, m, …], for Orbax to write, from each process's own arrays [m, …].
-
-    A process with fewer rows than another gets padding rows with all bits set: -1 as integers.
-    """
+    """Arrays [P · n, …], for Orbax to write, from the arrays [n, …] of each of P processes."""
     if jax.process_count() == 1:
-        return jax.tree.map(lambda array: array[None], tree)
-    rows = int(_gathered(np.asarray(len(jax.tree.leaves(tree)[0]))).max())
+        return tree
     firsts: dict[int, Any] = {}
     for device in jax.devices("cpu"):
         firsts.setdefault(device.process_index, device)
@@ -65,13 +103,11 @@ def shared(tree: Any) -> Any:
         (len(firsts),), ("process",), (AxisType.Auto,), devices=list(firsts.values())
     )
     sharding = NamedSharding(mesh, PartitionSpec("process"))
+    return jax.tree.map(lambda own: jax.make_array_from_process_local_data(sharding, own), tree)
 
-    def share(own: np.ndarray) -> Array:
-        padded = np.full((1, rows, *own.shape[1:]), np.array(-1).astype(own.dtype))
-        padded[0, : len(own)] = own
-        return jax.make_array_from_process_local_data(sharding, padded)
 
-    return jax.tree.map(share, tree)
+def _one_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _gathered(array: np.ndarray) -> np.ndarray:
@@ -79,4 +115,4 @@ def _gathered(array: np.ndarray) -> np.ndarray:
     try:
         return np.asarray(multihost_utils.process_allgather(array))
     except (jax.errors.JaxRuntimeError, ValueError) as error:  # Gloo raises either
-        raise ProcessError("another process of this sweep has ended") from error
+        raise ProcessGoneError("another process of this sweep has ended") from error

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxdecay.data import Data, not_finite
 from jaxdecay.population import Population
 from jaxdecay.results.provenance import machine, versions
 from jaxdecay.results.result import SweepResult
@@ -18,28 +21,32 @@ from jaxdecay.spelling import counted
 from jaxdecay.training.about import CheckpointError
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.block_size import fastest_block
-from jaxdecay.training.checkpoint import Checkpoints, Writer
+from jaxdecay.training.checkpoint import Checkpoints, Snapshot, Writer
 from jaxdecay.training.checks import check_settings_of_jax, check_training
 from jaxdecay.training.config import SweepConfig, options_of
 from jaxdecay.training.devices import member_mesh, own_devices
+from jaxdecay.training.differences import check_same
 from jaxdecay.training.identity import identity
 from jaxdecay.training.limits import check_limits
 from jaxdecay.training.plan import Plan, even_block, full_plan
-from jaxdecay.training.processes import agreed, all_equal, any_of
+from jaxdecay.training.processes import agreed, any_of, together
 from jaxdecay.training.program import Program
 from jaxdecay.training.state import (
     SweepState,
     compact,
+    final_rates,
+    part,
     rates_of_epoch,
     restore,
     run_epoch,
     snapshot,
     start,
     untrained,
-    whole_history,
 )
 from jaxdecay.training.task import Task
 from jaxdecay.training.train import check_mode, resolved_for_run, steps_per_epoch
+
+_log = logging.getLogger("jaxdecay")
 
 
 @options_of(SweepConfig)
@@ -76,10 +83,11 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
             metrics are not declared or need the complete test set; the optimizer needs more than
             a step provides; memory or disk space is too small; the checkpoints belong to another
             sweep (for example because a function of the task, the optimizer or a decay of your own
-            changed); or, with checkpoints, a function contains something that cannot be compared,
-            such as a lock.
-        CheckpointError: checkpoints cannot be written or read.
-        ProcessError: another process of the sweep has ended.
+            changed); with checkpoints or several processes, a function contains something that
+            cannot be compared, such as a lock; or the processes were given different arguments.
+        CheckpointError: checkpoints cannot be written or read. If all epochs were trained, its
+            `result` is what the sweep would have returned.
+        ProcessError: another process of the sweep has failed or ended.
 
     Example:
         >>> import jaxdecay
@@ -91,9 +99,11 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
         >>> result.best()
         cosine(init_value=0.3, transition_steps=220)
     """
-    check_arguments(task, population, config)
-    steps = steps_per_epoch(task.data, config.epochs, config.batch_size)
-    check_training(task, config.optimizer, task.data, config.batch_size)
+    with together():
+        check_arguments(task, population, config)
+        steps = steps_per_epoch(task.data, config.epochs, config.batch_size)
+        check_training(task, config.optimizer, task.data, config.batch_size)
+    _warn_of_not_finite(task.data)
     started = time.perf_counter()
     program, plan, about = prepared(task, population, config, steps)
     saved = None if config.checkpoints is None else config.checkpoints.restore(plan.mine)
@@ -102,40 +112,49 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
     if done < config.epochs:
         program.compile()
     compiled = time.perf_counter()
-    seconds_before, state = 0.0, untrained(program)
-    if saved is not None:
-        seconds_before = saved.run_seconds
-        plan, state = restore(program, plan, saved, members=done < config.epochs)
-        del saved  # frees its memory
-    if config.callback is not None:
-        for epoch, history in enumerate(state.history):
-            config.callback(epoch, history)
-    with _writer(config.checkpoints, about, plan.block, done) as writer:
-        progress = _Progress(plan, config, done)
-        for epoch in range(done, config.epochs):
-            rates = rates_of_epoch(program, state)
-            parted = plan.part(rates)
-            if epoch == 0:
-                plan, state = parted, start(program, parted, state, rates)
-            plan, state = compact(program, plan, state, parted)
-            state = run_epoch(program, plan, state, rates, progress.add)
-            all_lost = config.stop_diverged and bool((state.diverged_at >= 0).all())
-            stop = any_of(config.should_stop is not None and config.should_stop()) or all_lost
-            if writer is not None and (stop or writer.is_due(epoch + 1, config.epochs)):
-                writer.wait()
-                seconds = seconds_before + time.perf_counter() - compiled
-                writer.save(snapshot(program, plan, state, seconds))
-            if config.callback is not None:
-                config.callback(epoch, state.history[-1])
-            if stop:
-                break
-    return _result(
-        program,
-        plan,
-        state,
-        compile_seconds=compiled - started,
-        run_seconds=seconds_before + time.perf_counter() - compiled,
-    )
+    seconds_before = 0.0 if saved is None else saved.run_seconds
+    plan, state = _restored(program, plan, saved)
+    del saved  # frees its memory
+    fault: CheckpointError | None = None
+    try:
+        with _writer(config.checkpoints, about, plan.block, done) as writer:
+            progress = _Progress(plan, config, done)
+            for epoch in range(done, config.epochs):
+                rates = rates_of_epoch(program, state)
+                parted = part(program, plan, rates)
+                if epoch == 0:
+                    plan, state = parted, start(program, parted, state, rates)
+                plan, state = compact(program, plan, state, parted)
+                state = run_epoch(program, plan, state, rates, progress.add)
+                stop = any_of(_should_stop(config, state))
+                if writer is not None and (stop or writer.is_due(epoch + 1, config.epochs)):
+                    writer.wait()
+                    seconds = seconds_before + time.perf_counter() - compiled
+                    writer.save(snapshot(program, plan, state, seconds))
+                if config.callback is not None:
+                    config.callback(epoch, state.epoch(epoch))
+                if stop:
+                    break
+    except CheckpointError as error:
+        if state.epochs < config.epochs:
+            raise
+        fault = error  # all is trained, so nobody loses the result
+    seconds = seconds_before + time.perf_counter() - compiled
+    result = _result(program, plan, state, compile_seconds=compiled - started, run_seconds=seconds)
+    if fault is not None:
+        fault.result = result
+        raise fault
+    return result
+
+
+def _warn_of_not_finite(data: Data) -> None:
+    """Logs where the data have NaN or infinity, which the loss of a task may ignore, or not."""
+    if names := not_finite(data):
+        _log.warning(
+            "%s: numbers in %s are NaN or infinite; if the loss uses them, members diverge "
+            "whatever their learning rate",
+            *(data.name, " and ".join(names)),
+        )
 
 
 def prepared(
@@ -147,24 +166,38 @@ def prepared(
         ValueError: memory or disk space is too small, or the folder contains the checkpoints of
             another sweep.
     """
-    population = resolved_for_run(
-        population, task, config.optimizer, steps, config.epochs, config.batch_size
-    )
-    blocks = Blocks(task, config, member_mesh())
-    schedules, checkpoints = len(population), config.checkpoints
-    share = math.ceil(schedules * config.seeds / jax.process_count())
-    # Checked first for blocks of one member: a plan of millions of members itself needs memory.
-    check_limits(blocks, share, 1, steps, schedules)
-    about = {} if checkpoints is None else identity(blocks, population)
+    with together():
+        population = resolved_for_run(
+            population, task, config.optimizer, steps, config.epochs, config.batch_size
+        )
+        blocks = Blocks(task, config, member_mesh())
+        schedules, checkpoints = len(population), config.checkpoints
+        processes = jax.process_count()
+        share = math.ceil(schedules * config.seeds / processes)
+        # Checked first for blocks of one member: a plan of millions of members itself needs memory.
+        check_limits(blocks, share, 1, steps, min(share, schedules))
+        is_compared = checkpoints is not None or processes > 1
+        about = identity(blocks, population) if is_compared else {}
+    check_same({**config.to_dict(), "checkpoints": _comparable(checkpoints), **about})
+    with together():
+        block = _block(blocks, schedules, about)
     plan = full_plan(
         schedules=schedules,
         seeds=config.seeds,
-        block=agreed(_block(blocks, schedules, about)),
+        block=agreed(block),
         devices=jax.device_count(),
         own=own_devices(),
     )
-    check_limits(blocks, plan.most_members, plan.block, steps, schedules)
-    return Program(blocks, population, steps, plan.shape), plan, about
+    with together():
+        check_limits(blocks, plan.most_members, plan.block, steps, len(plan.schedules))
+    return Program(blocks, population, steps, plan.shape, plan.schedules), plan, about
+
+
+def _comparable(checkpoints: Checkpoints | None) -> dict[str, Any] | None:
+    """Where and how often checkpoints are stored, as the processes compare it."""
+    if checkpoints is None:
+        return None
+    return {**vars(checkpoints), "folder": str(Path(checkpoints.folder).resolve())}
 
 
 def _block(blocks: Blocks, schedules: int, about: Mapping[str, Any]) -> int:
@@ -181,9 +214,24 @@ def _block(blocks: Blocks, schedules: int, about: Mapping[str, Any]) -> int:
     return block
 
 
+def _restored(program: Program, plan: Plan, saved: Snapshot | None) -> tuple[Plan, SweepState]:
+    """The plan and the state with which training begins; calls `callback` for earlier epochs."""
+    config, state = program.config, untrained(program)
+    if saved is None:
+        return plan, state
+    plan, state = restore(program, plan, saved, members=saved.epochs < config.epochs)
+    if config.callback is not None:
+        for epoch in range(saved.epochs):
+            config.callback(epoch, state.epoch(epoch))
+    return plan, state
+
+
+def _should_stop(config: SweepConfig, state: SweepState) -> bool:
+    all_lost = config.stop_diverged and bool((state.diverged_at >= 0).all())
+    return all_lost or (config.should_stop is not None and config.should_stop())
+
+
 def _check_done(done: int, epochs: int) -> None:
-    if not all_equal(done):
-        raise CheckpointError("the processes read checkpoints of different epochs; try again")
     if done > epochs:
         raise ValueError(
             f"the checkpoints already contain {counted(done, 'epoch')}, got epochs={epochs}; "
@@ -221,13 +269,12 @@ def _writer(
 def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -> SweepResult:
     """The result of the completed epochs."""
     task, population, config = program.task, program.population, program.config
-    final_rates = rates_of_epoch(program, state)[..., 0]
     return SweepResult(
         population=population,
         seeds=config.all_seeds,
-        history=whole_history(state),
+        history=state.history,
         diverged_at=state.diverged_at,
-        final_learning_rate=np.broadcast_to(final_rates, state.diverged_at.shape[::-1]).T,
+        final_learning_rate=final_rates(program, state),
         settings={
             "data": task.data.name,
             "test_examples": int(np.shape(task.data.test_labels)[0]),
@@ -235,7 +282,7 @@ def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -
             "block": plan.block,
             "devices": jax.device_count(),
         },
-        steps=len(state.history) * program.steps,
+        steps=state.epochs * program.steps,
         member_steps=state.member_steps,
         machine=machine(),
         versions=versions(),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
-import numbers
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,13 +16,20 @@ from flax import nnx
 from jax import Array
 from jax.typing import ArrayLike
 
-from jaxdecay.data import Data
+from jaxdecay.data import Data, not_finite
 from jaxdecay.results.metric import ACCURACY, LOSS, Metric, check_metrics
-from jaxdecay.training.labels import count_classes, missing_classes, with_class_numbers
+from jaxdecay.training.labels import (
+    count_classes,
+    missing_classes,
+    untrained_classes,
+    with_class_numbers,
+)
 from jaxdecay.training.layout import kernel_first
 
 Parameters = Any
 """The parameters of a network: a pytree of float arrays."""
+
+_log = logging.getLogger("jaxdecay")
 
 TEST_BATCH = 1_000
 """The number of test examples measured at a time, which bounds the memory needed."""
@@ -118,7 +124,7 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
 
     Raises:
         ValueError: labels are not class numbers from 0, or most classes have no example; inputs
-            are not finite real numbers; inputs and labels do not match; the scale is not above 0;
+            are not finite real numbers; inputs and labels do not match; the scale is out of range;
             or the module has state other than `nnx.Param`, such as dropout or batch statistics.
 
     Example:
@@ -130,6 +136,8 @@ def classifier(data: Data, model: Callable[[nnx.Rngs], nnx.Module] | None = None
     data = with_class_numbers(data)
     classes, missing = count_classes(data), missing_classes(data)
     _check_inputs(data)
+    if (untrained := untrained_classes(data)) is not None:
+        _log.warning("%s: %s", data.name, untrained)
     if missing is not None and model is None:
         raise ValueError(f"{data.name}: {missing}")
     make = model or _mlp_for(data, classes)
@@ -187,13 +195,11 @@ def _mlp_for(data: Data, classes: int) -> Callable[[nnx.Rngs], nnx.Module]:
 
 
 def _check_inputs(data: Data) -> None:
-    """Raises a ValueError for inputs or a scale that no network can be trained with."""
-    for inputs in (data.train_inputs, data.test_inputs):
-        kind = np.asarray(inputs).dtype
-        floats = jnp.issubdtype(kind, np.floating)
-        if floats and not np.isfinite(np.asarray(inputs)).all():
-            raise ValueError(
-                f"{data.name}: inputs must be finite, some are not; fill or drop missing values"
-            )
-    if not isinstance(data.scale, numbers.Real) or not 0 < data.scale < math.inf:
-        raise ValueError(f"{data.name}: scale must be a number above 0, got {data.scale!r}")
+    """Raises a ValueError for inputs that no network can be trained with."""
+    if any(name.endswith("inputs") for name in not_finite(data)):
+        small = f" when divided by scale {data.scale:g}" if data.scale < 1 else ""
+        remedy = ", or use a larger scale" if small else ""
+        raise ValueError(
+            f"{data.name}: inputs must be finite{small}, some are not; fill or drop missing "
+            f"values{remedy}"
+        )
