@@ -161,6 +161,9 @@ _FILES = (
     ),
 )
 
+FAULTS = (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What is raised by a file that is damaged, or of which somebody has tampered with the headers."""
+
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -239,7 +242,7 @@ def data_from_file(path: str | os.PathLike[str]) -> Data:
 
     Raises:
         FileNotFoundError: the file does not exist.
-        DataError: the file is damaged, or an array is missing.
+        DataError: the file is damaged, an array is missing, or memory is too small for them.
 
     Example:
         >>> import tempfile, numpy as np, jaxdecay
@@ -257,9 +260,10 @@ def data_from_file(path: str | os.PathLike[str]) -> Data:
     try:
         if not zipfile.is_zipfile(path):
             raise ValueError("it is not an archive of arrays")
+        _check_size(path)
         with np.load(path) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except FAULTS as error:
         reason = str(error).strip().splitlines()[0]
         if "allow_pickle" in reason:
             reason = (
@@ -281,14 +285,25 @@ def data_from_file(path: str | os.PathLike[str]) -> Data:
     return Data(*(arrays[name] for name in names), scale=float(scale), name=path.stem)
 
 
+def _check_size(path: Path) -> None:
+    """DataError for an archive whose arrays do not fit into memory; its directory is read only."""
+    with zipfile.ZipFile(path) as archive:
+        needed = sum(member.file_size for member in archive.infolist())
+    memory = _of_extra("jaxdecay.memory")
+    free = memory.free_memory()
+    if needed > free:
+        raise DataError(
+            f"{path} contains {memory.size(needed)} of arrays, but {memory.size(free)} of memory "
+            "are free; use fewer examples, or a type with fewer bytes"
+        )
+
+
 def _of_extra(name: str) -> Any:
     """Imports a module from the packages of the extra `sweep`."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        raise ImportError(
-            f"downloading needs {error.name}: pip install 'jaxdecay[sweep]'"
-        ) from error
+        raise ImportError(f"this needs {error.name}: pip install 'jaxdecay[sweep]'") from error
 
 
 def _in_folder(folder: Path, file: _File) -> Path:

@@ -27,6 +27,7 @@ from jaxdecay.pairs import Pair, as_one
 from jaxdecay.resolution import has_lengths
 from jaxdecay.schedule import Schedule, partition
 from jaxdecay.serialization import serializable
+from jaxdecay.spelling import counted
 
 
 @jax.tree_util.register_pytree_with_keys_class
@@ -126,8 +127,8 @@ class Population:
         values = as_number(values)
         if values.shape != (len(self),):
             raise ValueError(
-                f"a population of {len(self)} schedules takes one metric each, got an array of "
-                f"shape {values.shape}; pass one of shape ({len(self)},)"
+                f"a population of {counted(len(self), 'schedule')} takes one metric each, got an "
+                f"array of shape {values.shape}; pass one of shape ({len(self)},)"
             )
         rows = values if self._in_order() else values[np.argsort(self.order)]
         starts = itertools.accumulate(map(_rows, self.groups), initial=0)
@@ -197,7 +198,8 @@ class Population:
             index = operator.index(index)
             if not -len(self) <= index < len(self):
                 raise IndexError(
-                    f"index {index} is out of range for a population of {len(self)} schedules"
+                    f"index {index} is out of range for a population of "
+                    f"{counted(len(self), 'schedule')}"
                 )
             position = self.order[index]
             for group in self.groups:
@@ -215,13 +217,13 @@ class Population:
         rows = self._summary()
         count, name = (max(len(row[place]) for row in rows) for place in (0, 1))
         lines = [f"  {row[0]:>{count}} {row[1]:{name}}  {row[2]}" for row in rows]
-        return "\n".join([f"Population of {len(self)} schedules", *lines])
+        return "\n".join([f"Population of {counted(len(self), 'schedule')}", *lines])
 
     def _repr_html_(self) -> str:
         """In a notebook: a table of the families and of the ranges of their hyperparameters."""
         rows = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in self._summary()]
         table = "".join(f"<tr>{row}</tr>" for row in rows)
-        return f"Population of {len(self)} schedules<table>{table}</table>"
+        return f"Population of {counted(len(self), 'schedule')}<table>{table}</table>"
 
     def _summary(self) -> list[tuple[str, str, str]]:
         """For each group: the number of schedules, their family, the ranges of their values."""

@@ -30,8 +30,16 @@ def family(name: str) -> Family[..., Any]:
 
 
 def register(family: Family[..., Any]) -> None:
-    """Adds a decay; ValueError if another module has already defined one with its name."""
+    """Adds a decay.
+
+    Raises:
+        ValueError: its name is not a Python name, or another module has defined one of this name.
+    """
     name = family.decay.family
+    if not name.isidentifier():  # in a table it could be a formula, in a page a script
+        raise ValueError(
+            f"a decay must have a Python name, got {name!r}; give its function another __name__"
+        )
     known = families.get(name)
     if known is not None and known.__module__ != family.__module__:
         raise ValueError(

@@ -48,14 +48,14 @@ def members(saved: Chunks) -> dict[tuple[int, int], bytes]:
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory) -> Path:
-    """Checkpoints of two epochs of 16 members, in chunks of two."""
+    """Checkpoints of two epochs of 16 members, in chunks of four, two blocks."""
     folder = tmp_path_factory.mktemp("chunks") / "stored"
     with (
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(chunks, "CHUNK_BYTES", 80_000)
+        patch.setattr(chunks, "CHUNK_BYTES", 160_000)
         jaxdecay.sweep(
             jaxdecay.classifier(jaxdecay.digits()),
             jaxdecay.grid(jaxdecay.constant, value=np.linspace(0.1, 0.4, SCHEDULES).tolist()),

@@ -36,7 +36,10 @@ def test_checkpoints_of_others_are_not_touched(tmp_path):
     (tmp_path / "checkpoints" / "100").mkdir(parents=True)
     (tmp_path / "checkpoints" / "100" / "weights").write_text("mine")
     run = in_this_process("sweep", "--out", ".", "--overwrite", cwd=tmp_path)
-    assert "checkpoints contains files that are not checkpoints" in error_of(run, code=2)
+    assert (
+        "checkpoints has no about.json, so the files in it may not be those of a sweep"
+        in error_of(run, code=2)
+    )
     assert (tmp_path / "checkpoints" / "100" / "weights").read_text() == "mine"
 
 

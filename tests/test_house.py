@@ -32,7 +32,7 @@ compose
 compounds adaptive elapsed
 population
 candidates
-arrays
+arrays memory
 data catalogue schedules_file calculus
 results
 training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -12,9 +13,11 @@ import pytest
 import jaxdecay
 from jaxdecay.training.config import SweepConfig
 from jaxdecay.training.plan import Plan, full_plan
+from jaxdecay.training.program import rates_of
 from jaxdecay.training.state import (
     SweepState,
     compact,
+    rate_rows,
     rates_of_epoch,
     restore,
     run_epoch,
@@ -244,3 +247,22 @@ def test_a_snapshot_comes_back_in_a_plan_of_another_shape(task):
     plan, state = restore(program, plan, saved)
     again = snapshot(program, plan, state, 1.0)
     jax.tree.map(np.testing.assert_array_equal, saved.members, again.members)
+
+
+def test_a_process_computes_the_rates_of_its_own_schedules(task):
+    """With the same bits; two trunks, of which one belongs to another process."""
+    population = trunk_and_branches()
+    config = SweepConfig(epochs=4, seeds=2, block=3)
+    program, plan, _ = prepared(task, population, config, 44)
+    table = rates_of_epoch(program, untrained(program))
+    plan = plan.part(table)
+    for own in ([0], [0, 2, 3], [1, 2, 4, 5], [3, 4, 5]):
+        share = dataclasses.replace(program, own=np.array(own))
+        rates = rates_of_epoch(share, untrained(share))
+        assert rates.shape[-2] == len(own)
+        np.testing.assert_array_equal(rates, table[..., own, :])
+        mine = np.isin(np.arange(6), own)[:, None] & np.ones((6, 2), bool)
+        for round_ in plan.keep(mine).rounds:
+            expected = rates_of(round_, table, np.arange(6))
+            row = rate_rows(share, plan)
+            np.testing.assert_array_equal(rates_of(round_, rates, row), expected)

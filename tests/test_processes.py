@@ -16,8 +16,8 @@ import pytest
 from commands import error_of, in_this_process
 from started import INTERRUPTIBLE, free_port, start, start_each, start_two, until, wait_for
 
-from jaxdecay.training import agreement, checkpoint, processes
-from jaxdecay.training.agreement import check_same
+from jaxdecay.training import checkpoint, differences, processes
+from jaxdecay.training.differences import check_same
 from jaxdecay.training.processes import ProcessError, together
 
 pytestmark = pytest.mark.usefixtures("relaxed_promotion")
@@ -79,7 +79,7 @@ class Threads:
 def three(monkeypatch) -> Threads:
     threads = Threads(3)
     monkeypatch.setattr(jax, "process_count", lambda: 3)
-    for module in (agreement, processes):
+    for module in (differences, processes):
         monkeypatch.setattr(module, "texts_of_all", threads.texts_of_all)
     return threads
 

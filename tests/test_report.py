@@ -111,16 +111,6 @@ def test_steps_to_a_target(result):
         result.steps_to(0.5, "test_los")
 
 
-def test_a_target_in_percent_is_refused_where_the_metric_is_a_share(result, saved):
-    message = "the target for test accuracy must be at most 1, .*, got 97; write 0.97 for 97 %"
-    for use in (result.steps_to, lambda target: result.ranking(target=target)):
-        with pytest.raises(ValueError, match=message):
-            use(97.0)
-    assert result.steps_to(97.0, "test_loss").shape == result.diverged.shape
-    line = error_of(in_this_process("report", saved, "--target", 97, cwd=saved), code=2)
-    assert re.search(message, line)
-
-
 def test_a_target_ranks_by_the_steps_to_it(result):
     target = 0.5
     means = result.steps_to(target).mean(axis=1)[result.ranking(target=target)]

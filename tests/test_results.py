@@ -151,8 +151,17 @@ def test_with_a_target_the_steps_to_it_are_compared(capsys):
     # One epoch of 50 steps in each seed, and each is rounded up to an epoch.
     p_value = 2 * t.sf(50 / (50 * np.sqrt(2 / 12) / np.sqrt(3)), 2)
     assert result.compare(target=0.89).p_value[0] == pytest.approx(p_value)
+    assert result.compare(target=0.89).difference[0] == 50
     assert p_value > 0.05
     assert content(result, 0.89, 0.95)["schedules"][0]["texts"]["steps_to"] == "100 ≈"
+
+
+def test_a_target_in_percent_is_refused_where_the_metric_is_a_share():
+    message = "the target for test accuracy must be at most 1, .*, got 97; write 0.97 for 97 %"
+    for use in (found().steps_to, lambda target: found().ranking(target=target)):
+        with pytest.raises(ValueError, match=message):
+            use(97.0)
+    assert found().steps_to(97.0, "test_loss").shape == ACCURACIES.shape
 
 
 def test_a_target_that_no_schedule_reaches_is_noted_and_separates_nothing(capsys):

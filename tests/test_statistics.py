@@ -35,6 +35,17 @@ def test_numbers_are_those_of_scipy():
     assert found.difference[found.best] == 0
 
 
+def test_intervals_end_at_the_limits_of_a_metric():
+    values = np.array([[0.7, 0.99, 0.95], [0.02, 0.3, 0.1]])
+    free = compare(values, "", larger_is_better=True)
+    held = compare(values, "", larger_is_better=True, limits=(0.0, 1.0))
+    assert free.high[0] > 1
+    assert free.low[1] < 0
+    assert (held.low[0], held.high[0]) == (free.low[0], 1.0)
+    assert (held.low[1], held.high[1]) == (0.0, free.high[1])
+    np.testing.assert_array_equal(held.p_value, free.p_value)
+
+
 def test_of_losses_less_is_better():
     values = np.array([[0.3, 0.31, 0.33], [0.1, 0.12, 0.11]])
     found = compare(values, "test_loss", larger_is_better=False)

@@ -22,6 +22,7 @@ from jaxdecay.report import REPORT
 from jaxdecay.results.files import NAMES, SWEEP
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.wording import metric_title, number
+from jaxdecay.spelling import counted
 
 RESUME = "sweep --resume"
 
@@ -151,7 +152,8 @@ class Ending(Display):
     def has_finished(self, folder: Path, epochs: int) -> None:
         """Prints that nothing is left to train."""
         typer.echo(
-            f"The sweep in {folder} is finished ({epochs} epochs); more --epochs train it longer"
+            f"The sweep in {folder} is finished ({counted(epochs, 'epoch')}); "
+            "more --epochs train it longer"
         )
 
 
@@ -162,8 +164,9 @@ class Lines(Ending):
         """Prints what is about to be trained."""
         size = self.size
         typer.echo(
-            f"{size.schedules} schedules × {size.seeds} seeds = {size.members} members, "
-            f"{size.epochs} epochs of {size.data}, batch size {size.batch_size}"
+            f"{counted(size.schedules, 'schedule')} × {counted(size.seeds, 'seed')} = "
+            f"{counted(size.members, 'member')}, {counted(size.epochs, 'epoch')} of {size.data}, "
+            f"batch size {size.batch_size}"
         )
 
     def show_epoch(self) -> None:

@@ -22,6 +22,7 @@ from jaxdecay.results.hyperparameters import at_an_edge
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.statistics import Comparison
 from jaxdecay.results.verdict import (
+    few_examples,
     needs_confirming,
     same_rates,
     seeds_that_settle,
@@ -74,6 +75,8 @@ def _advice(
         )
     if (missed := unreached(result, target)) is not None:
         yield missed
+    if (small := few_examples(result)) is not None:
+        yield small
     yield from _separated(result, comparison, others, run, folder)
     edge = at_an_edge(result.population, best) if run.confirms is None else None
     if edge is not None:

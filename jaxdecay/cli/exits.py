@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -45,9 +46,18 @@ def one_line_errors() -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         fail(f"JAX failed: {error}", code=1)
     except Exception as error:
-        if not isinstance(error, _failures()):
+        if isinstance(error, _failures()):
+            fail(error, code=1)
+        fault = None if jax.distributed.is_initialized() else _fault_of_devices()
+        if fault is None:
             raise
-        fail(error, code=1)
+        fail(fault, code=1)
+
+
+def _fault_of_devices() -> str | None:
+    from jaxdecay.training.devices import fault_of_devices
+
+    return fault_of_devices()
 
 
 def _is_damage(error: Exception) -> bool:
@@ -70,7 +80,7 @@ def _failures() -> tuple[type[Exception], ...]:
 def fail(error: object, code: int) -> NoReturn:
     """Prints what went wrong in one line, and ends with the exit code."""
     complain(error)
-    _end(code)
+    _end(code, error)
 
 
 def complain(error: object) -> None:
@@ -84,29 +94,46 @@ def note(line: str) -> None:
         typer.echo(line, err=True)
 
 
-def _end(code: int) -> NoReturn:
+def _end(code: int, error: object = None) -> NoReturn:
     if jax.distributed.is_initialized():
         drop_unwritten()
-        # The others end in the same way, or are gone: an orderly exit would wait for them for ever.
-        leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
-        leaving.start()
-        leaving.join(LEAVING_SECONDS)
+        _leave(error)
         os._exit(code)
     raise typer.Exit(code)
+
+
+def _leave(error: object) -> None:
+    """Waits until the other processes, which fail as well, have ended: JAX aborts those left."""
+    from jaxdecay.training.processes import ProcessGoneError
+
+    if not isinstance(error, ProcessGoneError):
+        leaving = threading.Thread(target=jax.distributed.shutdown, daemon=True)
+        leaving.start()
+        leaving.join(LEAVING_SECONDS)  # an orderly exit would wait for ever if they do not end
 
 
 def log_in_lines() -> None:
     """Prints this library's log as notes; Orbax's log, which repeats its errors, is silenced.
 
-    After an error it also leaves tasks behind, whose loop is closed.
+    Matplotlib's, which warns of a home folder that cannot be written, is silenced as well.
     """
-    for noisy in ("absl", "asyncio"):
+    for noisy in ("absl", "asyncio", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
-    sys.unraisablehook = lambda left: (
-        None if "Event loop is closed" in str(left.exc_value) else sys.__unraisablehook__(left)
-    )
+    sys.unraisablehook = _handle_unraisable
     notes = logging.StreamHandler()
     notes.setFormatter(logging.Formatter("note: %(message)s"))
     log = logging.getLogger("jaxdecay")
     log.addHandler(notes)
     log.propagate = False
+
+
+def _handle_unraisable(left: sys.UnraisableHookArgs) -> None:
+    """Handles an exception that Python could not raise where it happened.
+
+    Ctrl-C within JAX's callback of the garbage collector is sent again a moment later. Tasks that
+    Orbax leaves behind after an error, and whose loop is closed, are nobody's concern.
+    """
+    if isinstance(left.exc_value, KeyboardInterrupt):
+        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+    elif "Event loop is closed" not in str(left.exc_value):
+        sys.__unraisablehook__(left)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from jaxdecay.results import files
 from jaxdecay.results.result import SweepResult
 
 LOCK = ".lock"
+"""The file that a sweep holds locked while it writes into its folder."""
 
 
 def load_result(folder: Path, decays: Path | None) -> SweepResult:
@@ -80,14 +82,22 @@ def alone(folder: Path, *, patience: float = 0) -> Iterator[None]:
 
     Raises:
         ValueError: another one writes into it.
+        OSError: the file system cannot lock a file.
     """
     lock = filelock.FileLock(folder / LOCK, timeout=patience)
     try:
-        lock.acquire()
+        with warnings.catch_warnings():  # of a system without locks, where a file stands for one
+            warnings.simplefilter("ignore", UserWarning)
+            lock.acquire()
     except filelock.Timeout:
         raise ValueError(
             f"another sweep is writing into '{folder}'; choose another folder, or wait for it"
         ) from None
+    except OSError as error:
+        raise OSError(
+            f"'{folder / LOCK}' cannot be locked: {error.strerror}; choose a folder on a local "
+            "disk, or mount this file system with locks (NFS: local_lock=flock)"
+        ) from error
     try:
         yield
     finally:
@@ -111,6 +121,12 @@ def is_written(folder: Path) -> bool:
             return False
     except (ValueError, OSError):
         return True
+
+
+def confirmed_folder(folder: Path) -> Path:
+    """Where a sweep is confirmed by default: beside its folder, also where that is "."."""
+    named = folder.resolve() if folder.name in ("", "..") else folder
+    return named.with_name(f"{named.name}-confirmed")
 
 
 def new_folder(data: str) -> Path:

@@ -18,6 +18,11 @@ def mnist_folder(data_dir: Path | None) -> str | None:
     return str(Path(folder).absolute()) if folder else None
 
 
+def is_file(data: str) -> bool:
+    """Whether data are the name of a file, and not of a data set that is built in."""
+    return data.lower().endswith(".npz")
+
+
 def load_data(data: str, data_dir: str | Path | None) -> jaxdecay.Data:
     """Data by name, or from a file."""
     if data == "mnist":
@@ -26,7 +31,7 @@ def load_data(data: str, data_dir: str | Path | None) -> jaxdecay.Data:
         raise ValueError(f"--data-dir is for --data mnist; leave it out for {data}")
     if data == "digits":
         return jaxdecay.digits()
-    if data.endswith(".npz"):
+    if is_file(data):
         return jaxdecay.data_from_file(data)
     raise ValueError(
         f"unknown data {data!r}{nearest(data, ('digits', 'mnist'))}; "

@@ -1,4 +1,7 @@
-"""Ctrl-C and SIGTERM during long work: the first asks to stop, the second stops at once."""
+"""Ctrl-C, SIGTERM and SIGHUP during long work: the first asks to stop, the second stops at once.
+
+A terminal that is closed sends SIGHUP.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""Windows has no SIGHUP."""
 
 
 class Interrupts:

@@ -9,6 +9,7 @@ from rich.text import Text
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.verdict import meaning_of_alike
 from jaxdecay.results.wording import metric_title, short, steps
+from jaxdecay.spelling import counted
 
 
 def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = None) -> Table:
@@ -38,7 +39,7 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
     for row in rows:
         family, _, hyperparameters = row.name.removesuffix(")").partition("(")
         table.add_row(
-            str(row.rank),
+            row.place,
             Text.assemble((family, "bold"), " ", hyperparameters),
             *row.cells(result.main_metric),
             *([steps(row.steps_to) + row.mark * (seeds > 1)] if target is not None else []),
@@ -49,6 +50,6 @@ def leaderboard(result: SweepResult, most: int = 20, *, target: float | None = N
 
 def _title(result: SweepResult, most: int) -> str:
     total, seeds = result.diverged.shape
-    title = f"{total} schedule{'s' * (total > 1)}"
+    title = counted(total, "schedule")
     title = title if total <= most else f"The best {most} of {title}"
-    return f"{title}, mean ± standard deviation over {seeds} seeds" if seeds > 1 else title
+    return f"{title}, mean ± standard deviation over {seeds:,} seeds" if seeds > 1 else title

@@ -14,8 +14,8 @@ import jax
 
 from jaxdecay.cli.exits import note
 from jaxdecay.cli.interrupts import Interrupts
-from jaxdecay.training.agreement import check_same
 from jaxdecay.training.devices import one_device_per_core
+from jaxdecay.training.differences import check_same
 from jaxdecay.training.processes import ProcessError
 
 HEARTBEAT_SECONDS = 30

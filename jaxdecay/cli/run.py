@@ -25,6 +25,7 @@ from jaxdecay.results.files import (
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.sealed import SEAL, DamagedError, read_sealed, sealed
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import counted
 from jaxdecay.training.about import ABOUT, stored_identity
 from jaxdecay.training.checkpoint import digest
 from jaxdecay.training.config import SweepConfig
@@ -154,7 +155,8 @@ class Run:
         """The same with more epochs; ValueError if they are fewer."""
         if epochs < self.config.epochs:
             raise ValueError(
-                f"the sweep was started with {self.config.epochs} epochs, got --epochs {epochs}; "
+                f"the sweep was started with {counted(self.config.epochs, 'epoch')}, got --epochs "
+                f"{epochs}; "
                 "a resumed sweep can only have more"
             )
         config = dataclasses.replace(self.config, epochs=epochs)

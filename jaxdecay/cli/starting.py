@@ -11,7 +11,7 @@ from jaxdecay.catalogue import default_population
 from jaxdecay.cli.display import Display
 from jaxdecay.cli.exits import note
 from jaxdecay.cli.folders import load_result, new_folder
-from jaxdecay.cli.inputs import load_data, mnist_folder, optimizer_named
+from jaxdecay.cli.inputs import is_file, load_data, mnist_folder, optimizer_named
 from jaxdecay.cli.own_decays import import_decays
 from jaxdecay.cli.processes import is_first
 from jaxdecay.cli.run import Run
@@ -27,9 +27,9 @@ from jaxdecay.results.metric import check_target
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.sealed import DamagedError
 from jaxdecay.schedules_file import read_schedules
-from jaxdecay.training.agreement import check_same
 from jaxdecay.training.checkpoint import Checkpoints, check_path, digest
 from jaxdecay.training.config import SweepConfig, stored_options
+from jaxdecay.training.differences import check_same
 from jaxdecay.training.fingerprint import of_own_decays
 from jaxdecay.training.processes import any_of, together
 from jaxdecay.training.train import steps_per_epoch
@@ -81,7 +81,7 @@ def _new_run(
         steps=config.epochs * steps, steps_per_epoch=steps, samples_per_step=config.batch_size
     )
     run = Run(
-        data=str(Path(data).absolute()) if data.endswith(".npz") else data,
+        data=str(Path(data).absolute()) if is_file(data) else data,
         data_dir=mnist_folder(data_dir) if data == "mnist" else None,
         data_sha256=digest(task.data),
         decays=None,

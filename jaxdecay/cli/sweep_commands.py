@@ -196,6 +196,7 @@ def confirm(
     """
     with one_line_errors():
         from jaxdecay.cli.display import display_for
+        from jaxdecay.cli.folders import confirmed_folder
         from jaxdecay.cli.processes import connect
         from jaxdecay.cli.starting import confirm_sweep
         from jaxdecay.training.devices import store_compiled_programs
@@ -204,10 +205,9 @@ def confirm(
         connect(False, None, None, None)
         if not no_compilation_cache:
             store_compiled_programs()
-        out = Path(f"{folder}-confirmed") if out is None else out
         confirm_sweep(
             folder,
-            out,
+            confirmed_folder(folder) if out is None else out,
             best=best,
             seeds=seeds,
             overwrite=overwrite,

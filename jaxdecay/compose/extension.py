@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from jaxdecay.decays.time import countdown
 from jaxdecay.decays.transition import clipped_between
-from jaxdecay.definition import decay
+from jaxdecay.definition import decay, decay_of
 from jaxdecay.domain import Steps
 from jaxdecay.extent import end_of
 from jaxdecay.feedback import ScheduleLike, value_at
@@ -51,7 +51,7 @@ def _extensions(schedule: Any) -> int:
     inner = jax.tree.leaves(
         tuple(schedule.hyperparameters.values()), is_leaf=lambda value: isinstance(value, Schedule)
     )
-    return (schedule.family == extend.__name__) + max(map(_extensions, inner), default=0)
+    return (schedule.decay == decay_of(extend)) + max(map(_extensions, inner), default=0)
 
 
 def _extended_phase(schedule: Any, clock: Clock) -> Marks:

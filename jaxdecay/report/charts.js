@@ -156,28 +156,32 @@ function fade() {
 
 function drawHyperparameters() {
   const panel = content.panels[Number(byId("panel").value)];
-  byId("panels").hidden = !panel;
-  if (!panel) return;
+  byId("panels").hidden = !panel || content.best === null;
+  if (byId("panels").hidden) return;
   const of = (schedule) => schedules[schedule];
   const text = panel.schedules.map((schedule) => `№ ${of(schedule).rank}: ${wrapped(of(schedule).name)}`);
   const values = panel.schedules.map((schedule) => of(schedule)[content.main]);
-  const type = (place) => (panel.values[place].every((value) => value > 0) ? "log" : "linear");
+  // What diverged has no metric, and its hyperparameters would set the scale for all others.
+  const measured = [...panel.schedules.keys()].filter((index) => values[index] !== null);
+  const kept = (of) => measured.map((index) => of[index]);
+  const type = (place) => (kept(panel.values[place]).every((value) => value > 0) ? "log" : "linear");
   const axis = (place) => ({ title: { text: panel.names[place] }, type: type(place) });
   const title = { text: content.main_title };
   if (panel.is_grid) return drawGrid(panel, values, text, title);
   const shape = { grid: { rows: 1, columns: panel.names.length, pattern: "independent" } };
-  const error = panel.schedules.map((schedule) => of(schedule).interval);
+  const error = kept(panel.schedules).map((schedule) => of(schedule).interval);
+  const means = kept(values);
   const points = panel.names.map((name, place) => {
     const number = place === 0 ? "" : String(place + 1);
     shape[`xaxis${number}`] = axis(place);
     shape[`yaxis${number}`] = place === 0 ? { title } : {};
     return {
-      xaxis: `x${number}`, yaxis: `y${number}`, x: panel.values[place], y: values, text, mode: "markers",
+      xaxis: `x${number}`, yaxis: `y${number}`, x: kept(panel.values[place]), y: means, text: kept(text), mode: "markers",
       marker: { color: colour(0), size: 8, opacity: 0.75 }, showlegend: false,
       error_y: {
         type: "data", thickness: 1, width: 0, symmetric: false,
-        array: error.map((each, index) => (each ? each[1] - values[index] : 0)),
-        arrayminus: error.map((each, index) => (each ? values[index] - each[0] : 0)),
+        array: error.map((each, index) => (each ? each[1] - means[index] : 0)),
+        arrayminus: error.map((each, index) => (each ? means[index] - each[0] : 0)),
       },
       hovertemplate: "%{text}<br>%{y:.5g}<extra></extra>",
     };

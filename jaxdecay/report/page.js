@@ -6,7 +6,7 @@ const [ROWS, MORE_ROWS] = [25, 100];
 // The leaderboard.
 
 const columns = [
-  { name: "rank", title: "rank", text: (each) => each.rank, number: true },
+  { name: "rank", title: "rank", text: (each) => each.place, number: true },
   { name: "name", title: "schedule", text: (each) => each.name },
   ...content.columns.map((column) => ({ ...column, text: (each) => each.texts[column.name], number: true })),
 ];
@@ -94,7 +94,7 @@ function select(schedule) {
 
 function showChosen(schedule) {
   const each = schedule === null ? null : schedules[schedule];
-  byId("chosen").textContent = each ? (each.rank === 1 ? "Best schedule" : `Schedule of rank ${each.rank}`) : "No schedule finished: every one has a diverged member";
+  byId("chosen").textContent = each ? (each.diverged ? "Schedule with a diverged member" : each.rank === 1 ? "Best schedule" : `Schedule of rank ${each.rank}`) : "No schedule finished: every one has a diverged member";
   byId("python").textContent = each ? each.python : "";
   byId("toml").textContent = each ? each.toml : "";
   byId("all").hidden = state.selected === null;

@@ -26,6 +26,7 @@ from jaxdecay.results.result import SweepResult
 from jaxdecay.results.row import Row
 from jaxdecay.results.statistics import MOST_SEEDS
 from jaxdecay.results.verdict import (
+    few_examples,
     meaning_of_alike,
     needs_confirming,
     same_rates,
@@ -34,8 +35,15 @@ from jaxdecay.results.verdict import (
     unreached,
     verdict,
 )
-from jaxdecay.results.wording import metric_title, number, remedy_for_divergence, short, steps
+from jaxdecay.results.wording import (
+    metric_title,
+    number,
+    remedy_for_divergence,
+    short,
+    steps,
+)
 from jaxdecay.schedules_file import to_toml
+from jaxdecay.spelling import counted
 
 MOST_DRAWN = 60
 """Up to this many schedules are drawn one by one; of more, the best `NAMED_SCHEDULES` and bands."""
@@ -44,6 +52,11 @@ MOST_NUMBERS = 600_000
 """Of all curves together; longer sweeps show fewer epochs."""
 
 MOST_DIVERGED = 200
+
+ALL_DIVERGED = (
+    "Every schedule has a diverged member: curves end where members diverged, and there is no "
+    "final metric to draw."
+)
 
 
 def page(result: SweepResult, *, target: float | None = None, confidence: float = 0.95) -> str:
@@ -78,7 +91,7 @@ def content(result: SweepResult, target: float | None, confidence: float) -> dic
     return {
         **_texts(result, rows, target, confidence),
         **_axes(result, metrics, means[:, sound]),
-        "curves_note": _curves_note(many),
+        "curves_note": _curves_note(many) if sound.any() else ALL_DIVERGED,
         "main": result.main_metric,
         "columns": _columns(result, target),
         "metrics": [{"name": name, "title": metric_title(name)} for name in metrics],
@@ -133,6 +146,7 @@ def _schedule(result: SweepResult, row: Row) -> dict[str, Any]:
     return {
         "index": row.index,
         "rank": row.rank,
+        "place": row.place,
         "name": row.name,
         "family": row.schedule.family,
         "python": _python(row.schedule),
@@ -209,7 +223,7 @@ def _texts(
 ) -> dict[str, Any]:
     schedules, seeds = result.diverged.shape
     legend = "Click a row to see its curve."
-    if seeds > 1:
+    if seeds > 1 and result.sound.sum() > 1:
         legend += (
             f" {meaning_of_alike(result, confidence, target)}. More seeds: about how many more "
             "would show the schedule to be significantly worse, if its mean difference stays the "
@@ -218,7 +232,7 @@ def _texts(
         )
     return {
         "title": (
-            f"{schedules:,} schedule{'s' * (schedules > 1)} × {seeds} seed{'s' * (seeds > 1)} "
+            f"{counted(schedules, 'schedule')} × {counted(seeds, 'seed')} "
             f"on {result.settings['data']}"
         ),
         "verdict": _verdict(result, rows, target, confidence),
@@ -245,7 +259,8 @@ def _verdict(result: SweepResult, rows: list[Row], target: float | None, confide
         low, high = map(number, best.interval)
         optimistic = "; optimistic, as this schedule was picked for being best" if others else ""
         words += f" ({100 * confidence:g} % interval {low} … {high}{optimistic})"
-    sentences = [words, *([missed] if missed else _separated(result, rows, target, confidence))]
+    separated = [missed] if missed else _separated(result, rows, target, confidence)
+    sentences = filter(None, [words, few_examples(result), *separated])
     return " ".join(f"{each[0].upper()}{each[1:]}." for each in sentences)
 
 

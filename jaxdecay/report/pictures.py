@@ -19,8 +19,10 @@ from jaxdecay.report.style import COLOURS, LINES, NAMED_SCHEDULES
 from jaxdecay.results.files import write
 from jaxdecay.results.hyperparameters import Panel, panels
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.statistics import Comparison
 from jaxdecay.results.wording import label, metric_title
 from jaxdecay.schedule import Schedule
+from jaxdecay.spelling import counted
 
 
 def draw_all(result: SweepResult, folder: Path, *, dark: bool, dots: int) -> list[str]:
@@ -58,8 +60,11 @@ def draw_curves(result: SweepResult) -> Figure:
     axes = figure.subplots(2, 2).ravel()
     for axis, name in zip(axes, drawn_metrics(result), strict=False):
         _draw_metric(axis, result, name)
+        if not result.sound.any():
+            _say_why_empty(axis)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    if handles:
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     figure.suptitle(_title(result))
     return figure
 
@@ -73,9 +78,11 @@ def draw_seeds(result: SweepResult, most: int = 20) -> Figure:
     for row, index in enumerate(best):
         values = result.metrics[metric][index]
         axis.plot(values, [row] * len(values), "o", color=COLOURS[5], alpha=0.7)
-        half = np.nan_to_num(found.high[index] - found.mean[index])
-        axis.errorbar(found.mean[index], row, xerr=half, fmt="|", color=COLOURS[0], ms=12, mew=2)
+        ends = _room(found, [index])
+        axis.errorbar(found.mean[index], row, xerr=ends, fmt="|", color=COLOURS[0], ms=12, mew=2)
     names = [_drawable(label(result.population[int(index)])) for index in best]
+    if not best:
+        _say_why_empty(axis)
     axis.set_yticks(range(len(best)), names)
     axis.invert_yaxis()
     axis.set(xlabel=_drawable(metric_title(metric)), title=f"{_title(result)}: seeds of the best")
@@ -94,19 +101,36 @@ def _draw_panel(result: SweepResult, panel: Panel) -> Figure:
     means = found.mean[panel.schedules]
     columns = 1 if panel.is_grid else len(panel.names)
     figure = Figure(figsize=(1.5 + 4 * columns, 4), layout="constrained", dpi=110)
-    figure.suptitle(_drawable(f"{panel.family} on {result.settings['data']}"))
+    title = f"{panel.family} on {result.settings['data']}"
+    figure.suptitle(_drawable(title) + _diverged(result, panel.schedules))
     axes = np.ravel(figure.subplots(1, columns, sharey=True))
+    if not result.sound[panel.schedules].any():
+        for axis in axes:
+            _say_why_empty(axis)
+        return figure
     if panel.is_grid:
         image = _draw_heat(axes[0], panel, means, better_is_high=larger)
         figure.colorbar(image, label=metric)
         return figure
-    half = np.nan_to_num(found.high[panel.schedules] - means)
+    ends = _room(found, panel.schedules)
     for axis, name, values in zip(axes, panel.names, panel.values, strict=True):
-        axis.errorbar(values, means, yerr=half, fmt="o", color=COLOURS[0], alpha=0.7, lw=1)
+        axis.errorbar(values, means, yerr=ends, fmt="o", color=COLOURS[0], alpha=0.7, lw=1)
         axis.set(xlabel=name, xscale="log" if min(values) > 0 else "linear")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(metric)
     return figure
+
+
+def _room(found: Comparison, schedules: Sequence[int]) -> np.ndarray:
+    """[2, n], how far the intervals of schedules reach below and above their means."""
+    mean, low, high = (each[schedules] for each in (found.mean, found.low, found.high))
+    return np.nan_to_num(np.stack([mean - low, high - mean]))
+
+
+def _say_why_empty(axis: Axes) -> None:
+    text = "nothing to draw:\nevery schedule has a diverged member"
+    axis.text(0.5, 0.5, text, transform=axis.transAxes, ha="center", va="center")
+    axis.set(xticks=[], yticks=[])
 
 
 def _draw_heat(axis: Axes, panel: Panel, means: np.ndarray, *, better_is_high: bool) -> Any:
@@ -139,10 +163,14 @@ def draw_schedules(schedules: Sequence[Schedule], steps: int) -> Figure:
 
 def _title(result: SweepResult) -> str:
     schedules, seeds = result.diverged.shape
-    diverged = int(result.diverged.sum())
-    note = f" ({diverged} of {schedules * seeds} members diverged)" if diverged else ""
-    name = _drawable(result.settings["data"])
-    return f"{name}: {schedules} schedules × {seeds} seeds{note}"
+    name, note = _drawable(result.settings["data"]), _diverged(result, range(schedules))
+    return f"{name}: {counted(schedules, 'schedule')} × {counted(seeds, 'seed')}{note}"
+
+
+def _diverged(result: SweepResult, schedules: Sequence[int]) -> str:
+    """How many members of these schedules diverged, which are not drawn."""
+    members = result.diverged[list(schedules)]
+    return f" ({members.sum():,} of {members.size:,} members diverged)" if members.any() else ""
 
 
 def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
@@ -155,14 +183,16 @@ def _draw_metric(axis: Axes, result: SweepResult, name: str) -> None:
         axis.plot(epochs, values[:, schedule], marker="o" if len(values) == 1 else None, **style)
     axis.set(xlabel="epoch", title=_drawable(metric_title(name)))
     axis.grid(alpha=0.3)
-    axis.set_ylim(drawn_range(result, name, values))
     if is_logarithmic(result, name, values):
         axis.set_yscale("log")
+    if (ends := drawn_range(result, name, values)) is not None:
+        axis.set_ylim(ends)  # after the scale: limits of None would be kept, also those below 0
 
 
 def _styles(result: SweepResult) -> list[tuple[int, dict[str, Any]]]:
-    """Schedules in drawing order, each with its line."""
-    schedules, ranking = list(result.population), [int(index) for index in result.ranking()]
+    """Schedules without a diverged member in drawing order, each with its line."""
+    schedules = list(result.population)
+    ranking = [int(index) for index in result.ranking() if result.sound[index]]
     if len(schedules) <= NAMED_SCHEDULES:
         return [
             (index, {**_line(place), "label": _drawable(label(schedules[index])), "lw": 1.8})

@@ -8,7 +8,6 @@ import io
 import math
 import os
 import secrets
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from jaxdecay.population import stack
-from jaxdecay.results.agreement import HISTORY, MEMBERS, SWEEP, disagreement
+from jaxdecay.results.consistency import HISTORY, MEMBERS, SWEEP, disagreement
 from jaxdecay.results.metric import Metric
-from jaxdecay.results.sealed import SEAL, DamagedError, digest_of, read_sealed
+from jaxdecay.results.sealed import SEAL, DamagedError, digest_of, read_sealed, sealed
 from jaxdecay.schedule import Schedule
 
 NAMES = (MEMBERS, HISTORY, SWEEP)
@@ -42,6 +41,9 @@ NOT_OF_ONE_SWEEP = (
     "the files in '{folder}' are not of one sweep: {fault}; copy all files of one sweep there"
 )
 """The message for a folder whose parts do not belong together."""
+
+LONGEST_CELL = 2**31 - 1
+"""Characters of a schedule in a table: as many as Windows allows."""
 
 PART = ".jaxdecay-{}.part"
 """The name of a file that is not complete."""
@@ -101,15 +103,24 @@ def changed_results(folder: Path) -> list[str]:
     return changed if SEAL in about else [*changed, SWEEP]
 
 
-def digests_of(
-    tables: Mapping[str, bytes], history: Mapping[str, np.ndarray], final_rates: np.ndarray
-) -> dict[str, dict[str, str]]:
-    """For `sweep.json`: of each table the digest of its bytes, and of the numbers read from it."""
-    values = value_digests(history, final_rates)
-    return {
+def write_results(
+    folder: Path, tables: Mapping[str, bytes], values: Mapping[str, str], facts: Mapping[str, Any]
+) -> None:
+    """Writes the tables, and then `sweep.json` with facts and the digests of each table.
+
+    Args:
+        folder: of the sweep.
+        tables: by the name of a file.
+        values: from `value_digests`.
+        facts: what JSON holds.
+    """
+    for name, contents in tables.items():
+        write(folder / name, contents)
+    digests = {
         name: {"bytes": _sha256(contents), "values": values[name]}
         for name, contents in tables.items()
     }
+    write(folder / SWEEP, sealed({**facts, "digests": digests}))
 
 
 def value_digests(history: Mapping[str, np.ndarray], final_rates: np.ndarray) -> dict[str, str]:
@@ -142,7 +153,7 @@ def check_folder(folder: Path) -> None:
 
 def _members(folder: Path) -> list[dict[str, str]]:
     with (folder / MEMBERS).open(newline="", encoding="utf-8") as file:
-        csv.field_size_limit(sys.maxsize)  # a schedule may be long
+        csv.field_size_limit(LONGEST_CELL)
         return list(csv.DictReader(file))
 
 
@@ -150,7 +161,7 @@ def _fields(
     folder: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, str]]
 ) -> dict[str, Any]:
     shape = len(about["schedules"]), len(about["seeds"])
-    rates = {int(row["member"]): float(row["final_learning_rate"]) for row in rows}
+    rates = dict(map(_final_rate, rows))
     if len(rows) != len(rates) or sorted(rates) != list(range(shape[0] * shape[1])):
         raise ValueError(f"{MEMBERS} does not have each member once")
     diverged_at = np.full(shape, -1, np.int32)
@@ -168,6 +179,18 @@ def _fields(
         **{name: about[name] for name in ("settings", "steps", "member_steps", "compile_seconds")},
         **{name: about[name] for name in ("run_seconds", "machine", "versions", "ranks_by")},
     }
+
+
+def _final_rate(row: Mapping[str, Any]) -> tuple[int, float]:
+    """A member and its last learning rate, from a row of `members.csv`."""
+    member, rate = row["member"], row["final_learning_rate"]
+    try:
+        return int(member), float(rate)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{MEMBERS} has a row with member {member!r} and final_learning_rate {rate!r}, which "
+            "must be numbers"
+        ) from None
 
 
 def _check(fields: Mapping[str, Any], about: Mapping[str, Any]) -> None:
@@ -221,7 +244,10 @@ def read_history(
     if not header or not lines:
         raise ValueError(f"{HISTORY} is empty")
     names = next(csv.reader([header]))
-    rows = np.loadtxt(lines, np.float64, delimiter=",", comments=None, ndmin=2)
+    try:
+        rows = np.loadtxt(lines, np.float64, delimiter=",", comments=None, ndmin=2)
+    except ValueError as error:
+        raise ValueError(f"{HISTORY}: {error}") from None
     missing = [name for name in COLUMNS if name not in names]
     if rows.shape[1] != len(names) or missing:
         lacks = (

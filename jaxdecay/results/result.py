@@ -14,14 +14,13 @@ import numpy as np
 
 from jaxdecay.population import Population
 from jaxdecay.results import files
-from jaxdecay.results.agreement import last_sound
+from jaxdecay.results.consistency import last_sound
 from jaxdecay.results.metric import LOSS, Metric, check_target, larger_is_better
 from jaxdecay.results.row import Row
-from jaxdecay.results.sealed import sealed
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
 from jaxdecay.results.wording import metric_title, remedy_for_divergence
 from jaxdecay.schedule import Schedule
-from jaxdecay.spelling import nearest
+from jaxdecay.spelling import counted, nearest
 
 NOTEBOOK_ROWS = 20
 
@@ -69,15 +68,16 @@ class SweepResult:
     def __repr__(self) -> str:
         schedules, seeds = self.diverged.shape
         return (
-            f"<SweepResult: {schedules} schedules × {seeds} seeds on {self.settings['data']}, "
-            f"{self.steps} steps, {int(self.diverged.sum())} members diverged>"
+            f"<SweepResult: {counted(schedules, 'schedule')} × {counted(seeds, 'seed')} on "
+            f"{self.settings['data']}, {counted(self.steps, 'step')}, "
+            f"{counted(int(self.diverged.sum()), 'member')} diverged>"
         )
 
     def _repr_html_(self) -> str:
         """In a notebook: the best schedules."""
         rows = self.rows()[:NOTEBOOK_ROWS]
         head = ["rank", "schedule", *map(metric_title, self.tested)]
-        lines = [[str(row.rank), row.name, *row.cells(self.main_metric)] for row in rows]
+        lines = [[row.place, row.name, *row.cells(self.main_metric)] for row in rows]
         table = "".join(
             f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
             for tag, cells in [("th", head), *(("td", line) for line in lines)]
@@ -206,13 +206,14 @@ class SweepResult:
             )
         return known[metric]
 
-    def _resolution(self, metric: str, values: np.ndarray, target: float | None) -> float:
-        """The smallest step of a metric, or of the steps to a target, counted in epochs."""
+    def _limits(self, metric: str, values: np.ndarray, target: float | None) -> dict[str, Any]:
+        """The smallest step of a metric, or of the steps to a target, and between what it is."""
         if target is not None:
-            return self.steps // self.epochs
+            return {"resolution": self.steps // self.epochs}
         examples = self.settings["test_examples"]
-        is_share = any(each.is_share and metric == f"test_{each.name}" for each in self.measures)
-        return 1 / examples if is_share else resolution_of(values, examples)
+        if any(each.is_share and metric == f"test_{each.name}" for each in self.measures):
+            return {"resolution": 1 / examples, "limits": (0.0, 1.0)}
+        return {"resolution": resolution_of(values, examples)}
 
     def compare(
         self,
@@ -247,7 +248,7 @@ class SweepResult:
             metric,
             larger_is_better=larger and target is None,
             confidence=confidence,
-            resolution=self._resolution(metric, values, target),
+            **self._limits(metric, values, target),
             best=int(self.ranking(target=target)[0]) if metric == self.main_metric else None,
         )
 
@@ -382,10 +383,8 @@ class SweepResult:
             files.HISTORY: files.history_table(map(self._epoch, range(self.epochs))),
             files.MEMBERS: files.csv_table(self.member_rows()),
         }
-        for name, contents in tables.items():
-            files.write(folder / name, contents)
-        facts = {"digests": files.digests_of(tables, self.history, self.final_learning_rate)}
-        files.write(folder / files.SWEEP, sealed(self.summary(target) | facts))
+        values = files.value_digests(self.history, self.final_learning_rate)
+        files.write_results(folder, tables, values, self.summary(target))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxdecay.results.wording import short_repr, spread
+from jaxdecay.results.wording import MISSING, short_repr, spread
 from jaxdecay.schedule import Schedule
 
 
@@ -48,6 +48,11 @@ class Row:
     def name(self) -> str:
         """The schedule, with its numbers rounded to four digits."""
         return short_repr(self.schedule)
+
+    @property
+    def place(self) -> str:
+        """Its rank; a dash if a member diverged, as such a schedule has no place."""
+        return MISSING if self.diverged else str(self.rank)
 
     def mean(self, metric: str) -> float:
         """Of a test metric over seeds; not a number where a member diverged."""

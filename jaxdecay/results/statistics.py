@@ -7,6 +7,7 @@ compared seed by seed: what a seed does to all of them alike cancels.
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 from scipy import special  # scipy.stats would take a second to import
@@ -83,6 +84,7 @@ def compare(
     larger_is_better: bool,
     confidence: float = 0.95,
     resolution: float = 0.0,
+    limits: tuple[float, float] = (-math.inf, math.inf),
     best: int | None = None,
 ) -> Comparison:
     """Compares schedules by the last values of a metric.
@@ -100,6 +102,7 @@ def compare(
         confidence: of the intervals, between 0 and 1.
         resolution: the smallest step of the metric: 1 / (test examples) of an accuracy. Where a few
             differences happen to be equal, an uncertainty of this size is still assumed.
+        limits: what no mean is below or above: 0 and 1 for an accuracy. Intervals end there.
         best: which of the schedules with the best mean is the best; None for the first.
 
     Returns:
@@ -142,8 +145,8 @@ def compare(
         metric=metric,
         confidence=confidence,
         mean=mean,
-        low=mean - half,
-        high=mean + half,
+        low=np.clip(mean - half, *limits),
+        high=np.clip(mean + half, *limits),
         best=best,
         difference=difference,
         difference_low=difference - room,

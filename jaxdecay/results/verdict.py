@@ -7,6 +7,7 @@ import numpy as np
 from jaxdecay.results.result import SweepResult
 from jaxdecay.results.statistics import ENOUGH_SEEDS, MOST_SEEDS, Comparison
 from jaxdecay.results.wording import metric_title
+from jaxdecay.spelling import counted
 
 
 def meaning_of_alike(
@@ -24,7 +25,7 @@ def meaning_of_alike(
 def trained(result: SweepResult) -> str:
     """What was trained, how fast, and what was saved."""
     words = (
-        f"Trained {result.diverged.size:,} networks in {result.run_seconds:,.1f} s "
+        f"Trained {counted(result.diverged.size, 'network')} in {result.run_seconds:,.1f} s "
         f"({result.member_steps_per_second:,.0f} member-steps/s), "
         f"plus {result.compile_seconds:,.1f} s of compilation."
     )
@@ -75,6 +76,21 @@ def unreached(result: SweepResult, target: float | None) -> str | None:
     return (
         f"no schedule reached {metric} {target:g} with all seeds, so they are ranked by their last "
         f"{metric}; choose an easier target, or train for more epochs"
+    )
+
+
+FEW_EXAMPLES = 30
+"""With fewer, a test set shows almost nothing."""
+
+
+def few_examples(result: SweepResult) -> str | None:
+    """What a small test set cannot show of several schedules; None if it is not that small."""
+    examples = result.settings["test_examples"]
+    if examples >= FEW_EXAMPLES or result.sound.sum() < 2:
+        return None
+    return (
+        f"the test set has only {counted(examples, 'example')}, so the best schedule may be best "
+        "by chance, whatever the seeds show; test on more"
     )
 
 

@@ -75,7 +75,10 @@ def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder:
         elif name == "data":
             change = "the data changed since it was started"
         else:
-            change = "{} was {} and is now {}".format(*difference(name, before, value))
+            what, was, now = difference(name, before, value)
+            change = f"{what} was {was} and is now {now}"
+            if str(was).replace("64", "32") == str(now).replace("64", "32"):
+                change += ", as JAX_ENABLE_X64 was set or unset"
         raise ValueError(
             f"{folder} contains the checkpoints of another sweep: {change}; "
             "undo the change to resume it, or start from scratch in another folder"

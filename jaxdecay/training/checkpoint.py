@@ -120,9 +120,10 @@ class Checkpoints:
         """
         path, folder = self._about, Path(self.folder)
         if self.anew:
-            if not path.exists() and folder.is_dir() and not all(map(_is_ours, folder.iterdir())):
+            if not path.exists() and folder.is_dir() and any(folder.iterdir()):
                 raise ValueError(
-                    f"{folder} contains files that are not checkpoints; choose another folder"
+                    f"{folder} has no {ABOUT}, so the files in it may not be those of a sweep; "
+                    "choose another folder, or delete them"
                 )
             return None
         with contextlib.suppress(FileNotFoundError):
@@ -264,14 +265,8 @@ def remove(folder: str | os.PathLike[str]) -> None:
     for path in folder.iterdir() if folder.is_dir() else []:
         if path.name == ABOUT:
             path.unlink()
-        elif _is_ours(path):
+        elif re.fullmatch(rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?", path.name):
             shutil.rmtree(path)
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a name in the folder is that of a checkpoint, complete or not."""
-    name = rf"\d+({re.escape(UNREAD)}|\.orbax-checkpoint-tmp.*)?"
-    return re.fullmatch(name, path.name) is not None
 
 
 def check_path(folder: str | os.PathLike[str]) -> None:

@@ -21,6 +21,14 @@ NUMBERS = (jax.Array, np.ndarray, np.generic, bool, int, float)
 """The types that JAX accepts as arrays."""
 
 
+SETTINGS = {
+    "jax_disable_jit": "a sweep is a compiled program",
+    "jax_debug_nans": "a sweep records members that diverge, and this ends it at the first",
+    "jax_debug_infs": "a sweep records members that diverge, and this ends it at the first",
+}
+"""Settings of JAX with which no sweep can be trained, and why."""
+
+
 def check_training(task: Task, optimizer: Optimizer, data: Data, batch_size: int) -> None:
     """Traces one step and one test of a task, without computing anything.
 
@@ -177,6 +185,16 @@ def _check_optimizer(
 def _shapes(tree: Any) -> Any:
     leaves, structure = jax.tree.flatten(tree)
     return structure, [(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves]
+
+
+def check_settings_of_jax() -> None:
+    """Raises a ValueError for a setting of JAX with which no sweep can be trained."""
+    for name, reason in SETTINGS.items():
+        if getattr(jax.config, name):
+            raise ValueError(
+                f"{name.upper()} is set, but {reason}; unset it, or in Python "
+                f"jax.config.update({name!r}, False)"
+            )
 
 
 def check_integers(**values: Any) -> None:

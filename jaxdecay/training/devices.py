@@ -12,6 +12,9 @@ import jax
 import pooch
 from jax.sharding import AxisType, Mesh
 
+SETTINGS = ("JAX_PLATFORMS", "JAX_NUM_CPU_DEVICES", "XLA_FLAGS")
+"""Environment variables that decide which devices JAX finds."""
+
 
 def one_device_per_core() -> None:
     """Makes each processor core a JAX device, unless the number is set or JAX is already in use.
@@ -23,6 +26,21 @@ def one_device_per_core() -> None:
     if jax.config.values["jax_num_cpu_devices"] < 0 and not set_by_flags:
         with contextlib.suppress(RuntimeError):  # JAX is already in use
             jax.config.update("jax_num_cpu_devices", _cores())
+
+
+def fault_of_devices() -> str | None:
+    """Why JAX finds no devices, in one line; None if it finds some."""
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        reason = f": {(str(error).strip().splitlines() or ['unknown'])[0]}"
+    except Exception:  # an assertion, or with `python -O` what comes after it
+        reason = ""
+    else:
+        return None
+    given = " ".join(f"{name}={os.environ[name]}" for name in SETTINGS if name in os.environ)
+    remedy = f" with {given}{reason}; correct or unset it" if given else reason
+    return f"JAX finds no devices{remedy}"
 
 
 def _cores() -> int:

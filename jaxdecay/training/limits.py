@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import shutil
 from pathlib import Path
@@ -10,13 +9,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import psutil
 
+from jaxdecay.memory import free_memory, size
+from jaxdecay.spelling import counted
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.train import Member, init_member
-
-CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux reports the memory limit of a container."""
 
 
 def member_of(blocks: Blocks) -> Member:
@@ -81,8 +78,8 @@ def _check(
     if free is not None and needed > free:
         most = max(0, (free - fixed) // member_bytes)
         raise ValueError(
-            f"{members:,} members need {_size(needed)} of {what}, but {_size(free)} are free: "
-            f"at most {most:,} members fit; use {remedy}"
+            f"{counted(members, 'member')} would need {size(needed)} of {what}, but {size(free)} "
+            f"are free: at most {counted(most, 'member')} would fit; use {remedy}"
         )
 
 
@@ -94,11 +91,7 @@ def _free_memory(blocks: Blocks) -> int | None:
         if not all(stats):
             return None
         return sum(device["bytes_limit"] - device["bytes_in_use"] for device in stats)
-    free = psutil.virtual_memory().available
-    with contextlib.suppress(OSError, ValueError):  # no container, or no limit
-        limit = int((CGROUP / "memory.max").read_text(encoding="utf-8"))
-        free = min(free, limit - int((CGROUP / "memory.current").read_text(encoding="utf-8")))
-    return free
+    return free_memory()
 
 
 def bytes_of(tree: Any) -> int:
@@ -110,11 +103,3 @@ def _existing(path: Path) -> Path:
     """The path itself or its nearest parent that exists."""
     paths = [path.absolute(), *path.absolute().parents]
     return next(candidate for candidate in paths if candidate.exists())
-
-
-def _size(number: int) -> str:
-    """A number of bytes in the largest unit of which there is at least one."""
-    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-        if number >= 2**power:
-            return f"{number / 2**power:.1f} {unit}"
-    return f"{number} bytes"

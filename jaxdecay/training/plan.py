@@ -73,6 +73,12 @@ class Plan:
     trunk: np.ndarray
 
     @functools.cached_property
+    def schedules(self) -> np.ndarray:
+        """The indices of the schedules of this process's members, at least one."""
+        own = np.flatnonzero(self.mine.any(axis=1))
+        return own if own.size else np.zeros(1, int)
+
+    @functools.cached_property
     def stands_for(self) -> np.ndarray:
         """[S, K], how many members share the training of each one; 0 if it is not trained."""
         sharing = np.zeros(self.mine.shape, int)
@@ -95,13 +101,19 @@ class Plan:
         """The number of members in a block, k · s."""
         return math.prod(self.shape)
 
+    @functools.cached_property
+    def is_parted(self) -> bool:
+        """Whether every schedule is a branch."""
+        return len(np.unique(self.trunk)) == len(self.trunk)
+
     def part(self, rates: np.ndarray) -> Plan:
         """The plan of the next epoch: schedules whose rates differ in it become branches.
 
         Args:
-            rates: the rates in that epoch, [S, steps], or [K, S, steps] if they differ by seed.
+            rates: the rates in that epoch, [S, steps], or [K, S, steps] if they differ by seed; or
+                digests of them, [S, bytes].
         """
-        if len(np.unique(self.trunk)) == len(self.trunk):
+        if self.is_parted:
             return self
         rows = np.ascontiguousarray(np.moveaxis(rates, -2, 0)).reshape(len(self.trunk), -1)
         firsts: dict[tuple[int, bytes], int] = {}

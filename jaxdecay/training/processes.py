@@ -17,7 +17,11 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 
 class ProcessError(Exception):
-    """Another process of the sweep has ended."""
+    """Another process of the sweep has failed."""
+
+
+class ProcessGoneError(ProcessError):
+    """Another process of the sweep has ended, so no exchange is possible any more."""
 
 
 def agreed(number: int) -> int:
@@ -63,6 +67,9 @@ def together() -> Iterator[None]:
     Raises:
         ProcessError: another process failed; says which, and why.
     """
+    if jax.process_count() == 1:
+        yield
+        return
     failure: Exception | None = None
     try:
         yield
@@ -77,7 +84,7 @@ def together() -> Iterator[None]:
 
 
 def exchanged(arrays: dict[str, np.ndarray], mine: np.ndarray) -> dict[str, np.ndarray]:
-    """Completes arrays [S, K], of which each process knows the members in its `mine`, [S, K]."""
+    """Completes arrays, whose first axes are those of `mine`: what each process knows of them."""
     if jax.process_count() == 1:
         return arrays
     owner = np.argmax(_gathered(mine), axis=0)
@@ -108,4 +115,4 @@ def _gathered(array: np.ndarray) -> np.ndarray:
     try:
         return np.asarray(multihost_utils.process_allgather(array))
     except (jax.errors.JaxRuntimeError, ValueError) as error:  # Gloo raises either
-        raise ProcessError("another process of this sweep has ended") from error
+        raise ProcessGoneError("another process of this sweep has ended") from error

@@ -32,12 +32,14 @@ class Program:
         population: the S schedules, with the lengths of this run.
         steps: batches in an epoch.
         shape: the numbers of seeds and schedules in a block, (k, s).
+        own: the indices of the R schedules whose learning rates this process computes.
     """
 
     blocks: Blocks
     population: Population
     steps: int
     shape: tuple[int, int]
+    own: np.ndarray
 
     @property
     def task(self) -> Task:
@@ -57,19 +59,19 @@ class Program:
         return clock_of(self.task, self.config.optimizer, self.steps)
 
     def first_states(self) -> Any:
-        """The states of adaptive schedules before training, [K, S]; None without such ones."""
-        if not self.population.is_adaptive:
+        """The states of adaptive schedules before training, [K, R]; None without such ones."""
+        if not self._population.is_adaptive:
             return None
-        return jax.vmap(lambda key: self.population.init_states())(self._keys)
+        return jax.vmap(lambda key: self._population.init_states())(self._keys)
 
     def learning_rates(self, updates: Any, states: Any) -> np.ndarray:
-        """The learning rates in an epoch, [S, steps], or [K, S, steps] if schedules have states.
+        """The learning rates in an epoch, [R, steps], or [K, R, steps] if schedules have states.
 
         Args:
             updates: the state of the clock before the epoch.
-            states: the states of the schedules, [K, S], or None.
+            states: the states of the schedules, [K, R], or None.
         """
-        return np.asarray(self._rates_at(self.population, states, self._count(updates)[1]))
+        return np.asarray(self._rates_at(self._population, states, self._count(updates)[1]))
 
     def next_updates(self, updates: Any) -> Any:
         """The state of the clock after an epoch."""
@@ -79,7 +81,7 @@ class Program:
         """The states of adaptive schedules after they have seen an epoch's history."""
         if states is None:
             return None
-        return self._follow(states, monitored(history, self.config.monitor).T)
+        return self._follow(states, monitored(history, self.config.monitor)[self.own].T)
 
     # Members, by round.
 
@@ -91,27 +93,25 @@ class Program:
         self._run_epoch  # noqa: B018
         self.learning_rates(self.clock.start, self.first_states())
 
-    def init(self, round_: Round, keys: Array, rates: np.ndarray) -> Member:
-        """Creates the members of a round; `rates` is the table of learning rates for epoch 0."""
-        first = rates_of(round_, rates)[:, 0]
-        return self._init(by_device(self.blocks.mesh, first), keys)
+    def init(self, keys: Array, rates: np.ndarray) -> Member:
+        """Creates the members of a round; `rates` are from `rates_of`, for epoch 0."""
+        return self._init(by_device(self.blocks.mesh, rates[:, 0]), keys)
 
     def run_epoch(
-        self, round_: Round, members: Member, keys: Array, rates: np.ndarray, epoch: int
+        self, members: Member, keys: Array, rates: np.ndarray, epoch: int
     ) -> tuple[Member, dict[str, Array]]:
         """Trains the members of a round for one epoch.
 
         Args:
-            round_: the places of the members.
             members: from `init`, or from the previous epoch; their memory is reused.
             keys: from `keys_of`.
-            rates: the table of learning rates for the epoch.
+            rates: from `rates_of`, for the epoch.
             epoch: counted from 0.
 
         Returns:
             The members, and the measurements of `train_epoch` by name, each [D, k, s].
         """
-        placed = by_device(self.blocks.mesh, rates_of(round_, rates))
+        placed = by_device(self.blocks.mesh, rates)
         count = everywhere(self.blocks.mesh, jnp.asarray(epoch))
         return self._run_epoch(members, placed, keys, count, self._data)
 
@@ -179,6 +179,12 @@ class Program:
         return jnp.stack([jax.random.key(seed) for seed in self.config.all_seeds])
 
     @functools.cached_property
+    def _population(self) -> Population:
+        """The schedules whose rates this process computes."""
+        is_whole = len(self.own) == len(self.population)
+        return self.population if is_whole else self.population[self.own]
+
+    @functools.cached_property
     def _rates_at(self) -> Any:
         return jax.jit(_learning_rates)
 
@@ -188,15 +194,22 @@ class Program:
 
     @functools.cached_property
     def _follow(self) -> Any:
-        return jax.jit(jax.vmap(self.population.update_states))
+        return jax.jit(jax.vmap(self._population.update_states))
 
 
-def rates_of(round_: Round, table: np.ndarray) -> np.ndarray:
-    """A round's learning rates, [D, steps, k, s], from the table for an epoch."""
+def rates_of(round_: Round, table: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """A round's learning rates, [D, steps, k, s], from the table for an epoch.
+
+    Args:
+        round_: the places of its members.
+        table: from `Program.learning_rates`.
+        row: [S], which row of the table has the rates of each schedule that is trained.
+    """
+    rows = row[round_.schedules]
     if table.ndim == 3:
-        rates = table[round_.seeds[:, :, None], round_.schedules[:, None, :]]
+        rates = table[round_.seeds[:, :, None], rows[:, None, :]]
     else:
-        rates = np.repeat(table[round_.schedules][:, None], round_.seeds.shape[1], axis=1)
+        rates = np.repeat(table[rows][:, None], round_.seeds.shape[1], axis=1)
     return np.moveaxis(rates, -1, 1)
 
 

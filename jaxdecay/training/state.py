@@ -10,6 +10,7 @@ plan, state = restore(program, plan, saved)
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -24,7 +25,7 @@ from jaxdecay.training.limits import bytes_of
 from jaxdecay.training.placement import by_device
 from jaxdecay.training.plan import Plan
 from jaxdecay.training.processes import exchanged, most_of, sum_of
-from jaxdecay.training.program import Program
+from jaxdecay.training.program import Program, rates_of
 from jaxdecay.training.train import Member
 
 
@@ -35,7 +36,7 @@ class SweepState(NamedTuple):
         members: for each round of the plan, arrays [D, k, s, …] on the devices; `run_epoch`
             reuses their memory.
         keys: for each round, the keys of its seeds, [D, k].
-        schedules: the states of adaptive schedules, [K, S]; None without such schedules.
+        schedules: the states of this process's adaptive schedules, [K, R]; None without such.
         updates: the state of the clock that counts updates.
         history: by name, arrays [E, S, K] for the E epochs so far and all members of the sweep. An
             array for each epoch would need much more memory than its numbers.
@@ -72,15 +73,39 @@ def untrained(program: Program) -> SweepState:
 
 
 def rates_of_epoch(program: Program, state: SweepState) -> np.ndarray:
-    """The learning rates for the next epoch, [S, steps], or [K, S, steps] if they have states."""
+    """The learning rates for the next epoch, [R, steps], or [K, R, steps] if they have states.
+
+    R are the schedules of this process's members, `program.own`.
+    """
     return program.learning_rates(state.updates, state.schedules)
+
+
+def part(program: Program, plan: Plan, rates: np.ndarray) -> Plan:
+    """The plan of the next epoch, in which schedules with different rates are branches.
+
+    Processes know the rates of their own schedules, so they exchange digests.
+    """
+    if plan.is_parted or jax.process_count() == 1:
+        return plan.part(rates)
+    rows = np.ascontiguousarray(np.moveaxis(rates, -2, 0))
+    digests = [hashlib.sha256(row.tobytes()).digest() for row in rows]
+    own = np.array([np.frombuffer(digest, np.uint8) for digest in digests])
+    return plan.part(_of_all(program, own))
+
+
+def final_rates(program: Program, state: SweepState) -> np.ndarray:
+    """The learning rates of the next step, [S, K]."""
+    first = np.moveaxis(rates_of_epoch(program, state)[..., 0], -1, 0)
+    return np.broadcast_to(_of_all(program, first).T, state.diverged_at.shape[::-1]).T
 
 
 def start(program: Program, plan: Plan, state: SweepState, rates: np.ndarray) -> SweepState:
     """Creates the members of a plan."""
-    keys = tuple(map(program.keys_of, plan.rounds))
-    pairs = zip(plan.rounds, keys, strict=True)
-    members = tuple(program.init(round_, round_keys, rates) for round_, round_keys in pairs)
+    keys, row = tuple(map(program.keys_of, plan.rounds)), rate_rows(program, plan)
+    members = tuple(
+        program.init(round_keys, rates_of(round_, rates, row))
+        for round_, round_keys in zip(plan.rounds, keys, strict=True)
+    )
     return state._replace(members=members, keys=keys)
 
 
@@ -102,10 +127,11 @@ def run_epoch(
     """
     epoch, shape = state.epochs, state.diverged_at.shape
     results = {name: _unknown(shape, kind) for name, kind in program.measured.items()}
-    members = []
+    members, row = [], rate_rows(program, plan)
     rounds = zip(plan.rounds, state.members, state.keys, strict=True)
     for round_, before, keys in rounds:
-        after, measured = program.run_epoch(round_, before, keys, rates, epoch)
+        own_rates = rates_of(round_, rates, row)
+        after, measured = program.run_epoch(before, keys, own_rates, epoch)
         members.append(after)
         for name, values in jax.device_get({**measured, "diverged_at": after.diverged_at}).items():
             round_.put(results[name], values)
@@ -200,6 +226,25 @@ def _with_schedules(
         schedules=program.next_states(state.schedules, results),
         updates=program.next_updates(state.updates),
     )
+
+
+def rate_rows(program: Program, plan: Plan) -> np.ndarray:
+    """[S], for each schedule that is trained, a row of `rates_of_epoch` that has its rates.
+
+    A trunk may belong to another process; its rates are those of any schedule that shares it.
+    """
+    row = np.zeros(len(plan.trunk), int)
+    row[plan.trunk[program.own]] = np.arange(len(program.own))
+    return row
+
+
+def _of_all(program: Program, values: np.ndarray) -> np.ndarray:
+    """Values of all schedules, [S, …], from those of `program.own`."""
+    everything = np.zeros((len(program.population), *values.shape[1:]), values.dtype)
+    everything[program.own] = values
+    is_own = np.zeros(len(everything), bool)
+    is_own[program.own] = True
+    return exchanged({"": everything}, is_own)[""]
 
 
 def _rows(

@@ -17,14 +17,15 @@ from jaxdecay.data import Data, not_finite
 from jaxdecay.population import Population
 from jaxdecay.results.provenance import machine, versions
 from jaxdecay.results.result import SweepResult
+from jaxdecay.spelling import counted
 from jaxdecay.training.about import CheckpointError
-from jaxdecay.training.agreement import check_same
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.block_size import fastest_block
 from jaxdecay.training.checkpoint import Checkpoints, Snapshot, Writer
-from jaxdecay.training.checks import check_training
+from jaxdecay.training.checks import check_settings_of_jax, check_training
 from jaxdecay.training.config import SweepConfig, options_of
 from jaxdecay.training.devices import member_mesh, own_devices
+from jaxdecay.training.differences import check_same
 from jaxdecay.training.identity import identity
 from jaxdecay.training.limits import check_limits
 from jaxdecay.training.plan import Plan, even_block, full_plan
@@ -33,6 +34,8 @@ from jaxdecay.training.program import Program
 from jaxdecay.training.state import (
     SweepState,
     compact,
+    final_rates,
+    part,
     rates_of_epoch,
     restore,
     run_epoch,
@@ -84,7 +87,7 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
             cannot be compared, such as a lock; or the processes were given different arguments.
         CheckpointError: checkpoints cannot be written or read. If all epochs were trained, its
             `result` is what the sweep would have returned.
-        ProcessError: another process of the sweep has ended.
+        ProcessError: another process of the sweep has failed or ended.
 
     Example:
         >>> import jaxdecay
@@ -118,7 +121,7 @@ def sweep(task: Task, population: Population, config: SweepConfig) -> SweepResul
             progress = _Progress(plan, config, done)
             for epoch in range(done, config.epochs):
                 rates = rates_of_epoch(program, state)
-                parted = plan.part(rates)
+                parted = part(program, plan, rates)
                 if epoch == 0:
                     plan, state = parted, start(program, parted, state, rates)
                 plan, state = compact(program, plan, state, parted)
@@ -172,7 +175,7 @@ def prepared(
         processes = jax.process_count()
         share = math.ceil(schedules * config.seeds / processes)
         # Checked first for blocks of one member: a plan of millions of members itself needs memory.
-        check_limits(blocks, share, 1, steps, schedules)
+        check_limits(blocks, share, 1, steps, min(share, schedules))
         is_compared = checkpoints is not None or processes > 1
         about = identity(blocks, population) if is_compared else {}
     check_same({**config.to_dict(), "checkpoints": _comparable(checkpoints), **about})
@@ -186,8 +189,8 @@ def prepared(
         own=own_devices(),
     )
     with together():
-        check_limits(blocks, plan.most_members, plan.block, steps, schedules)
-    return Program(blocks, population, steps, plan.shape), plan, about
+        check_limits(blocks, plan.most_members, plan.block, steps, len(plan.schedules))
+    return Program(blocks, population, steps, plan.shape, plan.schedules), plan, about
 
 
 def _comparable(checkpoints: Checkpoints | None) -> dict[str, Any] | None:
@@ -231,8 +234,8 @@ def _should_stop(config: SweepConfig, state: SweepState) -> bool:
 def _check_done(done: int, epochs: int) -> None:
     if done > epochs:
         raise ValueError(
-            f"the checkpoints already contain {done} epochs, got epochs={epochs}; give at least "
-            f"epochs={done}"
+            f"the checkpoints already contain {counted(done, 'epoch')}, got epochs={epochs}; "
+            f"give at least epochs={done}"
         )
 
 
@@ -266,13 +269,12 @@ def _writer(
 def _result(program: Program, plan: Plan, state: SweepState, **seconds: float) -> SweepResult:
     """The result of the completed epochs."""
     task, population, config = program.task, program.population, program.config
-    final_rates = rates_of_epoch(program, state)[..., 0]
     return SweepResult(
         population=population,
         seeds=config.all_seeds,
         history=state.history,
         diverged_at=state.diverged_at,
-        final_learning_rate=np.broadcast_to(final_rates, state.diverged_at.shape[::-1]).T,
+        final_learning_rate=final_rates(program, state),
         settings={
             "data": task.data.name,
             "test_examples": int(np.shape(task.data.test_labels)[0]),
@@ -302,5 +304,6 @@ def check_arguments(task: Any, population: Any, config: SweepConfig) -> None:
             "sweep takes a jaxdecay.Population, such as jaxdecay.stack([schedule]), "
             f"got {type(population).__name__}"
         )
+    check_settings_of_jax()
     for group in population.groups:
         check_mode(task, group, config.monitor)
