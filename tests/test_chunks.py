@@ -142,7 +142,7 @@ def test_two_processes_read_their_share_of_what_four_wrote(tmp_path):
     outputs([(*SWEEP, "--epochs", 4, "--out", "whole")], tmp_path)
     outputs([(*SWEEP, "--epochs", 3, "--out", "four")] * 4, tmp_path)
     flipped = shutil.copytree(tmp_path / "four", tmp_path / "flipped")
-    files = (flipped / "checkpoints" / "3").rglob("ocdbt.process_3/d/*")
+    files = (flipped / "checkpoints" / "3").rglob("members/3.*")
     largest = max(files, key=lambda path: path.stat().st_size)
     contents = bytearray(largest.read_bytes())
     contents[len(contents) // 2] ^= 4
