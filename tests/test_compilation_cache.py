@@ -31,9 +31,12 @@ def sweep(folder: Path, out: str, *options: str) -> None:
 
 
 def stored(folder: Path) -> dict[str, int]:
-    """Each stored program and when it was written."""
-    programs = folder.glob("cache/jaxdecay/compiled/*/*-cache")
-    return {path.name: path.stat().st_mtime_ns for path in programs}
+    """Each stored program, compiled or lowered, and when it was written."""
+    return {
+        path.name: path.stat().st_mtime_ns
+        for kind in ("cache", "lowered")
+        for path in folder.glob(f"cache/jaxdecay/compiled/*/*[-.]{kind}")
+    }
 
 
 @pytest.mark.slow
@@ -44,6 +47,7 @@ def test_what_is_compiled_is_stored_once_and_read_again(tmp_path):
     sweep(tmp_path, "first")
     programs = stored(tmp_path)
     assert any("run_epoch" in name for name in programs)
+    assert sum(name.endswith(".lowered") for name in programs) == 1
     sweep(tmp_path, "second")
     assert stored(tmp_path) == programs
     history = (tmp_path / "without" / "history.csv").read_bytes()

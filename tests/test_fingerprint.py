@@ -241,3 +241,8 @@ def test_own_decays_are_told_from_the_library_s():
     one, two = (jaxdecay.from_function(f, w=1) for f in (lambda s, w: w, lambda s, w: 2 * w))
     assert of_own_decays([one, two]) != of_own_decays([two, one])
     assert of_own_decays([one, two, one]) != of_own_decays([one, two, two])
+
+
+def test_a_method_of_a_schedule_is_a_function_of_its_own():
+    one, other = (jaxdecay.from_function(jaxdecay.constant(rate).__call__) for rate in (0.1, 0.2))
+    assert of_own_decays([one]) != of_own_decays([other])

@@ -273,8 +273,7 @@ class SweepResult:
             ['constant(value=0.1)', 'constant(value=0.001)']
         """
         comparison, metrics = self.compare(confidence=confidence, target=target), self.metrics
-        of_metric = self.compare(confidence=confidence)
-        schedules = list(self.population)
+        of_metric, schedules = self.compare(confidence=confidence), list(self.population)
         steps_to = None if target is None else self.steps_to(target).mean(axis=1)
         diverged, final_rates = self.diverged.sum(axis=1), self.final_learning_rate.mean(axis=1)
         return [
@@ -332,7 +331,6 @@ class SweepResult:
     def summary(self, target: float | None = None) -> dict[str, Any]:
         """What `sweep.json` holds: settings, schedules, ranking, comparison, speed and machine."""
         steps_to = None if target is None else files.plain(self.steps_to(target).mean(axis=1))
-        comparison = dataclasses.asdict(self.compare())
         return {
             "settings": dict(self.settings),
             "measures": [metric.to_dict() for metric in self.measures],
@@ -345,7 +343,7 @@ class SweepResult:
             "ranking": self.ranking(target=target).tolist(),
             "target": target,
             "steps_to_target": steps_to,
-            "comparison": {name: files.plain(value) for name, value in comparison.items()},
+            "comparison": {name: files.plain(each) for name, each in vars(self.compare()).items()},
             "epochs": self.epochs,
             "steps": self.steps,
             "member_steps": self.member_steps,

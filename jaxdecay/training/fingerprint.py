@@ -132,13 +132,21 @@ def of_own_decays(schedules: Iterable[Schedule]) -> dict[str, str]:
     """
     used: dict[str, dict[Decay, list[int]]] = {}
     for index, schedule in enumerate(schedules):
-        for decay in _decays(schedule):
-            if not decay.function.__module__.startswith("jaxdecay."):
-                used.setdefault(decay.family, {}).setdefault(decay, []).append(index)
+        for decay in own_decays([schedule]):
+            used.setdefault(decay.family, {}).setdefault(decay, []).append(index)
     return {
         family: fingerprint(list(users.items() if len(users) > 1 else users), f"the decay {family}")
         for family, users in used.items()
     }
+
+
+def own_decays(schedules: Iterable[Schedule]) -> Iterator[Decay]:
+    """The decays, in schedules and inside them, that are not this library's."""
+    for schedule in schedules:
+        for decay in _decays(schedule):
+            # The function of `from_function` may be a method of an object of this library.
+            if decay.public is None or not decay.function.__module__.startswith("jaxdecay."):
+                yield decay
 
 
 def _decays(value: Any) -> Iterator[Decay]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import Array
 
@@ -111,10 +112,10 @@ class UpdateClock:
 
     def updates(self, epochs: int) -> int:
         """The number of updates in the first `epochs` epochs."""
-        state, after_epoch = self.start, jax.jit(lambda state: self.epoch(state)[0])
+        state, epoch = self.start, jax.jit(self.epoch)
         for _ in range(epochs):
-            state = after_epoch(state)
-        return int(self.epoch(state)[1][0])
+            state, _ = epoch(state)
+        return int(np.asarray(epoch(state)[1])[0])
 
 
 def update_clock(optimizer: Optimizer, parameters: Any, steps: int) -> UpdateClock:

@@ -16,6 +16,8 @@ from jaxdecay.data import Data
 from jaxdecay.population import Population
 from jaxdecay.training.block import Blocks
 from jaxdecay.training.config import SweepConfig
+from jaxdecay.training.fingerprint import own_decays
+from jaxdecay.training.lowered import Lowered
 from jaxdecay.training.optimizers import UpdateClock
 from jaxdecay.training.placement import by_device, everywhere
 from jaxdecay.training.plan import Round
@@ -117,7 +119,7 @@ class Program:
 
     def keys_of(self, round_: Round) -> Array:
         """The keys for the seeds of a round, [D, k]."""
-        return by_device(self.blocks.mesh, self._keys[round_.seeds])
+        return self._keys_of_seeds(round_.seeds)
 
     @functools.cached_property
     def measured(self) -> dict[str, Any]:
@@ -162,13 +164,19 @@ class Program:
     def _shaped(self, *steps: int) -> jax.ShapeDtypeStruct:
         """The shape of a round's learning rates, [D, k, s] or [D, steps, k, s]."""
         shape = self.blocks.mesh.size, *steps, *self.shape
-        kind = jnp.zeros(()).dtype
+        kind = jnp.result_type(float)
         return jax.ShapeDtypeStruct(shape, kind, sharding=self._keys_of_one_round.sharding)
 
     @functools.cached_property
     def _keys_of_one_round(self) -> Array:
         shape = self.blocks.mesh.size, self.shape[0]
-        return by_device(self.blocks.mesh, self._keys[np.zeros(shape, int)])
+        return self._keys_of_seeds(np.zeros(shape, int))
+
+    def _keys_of_seeds(self, seeds: np.ndarray) -> Array:
+        # Taken by NumPy: each of JAX's operations on the keys would be a program to load.
+        data = np.asarray(jax.random.key_data(self._keys))[seeds]
+        placed = by_device(self.blocks.mesh, data)
+        return jax.random.wrap_key_data(placed, impl=jax.random.key_impl(self._keys))
 
     @functools.cached_property
     def _data(self) -> Data:
@@ -186,7 +194,8 @@ class Program:
 
     @functools.cached_property
     def _rates_at(self) -> Any:
-        return jax.jit(_learning_rates)
+        own = any(own_decays(self.population.groups))
+        return jax.jit(_learning_rates) if own else Lowered(_learning_rates)
 
     @functools.cached_property
     def _count(self) -> Any:

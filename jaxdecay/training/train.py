@@ -152,8 +152,9 @@ def resolved_for_run(
     """A schedule or population whose relative lengths become numbers of updates in this run."""
     if not has_lengths(schedules):
         return schedules
+    parameters = _shapes_of_parameters(task)
     with jax.ensure_compile_time_eval():
-        updates = max(1, clock_of(task, optimizer, steps).updates(epochs))
+        updates = max(1, update_clock(optimizer, parameters, steps).updates(epochs))
     per_epoch, remainder = divmod(updates, epochs)
     return schedules.resolve(
         steps=updates,
@@ -164,8 +165,11 @@ def resolved_for_run(
 
 def clock_of(task: Task, optimizer: Optimizer, steps: int) -> UpdateClock:
     """The clock that counts the updates before each of an epoch's batches."""
-    parameters = jax.eval_shape(lambda key: as_parameters(task.init(key)), jax.random.key(0))
-    return update_clock(optimizer, parameters, steps)
+    return update_clock(optimizer, _shapes_of_parameters(task), steps)
+
+
+def _shapes_of_parameters(task: Task) -> Parameters:
+    return jax.eval_shape(lambda: as_parameters(task.init(jax.random.key(0))))
 
 
 def check_mode(task: Task, schedule: Schedule, monitor: str) -> None:
