@@ -17,7 +17,7 @@ import numpy as np
 from jaxdecay.population import stack
 from jaxdecay.results.consistency import HISTORY, MEMBERS, SWEEP, disagreement
 from jaxdecay.results.metric import Metric
-from jaxdecay.results.sealed import SEAL, DamagedError, digest_of, read_sealed
+from jaxdecay.results.sealed import SEAL, DamagedError, digest_of, read_sealed, sealed
 from jaxdecay.schedule import Schedule
 
 NAMES = (MEMBERS, HISTORY, SWEEP)
@@ -103,15 +103,24 @@ def changed_results(folder: Path) -> list[str]:
     return changed if SEAL in about else [*changed, SWEEP]
 
 
-def digests_of(
-    tables: Mapping[str, bytes], history: Mapping[str, np.ndarray], final_rates: np.ndarray
-) -> dict[str, dict[str, str]]:
-    """For `sweep.json`: of each table the digest of its bytes, and of the numbers read from it."""
-    values = value_digests(history, final_rates)
-    return {
+def write_results(
+    folder: Path, tables: Mapping[str, bytes], values: Mapping[str, str], facts: Mapping[str, Any]
+) -> None:
+    """Writes the tables, and then `sweep.json` with facts and the digests of each table.
+
+    Args:
+        folder: of the sweep.
+        tables: by the name of a file.
+        values: from `value_digests`.
+        facts: what JSON holds.
+    """
+    for name, contents in tables.items():
+        write(folder / name, contents)
+    digests = {
         name: {"bytes": _sha256(contents), "values": values[name]}
         for name, contents in tables.items()
     }
+    write(folder / SWEEP, sealed({**facts, "digests": digests}))
 
 
 def value_digests(history: Mapping[str, np.ndarray], final_rates: np.ndarray) -> dict[str, str]:

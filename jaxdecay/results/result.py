@@ -17,7 +17,6 @@ from jaxdecay.results import files
 from jaxdecay.results.consistency import last_sound
 from jaxdecay.results.metric import LOSS, Metric, check_target, larger_is_better
 from jaxdecay.results.row import Row
-from jaxdecay.results.sealed import sealed
 from jaxdecay.results.statistics import Comparison, compare, resolution_of
 from jaxdecay.results.wording import metric_title, remedy_for_divergence
 from jaxdecay.schedule import Schedule
@@ -382,10 +381,8 @@ class SweepResult:
             files.HISTORY: files.history_table(map(self._epoch, range(self.epochs))),
             files.MEMBERS: files.csv_table(self.member_rows()),
         }
-        for name, contents in tables.items():
-            files.write(folder / name, contents)
-        facts = {"digests": files.digests_of(tables, self.history, self.final_learning_rate)}
-        files.write(folder / files.SWEEP, sealed(self.summary(target) | facts))
+        values = files.value_digests(self.history, self.final_learning_rate)
+        files.write_results(folder, tables, values, self.summary(target))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
