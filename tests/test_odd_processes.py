@@ -224,19 +224,6 @@ def test_a_folder_that_is_removed_while_the_sweep_runs(tmp_path, part):
     assert "error: " in errors or process.returncode == 130
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0])
-def test_ctrl_c_at_any_moment_of_the_start_ends_it(tmp_path, seconds):
-    (tmp_path / "few.toml").write_text(SCHEDULES)
-    words = [sys.executable, "-m", "jaxdecay", *SWEEP[:3], "--epochs", "1000000", "--out", "out"]
-    process = subprocess.Popen(
-        words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(seconds)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode in (130, -signal.SIGINT), errors
-
-
 CLOCK = """
 import sys, time
 import jaxdecay
