@@ -5,9 +5,11 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pytest
+from chromium import running
 from compiler import flags
 
 if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -48,6 +50,13 @@ def pytest_collection_finish() -> None:
     """What was imported stays; looking through it for garbage takes a tenth of the time."""
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for tests with `chromium.IN_A_BROWSER`."""
+    with running() as driver:
+        yield driver
 
 
 @pytest.fixture
