@@ -142,11 +142,10 @@ def test_two_processes_read_their_share_of_what_four_wrote(tmp_path):
     outputs([(*SWEEP, "--epochs", 4, "--out", "whole")], tmp_path)
     outputs([(*SWEEP, "--epochs", 3, "--out", "four")] * 4, tmp_path)
     flipped = shutil.copytree(tmp_path / "four", tmp_path / "flipped")
-    files = (flipped / "checkpoints" / "3").rglob("members/3.*")
-    largest = max(files, key=lambda path: path.stat().st_size)
-    contents = bytearray(largest.read_bytes())
+    last = flipped / "checkpoints" / "3" / "sweep" / "members" / "3.0.0"
+    contents = bytearray(last.read_bytes())
     contents[len(contents) // 2] ^= 4
-    largest.write_bytes(contents)
+    last.write_bytes(contents)
     before = bytes_read()
     jaxdecay.Checkpoints(tmp_path / "four" / "checkpoints").restore(
         np.ones((SCHEDULES, SEEDS), bool)

@@ -95,13 +95,18 @@ def test_another_lambda_is_not_resumed(load, kept):
         go_on(module, kept)
 
 
-def test_other_random_numbers_of_jax_are_not_resumed(load, kept):
-    with (
-        jax.threefry_partitionable(False),
-        pytest.raises(
-            ValueError, match=r"jax\[jax_threefry_partitionable\] was True and is now False"
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            jax.threefry_partitionable(False),
+            "jax_threefry_partitionable] was True and is now False",
         ),
-    ):
+        (jax.default_prng_impl("rbg"), "jax_default_prng_impl] was threefry2x32 and is now rbg"),
+    ],
+)
+def test_other_random_numbers_of_jax_are_not_resumed(load, kept, setting, message):
+    with setting, pytest.raises(ValueError, match=message.replace("]", r"\]")):
         go_on(load(SWEEP), kept)
 
 

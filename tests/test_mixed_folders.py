@@ -78,8 +78,8 @@ def test_settings_of_another_sweep_are_noticed(sweeps, tmp_path, name, value, wo
     shutil.copytree(sweeps / "first", tmp_path / "out")
     path = tmp_path / "out" / "run.json"
     run = json.loads(path.read_text())
-    (run if name in run else run["config"])[name] = value
-    edit(path, **run)
+    part = "config" if name in run["config"] else name
+    edit(path, **{part: {**run["config"], name: value} if part == "config" else value})
     line = error_of(in_this_process("report", "out", cwd=tmp_path), code=2)
     assert line == f"{REFUSED}{words}; copy all files of one sweep there"
 

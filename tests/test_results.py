@@ -182,6 +182,7 @@ def test_schedules_with_the_same_rates_are_named_as_such(capsys):
     run = settings_that_confirm(None)
     for accuracies, twins, others in (
         (ACCURACIES[[0, 0, 0]], "2 other schedules have", None),
+        (ACCURACIES[[0, 0], :1], "1 other schedule has", None),
         (ACCURACIES[[0, 0, 2]], "1 other schedule has", "none of the other 2 is significantly"),
         (ACCURACIES[[0, 1, 2]], None, "cannot separate 1 of the 2"),
     ):
@@ -193,6 +194,7 @@ def test_schedules_with_the_same_rates_are_named_as_such(capsys):
             assert twins is None or f"{twins} the same learning rates as the best" in text
             assert ("jaxdecay confirm" in text) == (others is not None)
             assert others is None or others in text
+            assert "inputs are scaled" not in text
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_a_damaged_cell_is_named(tmp_path, name, before, after, words):
     text = (tmp_path / name).read_text()
     assert before in text
     (tmp_path / name).write_text(text.replace(before, after, 1))
-    line = error_of(in_this_process("report", ".", cwd=tmp_path), code=2)
+    line = error_of(in_this_process("report", ".", cwd=tmp_path), code=1)
     assert words in line
 
 

@@ -111,7 +111,7 @@ def test_a_history_without_one_of_its_metrics_is_refused(folder):
     edit(folder / "sweep.json", ranks_by="loss")
     rows = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
     place = rows[0].index("test_accuracy")
-    lines = (",".join([*row[:place], *row[place + 1 :]]) for row in rows)
+    lines = [",".join(row[:place] + row[place + 1 :]) for row in rows]
     (folder / "history.csv").write_text("\n".join(lines))
     with pytest.raises(ValueError, match="lacks the column test_accuracy, which is measured"):
         jaxdecay.SweepResult.load(folder)

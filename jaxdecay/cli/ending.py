@@ -68,7 +68,8 @@ def _advice(
     if run.confirms is not None:
         yield _confirmed(result, ranking, run.confirms, comparison)
     others = int(result.sound.sum()) - 1
-    if others > 0 and np.ptp(result.metrics[result.main_metric][result.sound]) == 0:
+    twins = twins_of(result, best)
+    if others > twins and np.ptp(result.metrics[result.main_metric][result.sound]) == 0:
         yield (
             f"all schedules end with the same {metric_title(result.main_metric)}; check that the "
             "inputs are scaled (scale of jaxdecay.Data)"
@@ -77,7 +78,10 @@ def _advice(
         yield missed
     if (small := few_examples(result)) is not None:
         yield small
-    yield from _separated(result, comparison, others, run, folder)
+    if comparison.like_best.sum() - 1 > twins:
+        yield _alike(result, comparison, others, run, folder)
+    if twins:
+        yield same_rates(twins)
     edge = at_an_edge(result.population, best) if run.confirms is None else None
     if edge is not None:
         yield edge
@@ -85,26 +89,17 @@ def _advice(
         yield f"the best schedule: {finding}"
 
 
-def _separated(
-    result: SweepResult, comparison: Comparison, others: int, run: Run, folder: Path
-) -> Iterator[str]:
-    """Which of the others are like the best, and what would separate them."""
-    seeds, alike = len(result.seeds), int(comparison.like_best.sum()) - 1
-    if alike < 1:
-        return
-    twins = twins_of(result, comparison.best)
-    if alike > twins:
-        words = verdict(seeds, alike, others)
-        if needs_confirming(comparison, seeds):
-            chosen = min(CONFIRM_BEST, others + 1)
-            yield (
-                f"{words}. Next: `{run.command('confirm', folder)}` "
-                f"(best {chosen}, {CONFIRM_SEEDS} new seeds)."
-            )
-        else:
-            yield f"{words}; {seeds_that_settle(comparison)}"
-    if twins:
-        yield same_rates(twins)
+def _alike(result: SweepResult, comparison: Comparison, others: int, run: Run, folder: Path) -> str:
+    """How many of the others are like the best, and what would separate them."""
+    seeds = len(result.seeds)
+    words = verdict(seeds, int(comparison.like_best.sum()) - 1, others)
+    if not needs_confirming(comparison, seeds):
+        return f"{words}; {seeds_that_settle(comparison)}"
+    chosen = min(CONFIRM_BEST, others + 1)
+    return (
+        f"{words}. Next: `{run.command('confirm', folder)}` "
+        f"(best {chosen}, {CONFIRM_SEEDS} new seeds)."
+    )
 
 
 def _confirmed(result: SweepResult, ranking: list[int], before: str, comparison: Comparison) -> str:

@@ -44,7 +44,7 @@ def chunks_of(members: int, size: int) -> tuple[int, int]:
     Example:
         >>> from jaxdecay.training.chunks import chunks_of
         >>> chunks_of(members=100, size=1_000_000)
-        (25, 4)
+        (20, 5)
         >>> chunks_of(members=3, size=1000)
         (1, 3)
     """
