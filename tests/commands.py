@@ -88,8 +88,8 @@ def error_of(done: subprocess.CompletedProcess[str], code: int) -> str:
 
 def edit(path: Path, **changes: object) -> None:
     """Changes a JSON file of a sweep on purpose: its seal is removed."""
-    record = json.loads(path.read_text())
-    path.write_text(json.dumps({k: v for k, v in record.items() if k != SEAL} | changes))
+    record = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({k: v for k, v in record.items() if k != SEAL}))
 
 
 def rows(path: Path) -> list[dict[str, str]]:

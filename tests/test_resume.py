@@ -170,7 +170,7 @@ def test_wrong_use_of_resume(folder, whole):
         "--resume", "empty", cwd=folder
     )
     more = refused("--resume", whole, "--seeds", 2, "--batch-size", 3, cwd=folder)
-    assert "leave out --batch-size, --seeds" in more
+    assert "--batch-size, --seeds cannot be given with --resume" in more
     out = shutil.copytree(whole, folder / "out")
     edit(out / "run.json", colour="blue")
     assert "damaged or from another version" in damaged("--resume", "out", cwd=folder)
