@@ -135,9 +135,13 @@ def test_json_is_all_that_is_printed(tmp_path):
     assert 0 < events[1]["best_test_accuracy"] <= best
     assert events[2]["folder"] == "out"
     written = json.loads((tmp_path / "out" / "sweep.json").read_text())
-    assert events[2].items() >= written.items()
+    assert events[2] | {name: written[name] for name in ("sha256", "digests")} == {
+        "event": "finished",
+        "folder": "out",
+        **written,
+    }
     again = in_this_process("sweep", "--resume", "out", "--json", cwd=tmp_path)
-    assert json.loads(again.stdout)["event"] == "finished"
+    assert json.loads(again.stdout) == events[2]
 
 
 def test_quiet_prints_the_result_only(tmp_path):

@@ -223,11 +223,12 @@ def opened_without_encoding(text: str) -> list[int]:
         if not isinstance(call, ast.Call):
             continue
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))
-        on_os = getattr(getattr(call.func, "value", None), "id", "") == "os"
+        module = getattr(getattr(call.func, "value", None), "id", "")
+        is_text = module not in ("os", "tensorstore")
         modes = [each.value for each in call.args if isinstance(each, ast.Constant)]
         binary = any(isinstance(mode, str) and "b" in mode for mode in modes)
         named = any(each.arg == "encoding" for each in call.keywords)
-        if name in ("open", "read_text", "write_text") and not (binary or named or on_os):
+        if name in ("open", "read_text", "write_text") and is_text and not (binary or named):
             lines.append(call.lineno)
     return lines
 

@@ -98,7 +98,7 @@ def test_a_decay_that_needs_a_python_number_is_named(function: Any) -> None:
     inside = jaxdecay.warmup(schedule, warmup_steps=5)
     population = jaxdecay.stack([schedule, schedule])
     named = f"^the decay {function.__name__} .* jnp.where"
-    for call in (schedule, jax.jit(schedule), inside, jax.vmap(inside), population):
+    for call in (schedule, jax.jit(schedule), inside, jax.jit(inside), population):
         with pytest.raises(TypeError, match=named) as error:
             call(jnp.arange(3))
         assert "\n" not in str(error.value)

@@ -19,8 +19,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from jaxdecay.cli.ending import print_result
 from jaxdecay.cli.run import Run
 from jaxdecay.report import REPORT
-from jaxdecay.results.files import NAMES, SWEEP
+from jaxdecay.results.files import DIGESTS, NAMES, SWEEP
 from jaxdecay.results.result import SweepResult
+from jaxdecay.results.sealed import SEAL, read_sealed
 from jaxdecay.results.wording import metric_title, number
 from jaxdecay.spelling import counted
 
@@ -239,12 +240,13 @@ class JsonLines(Display):
         _print_json(event="stopped", epoch=done, epochs=run.config.epochs, resume_with=resume)
 
     def has_result(self, result: SweepResult, run: Run, folder: Path, target: float | None) -> None:
-        """Prints what `sweep.json` holds."""
+        """Prints what `sweep.json` holds, without digests."""
         _print_json(event="finished", folder=str(folder), **result.summary(target))
 
     def has_finished(self, folder: Path, epochs: int) -> None:
-        """Prints what `sweep.json` holds."""
-        summary = json.loads((folder / SWEEP).read_text(encoding="utf-8"))
+        """Prints what `sweep.json` holds, without digests."""
+        stored = read_sealed(folder / SWEEP)
+        summary = {name: stored[name] for name in stored if name not in (SEAL, DIGESTS)}
         _print_json(event="finished", folder=str(folder), **summary)
 
 

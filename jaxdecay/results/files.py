@@ -27,6 +27,9 @@ RUN = "run.json"
 CHECKPOINTS = "checkpoints"
 """What the command line adds: the settings of a sweep, and its state to resume it from."""
 
+DIGESTS = "digests"
+"""The key in `sweep.json` of the digests of the tables."""
+
 COLUMNS = ("member", "epoch", "learning_rate", "train_loss", "test_loss")
 """Of every `history.csv`."""
 
@@ -79,7 +82,7 @@ def read(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise ValueError(NOT_OF_ONE_SWEEP.format(folder=folder, fault=fault))
     values = value_digests(fields["history"], fields["final_learning_rate"])
     for name, digest in values.items() if SEAL in facts else ():
-        if facts["digests"][name]["values"] != digest:
+        if facts[DIGESTS][name]["values"] != digest:
             raise DamagedError(
                 f"{folder / name} differs from what was written; undo the change, or, if you made "
                 f'it on purpose, remove the line "{SEAL}" from {SWEEP}'
@@ -91,7 +94,7 @@ def changed_results(folder: Path) -> list[str]:
     """The names of the files of a finished sweep that differ from what was written in any byte."""
     try:
         about = read_sealed(folder / SWEEP)
-        digests = {name: about["digests"][name]["bytes"] for name in (HISTORY, MEMBERS)}
+        digests = {name: about[DIGESTS][name]["bytes"] for name in (HISTORY, MEMBERS)}
     except (DamagedError, LookupError, TypeError):
         return [SWEEP]
     paths = {name: folder / name for name in digests}
@@ -120,7 +123,7 @@ def write_results(
         name: {"bytes": _sha256(contents), "values": values[name]}
         for name, contents in tables.items()
     }
-    write(folder / SWEEP, sealed({**facts, "digests": digests}))
+    write(folder / SWEEP, sealed({**facts, DIGESTS: digests}))
 
 
 def value_digests(history: Mapping[str, np.ndarray], final_rates: np.ndarray) -> dict[str, str]:
