@@ -158,7 +158,13 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, id=name, marks=[] if name == "a font" else pytest.mark.slow)
+        for name, fault in FAULTS.items()
+    ],
+)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_any_fault_leaves_the_results_and_one_line(tmp_path, monkeypatch, whole, place, fault):
     def fail(*_, **__):
@@ -288,7 +294,13 @@ def test_a_disk_that_is_full_while_training_is_told_with_the_way_to_resume(
     completed(tmp_path, whole, *remedy_of(line))
 
 
-@pytest.mark.parametrize("when", ["wait_until_finished", "save", "close"])
+@pytest.mark.parametrize(
+    "when",
+    [
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("wait_until_finished", "save")),
+        "close",
+    ],
+)
 def test_a_last_checkpoint_that_cannot_be_written_loses_no_results(
     tmp_path, monkeypatch, whole, when
 ):

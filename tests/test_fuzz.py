@@ -149,15 +149,15 @@ def test_folders_that_hold_no_sweep(tmp_path_factory, command, folder):
     assert_one_line(code, errors, right=False)
 
 
-def test_ten_thousand_tables(tmp_path):
+def test_a_thousand_tables(tmp_path):
     path = tmp_path / "many.toml"
     table = '[[schedule]]\nfamily = "constant"\nvalue = 0.1\n'
-    path.write_text(table * 10_000)
-    assert len(jaxdecay.read_schedules(path)) == 10_000
-    path.write_text(table * 9_999 + '[[schedule]]\nfamily = "../constant"\n')
+    path.write_text(table * 1_000)
+    assert len(jaxdecay.read_schedules(path)) == 1_000
+    path.write_text(table * 999 + '[[schedule]]\nfamily = "../constant"\n')
     code, errors = run("show", str(path))
     assert_one_line(code, errors, right=False)
-    assert "line 29998, schedule 10000: unknown family '../constant'" in errors
+    assert "line 2998, schedule 1000: unknown family '../constant'" in errors
 
 
 def test_the_check_of_lines_can_fail():

@@ -247,7 +247,7 @@ def programs(population: jaxdecay.Population) -> Callable[[], Program]:
 
 
 @jaxdecay.decay
-def half(step, value: jaxdecay.domain.Positive):
+def halved(step, value: jaxdecay.domain.Positive):
     traced.append(step)
     return value / 2
 
@@ -255,9 +255,9 @@ def half(step, value: jaxdecay.domain.Positive):
 @pytest.mark.usefixtures("relaxed_promotion")
 def test_the_rates_of_the_library_are_stored_and_those_of_own_decays_are_not(folder):
     own = [
-        half(0.5),
-        jaxdecay.warmup(half(0.5), warmup_steps=2),
-        jaxdecay.join([half(0.5), 0.1], lengths=[2, 2]),
+        halved(0.5),
+        jaxdecay.warmup(halved(0.5), warmup_steps=2),
+        jaxdecay.join([halved(0.5), 0.1], lengths=[2, 2]),
         jaxdecay.warmup(jaxdecay.from_function(jaxdecay.constant(0.1).__call__), warmup_steps=2),
     ]
     for schedule in own:
