@@ -116,7 +116,7 @@ def test_numbers_of_64_bits(tmp_path, usual):
     assert done.stderr == ""
     resumed = in_a_process("sweep", "--resume", "out", "--epochs", 3, cwd=tmp_path)
     line = error_of(resumed, code=2)
-    assert "was int64[] and is now int32[], as JAX_ENABLE_X64 was set or unset" in line
+    assert "jax[jax_enable_x64] was True and is now False; undo the change" in line
 
 
 DEVICES = {

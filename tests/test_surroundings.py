@@ -79,11 +79,11 @@ def test_settings_of_jax_with_which_no_sweep_trains_are_refused(tmp_path, name):
     assert line.endswith(f"; unset it, or in Python jax.config.update('{name}', False)")
 
 
-def test_the_other_precision_is_named(tmp_path):
+def test_other_types_and_lengths_are_named(tmp_path):
     before = {"member": {".count": "int32[]"}, "epochs": 3}
     write_about(tmp_path / "about.json", before, block=2)
     assert read_about(tmp_path / "about.json", before) == 2
-    with pytest.raises(ValueError, match=r"is now int64.*, as JAX_ENABLE_X64 was set or unset;"):
+    with pytest.raises(ValueError, match=r"was int32\[\] and is now int64\[\]; undo"):
         read_about(tmp_path / "about.json", {"member": {".count": "int64[]"}, "epochs": 3})
     with pytest.raises(ValueError, match=r"epochs was 3 and is now 4; undo"):
         read_about(tmp_path / "about.json", before | {"epochs": 4})

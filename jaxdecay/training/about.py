@@ -77,8 +77,6 @@ def _check_same(stored: Mapping[str, Any], requested: Mapping[str, Any], folder:
         else:
             what, was, now = difference(name, before, value)
             change = f"{what} was {was} and is now {now}"
-            if str(was).replace("64", "32") == str(now).replace("64", "32"):
-                change += ", as JAX_ENABLE_X64 was set or unset"
         raise ValueError(
             f"{folder} contains the checkpoints of another sweep: {change}; "
             "undo the change to resume it, or start from scratch in another folder"

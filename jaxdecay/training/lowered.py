@@ -62,15 +62,17 @@ class Lowered:
         def run(*leaves: Any) -> Any:
             return self._function(*structure.unflatten(leaves))
 
-        path = self._path(leaves, structure)
-        if path is None:
+        # A function that is exported is lowered for the default devices, whatever the context.
+        if jax.config.values["jax_default_device"] is not None or jax.config.jax_disable_jit:
             return jax.jit(run)
-        exported = _read(path)
+        path = self._path(leaves, structure)
+        exported = None if path is None else _read(path)
         if exported is None:
             exported = jax.export.export(jax.jit(run))(*leaves)
-            _write(path, exported)
-        # Also the process that has lowered it compiles what is stored: the program is then the
-        # same in all of them, and so is every bit of its results.
+            if path is not None:
+                _write(path, exported)
+        # Also a process that reads or stores nothing compiles the exported form: the program is
+        # then the same in all of them, and so is every bit of its results.
         return jax.jit(exported.call)
 
     def _path(self, leaves: Sequence[Any], structure: Any) -> Path | None:
@@ -94,9 +96,7 @@ def _folder() -> Path | None:
     """The folder in which JAX stores compiled programs, if it is one of this machine."""
     values = jax.config.values
     folder = values["jax_compilation_cache_dir"]
-    # A function that is exported is lowered for the default devices, whatever the context.
-    elsewhere = values["jax_default_device"] is not None or values["jax_disable_jit"]
-    if not folder or "://" in folder or not values["jax_enable_compilation_cache"] or elsewhere:
+    if not folder or "://" in folder or not values["jax_enable_compilation_cache"]:
         return None
     return Path(folder)
 
