@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gc
 import os
 from collections.abc import Iterator
@@ -44,6 +45,19 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = str(config.cache.mkdir("compiled"))
         os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
         jax.config.update("jax_compilation_cache_dir", folder)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with the mark `quick_each(n)`, all but each nth of its parameters are slow."""
+    seen = collections.Counter[tuple[Any, ...]]()
+    for item in items:
+        mark = item.get_closest_marker("quick_each")
+        if mark is not None and item.get_closest_marker("slow") is None:
+            name = item.path, getattr(item, "originalname", item.name)
+            if seen[name] % mark.args[0]:
+                item.add_marker(pytest.mark.slow)
+            seen[name] += 1
 
 
 def pytest_collection_finish() -> None:

@@ -56,6 +56,7 @@ FLOATS = (np.float16, np.float32, np.float64)
 ALL_TYPES = (*INTEGERS, *FLOATS, jnp.int32, jnp.float32, jnp.uint8)
 
 
+@pytest.mark.quick_each(3)
 @every_family
 @pytest.mark.parametrize(
     "types",
@@ -73,6 +74,7 @@ def test_takes_a_step_of_any_type(case: Case, types: tuple[Any, ...]) -> None:
         np.testing.assert_allclose(values(case.schedule, step), expected, rtol=1e-6)
 
 
+@pytest.mark.quick_each(3)
 @every_kind
 def test_takes_traced_steps_of_any_type(case: Case) -> None:
     for kind in (*INTEGERS, *FLOATS, jnp.bfloat16):
@@ -81,6 +83,7 @@ def test_takes_traced_steps_of_any_type(case: Case) -> None:
     assert jax.eval_shape(value_at, case.schedule, jnp.zeros((2, 3), int)).shape == (2, 3)
 
 
+@pytest.mark.quick_each(2)
 @every_kind
 def test_takes_arrays_of_steps(case: Case) -> None:
     one_by_one = [values(case.schedule, step) for step in range(6)]
@@ -115,6 +118,7 @@ def test_takes_no_steps_at_all() -> None:
     ).shape == (0, 3)
 
 
+@pytest.mark.quick_each(2)
 @every_structure
 def test_is_double_where_x64_is_on(cases: list[Case]) -> None:
     with jax.enable_x64(True):
@@ -164,6 +168,7 @@ def test_every_way_to_call_it_agrees(cases: list[Case]) -> None:
         assert np.max(errors(compiled, eager)) <= case.tolerance, case.name
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize(("case", "index"), list(leaf_cases(one_of_each_kind())))
 def test_each_hyperparameter_can_be_traced_alone(case: Case, index: int) -> None:
     leaf = np.asarray(jax.tree.leaves(case.schedule)[index])

@@ -74,6 +74,7 @@ def remedy_of(line: str) -> list[str]:
     return line.partition("run: jaxdecay ")[2].split()
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize(
     "fault", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("open", "write")), "rename"]
 )

@@ -228,6 +228,7 @@ def unrolled(make: Callable[[Any], Any], lengths: np.ndarray) -> tuple[np.ndarra
     )
 
 
+@pytest.mark.quick_each(2)
 @every_kind
 def test_ends_are_exact_for_every_length(kind: Kind) -> None:
     ways = {
@@ -242,6 +243,7 @@ def test_ends_are_exact_for_every_length(kind: Kind) -> None:
         assert not faults.size, (way, faults)
 
 
+@pytest.mark.quick_each(2)
 @every_kind
 def test_ends_are_exact_where_counts_are_floats(kind: Kind) -> None:
     lengths, steps = LENGTHS[:2001], STEPS[:2001, 10:-1]
@@ -249,6 +251,7 @@ def test_ends_are_exact_where_counts_are_floats(kind: Kind) -> None:
     assert not kind.faults(lengths, steps, got).size
 
 
+@pytest.mark.quick_each(2)
 @every_kind
 @pytest.mark.parametrize("random", [2, pytest.param(7, marks=pytest.mark.slow)])
 def test_ends_are_exact_one_by_one(kind: Kind, random: int) -> None:
@@ -312,6 +315,7 @@ def _both(start: Any, end: Any) -> Any:
     return jnp.stack([jnp.asarray(start), jnp.asarray(end)])
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize("make", BETWEEN.values(), ids=BETWEEN)
 def test_no_value_passes_an_end_whatever_the_ends_are(make: Callable[..., Schedule]) -> None:
     generator = np.random.default_rng(11)

@@ -35,6 +35,7 @@ from jaxdecay import Schedule, value_at
 LONG = os.environ.get("JAXDECAY_HYPOTHESIS") == "long"
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize("case", kinds())
 def test_gradients_are_finite(case: Case) -> None:
     steps = case.steps(around=20)
@@ -58,6 +59,7 @@ def test_a_root_of_a_fall_that_is_over_has_a_finite_gradient(shape: Any) -> None
     assert np.isfinite(jax.grad(value)(0.0))
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize("cases", structures(integers=False))
 def test_gradients_are_those_of_the_formula(cases: list[Case]) -> None:
     compared: set[str] = set()

@@ -34,6 +34,7 @@ NAMES = {
 }
 
 
+@pytest.mark.quick_each(3)
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_every_name_is_drawn_and_reported(tmp_path, name):
     result = found()

@@ -153,6 +153,7 @@ def trained(name: str, everything: bool) -> Trained:
         return train(ROWS[name], schedules, Path(folder), jit=ROWS[name].always_compiled)
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("column", COLUMNS)
 @pytest.mark.parametrize(

@@ -178,6 +178,7 @@ def train(name: str, as_rate: Callable[[Any], Any]) -> Callable[[Any], Parameter
     return run
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.filterwarnings('ignore:"seed" is deprecated')  # dpsgd takes nothing else
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer_with_families(name: str, relaxed_promotion: None) -> None:
@@ -202,6 +203,7 @@ def test_optimizer_with_families(name: str, relaxed_promotion: None) -> None:
             np.testing.assert_allclose(leaf, other, rtol=1e-6, atol=1e-6, err_msg=case.name)
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize("case", FAMILIES, ids=lambda case: case.name)
 def test_every_family_by_itself(case: Any, relaxed_promotion: None) -> None:
     """The schedule as users pass it, not as an operand; an adaptive one where it sees the loss."""

@@ -73,6 +73,7 @@ def followed(task, name):
     return make, settings, by_optax(task, make(0.1), **settings, **extra)
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize("name", FOLLOWING)
 def test_optimizers_that_follow_the_loss_get_it(task, name):
     make, settings, (expected, _, losses) = followed(task, name)

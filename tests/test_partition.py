@@ -15,6 +15,7 @@ STEPS = np.array([0, 3, 40, 1_000], np.int32)
 every_family = pytest.mark.parametrize("case", one_of_each_family(), ids=lambda case: case.name)
 
 
+@pytest.mark.quick_each(3)
 @every_family
 def test_gradients_of_every_order_go_through_it(case: Case) -> None:
     """Slopes by name, finite to the second order: `jax.hessian` is jacfwd of jacrev."""

@@ -139,6 +139,7 @@ def off(
         yield f"{how}: {ours[worst]!r} for {expected[worst]!r} at step {steps[worst]}"
 
 
+@pytest.mark.quick_each(3)
 @pytest.mark.parametrize(
     ("peer", "scheduler"), [(peer, each) for peer in PEERS for each in compared_of(peer)]
 )

@@ -19,6 +19,7 @@ for _peer, _recorded in PEERS.items():
     equal(_peer, _recorded.claims.values(), "test_equals_recorded")
 
 
+@pytest.mark.quick_each(2)
 @pytest.mark.parametrize(
     ("peer", "scheduler"), [(peer, each) for peer in PEERS for each in PEERS[peer].claims]
 )

@@ -63,7 +63,10 @@ class Lowered:
             return self._function(*structure.unflatten(leaves))
 
         # A function that is exported is lowered for the default devices, whatever the context.
-        if jax.config.values["jax_default_device"] is not None or jax.config.jax_disable_jit:
+        if (
+            jax.config.values["jax_default_device"] is not None
+            or jax.config.values["jax_disable_jit"]
+        ):
             return jax.jit(run)
         path = self._path(leaves, structure)
         exported = None if path is None else _read(path)
