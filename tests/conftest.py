@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -71,6 +72,14 @@ def browser() -> Iterator[Any]:
     """Chromium, for tests with `chromium.IN_A_BROWSER`."""
     with running() as driver:
         yield driver
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """SIGHUP as in a terminal, also for processes that a test starts: `nohup pytest` ignores it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture

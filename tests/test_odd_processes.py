@@ -202,6 +202,7 @@ def started(cwd: Path, *options: object) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.usefixtures("hangup")
 def test_a_closed_terminal_stops_after_the_epoch(tmp_path):
     process = started(tmp_path)
     process.send_signal(signal.SIGHUP)

@@ -153,6 +153,7 @@ def test_a_sweep_is_confirmed_beside_its_folder(tmp_path, monkeypatch, folder, e
     assert confirmed_folder(Path(folder)) == Path(path)
 
 
+@pytest.mark.usefixtures("hangup")
 def test_a_closed_terminal_asks_to_stop_once():
     asked = []
     with Interrupts(lambda: asked.append(True), lambda: None) as interrupts:
