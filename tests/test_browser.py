@@ -39,7 +39,7 @@ def swept(schedules: int, seeds: int, epochs: int) -> jaxdecay.SweepResult:
     return jaxdecay.sweep(task, population, epochs=epochs, seeds=seeds, batch_size=140, block=50)
 
 
-SIZES = {3: (3, 1, 8), 60: (20, 3, 8), 5_000: (1_000, 5, 2)}
+SIZES = {3: (3, 1, 8), 60: (20, 3, 8), 5_000: (1_000, 5, 4)}
 """By number of members: schedules, seeds, epochs."""
 
 
